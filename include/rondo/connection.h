@@ -1,0 +1,206 @@
+// A connection, in two types.
+//
+// `Connection&` is the connection itself: the loop it lives on owns it, only that loop's thread
+// may touch it, and it is only to be had inside a callback or a task of that loop. It cannot be
+// copied, moved or kept: it is gone when OnClose returns.
+//
+// `ConnectionHandle` is a small value that names it. Any thread may keep, copy and use one, for as
+// long as it likes: a handle whose connection or engine has ended does nothing and says so.
+//
+//   rondo::Action OnTraffic(rondo::Connection& connection) override {
+//     std::string request(connection.Next());
+//     pool.Run([request, handle = connection.handle()] { handle.Write(Compute(request)); });
+//     return rondo::Action::kNone;
+//   }
+
+#ifndef RONDO_CONNECTION_H_
+#define RONDO_CONNECTION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+
+#include "rondo/event_loop.h"
+#include "rondo/options.h"
+#include "rondo/socket_address.h"
+
+namespace rondo {
+
+class ConnectionHandle;
+namespace reactor {
+class Mailbox;
+}
+
+// What became of a write.
+enum class WriteResult {
+  // Sent, or queued to be sent.
+  kOk,
+  // Queued, and more than Options::outbound_high_bytes wait now: stop producing until OnWritable.
+  kAboveHighWater,
+  // Nothing of it was taken: the connection is closing, or Options::outbound_limit_bytes would be
+  // passed.
+  kRefused,
+};
+
+// Whatever a handler keeps for a connection derives from this (Connection::set_context).
+class ConnectionContext {
+ public:
+  virtual ~ConnectionContext() = default;
+};
+
+class Connection {
+ public:
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // --- Reading. Views are good until the next call that reads, or the end of the callback.
+  // --- n == 0 always means zero bytes.
+
+  // All bytes that have arrived and were not taken yet, in one piece.
+  std::string_view Peek();
+  // The first `n` of them; empty when fewer have arrived.
+  std::string_view Peek(size_t n);
+  // As Peek, and takes them.
+  std::string_view Next();
+  std::string_view Next(size_t n);
+  // Takes the first `n` bytes, or all when there are fewer, unseen; returns how many.
+  size_t Discard(size_t n);
+  // Copies up to `into.size()` bytes and takes them; returns how many.
+  size_t Read(absl::Span<char> into);
+  // How many bytes Peek() would show.
+  size_t buffered() const;
+
+  // --- Writing. What a callback writes is sent together when it returns.
+
+  // Queues a copy of `bytes`.
+  WriteResult Write(std::string_view bytes);
+  WriteResult Write(const char* text) { return Write(std::string_view(text)); }
+  // Queues `bytes` itself, which saves the copy of a large one; untouched when refused.
+  WriteResult Write(std::string&& bytes);
+  // Queues copies of all `pieces`, in order, or none.
+  WriteResult Writev(absl::Span<const std::string_view> pieces);
+  // Queues `length` bytes of the file `fd` from `offset` on, sent by sendfile(2) without passing
+  // through this process. The descriptor is duplicated: the caller may close its own. A file that
+  // turns out shorter closes the connection with DataLoss. Does not count as memory.
+  WriteResult SendFile(int fd, int64_t offset, size_t length);
+  // Sends what is queued now rather than when the callback returns.
+  void Flush();
+  // Bytes of memory that wait to be sent.
+  size_t outbound_bytes() const;
+
+  // --- Flow.
+
+  // Stops OnTraffic for newly arriving bytes; the peer is held up by TCP's flow control.
+  void PauseReading();
+  // Undoes PauseReading. Bytes that arrived before the pause are offered again.
+  void ResumeReading();
+
+  // --- Ending. After each of these nothing more is received and writing is refused, but for
+  // --- ShutdownWrite. OnClose follows later, never inside the call.
+
+  // Sends what is queued, waits until the peer has it (at most Options::close_timeout), closes.
+  void Close();
+  // Sends what is queued, then ends this direction (FIN). The peer's bytes go on arriving.
+  void ShutdownWrite();
+  // Drops what is queued and resets the connection (RST).
+  void Abort();
+
+  // --- Time.
+
+  // Closes with DeadlineExceeded after `timeout` without a byte in either direction;
+  // InfiniteDuration: never. Costs nothing for each message.
+  void SetIdleTimeout(absl::Duration timeout);
+  // Closes with DeadlineExceeded at `deadline`, unless it is moved before; InfiniteFuture: never.
+  void SetReadDeadline(absl::Time deadline);
+  // The same, if bytes wait to be sent at that time.
+  void SetWriteDeadline(absl::Time deadline);
+
+  // --- Who.
+
+  // The peer, also after it has gone.
+  SocketAddress remote_address() const;
+  // This side, as bound: getsockname(2).
+  SocketAddress local_address() const;
+  // The socket, for options that have no function here. Still owned by the connection.
+  int fd() const;
+  EventLoop& loop() const;
+  ConnectionHandle handle() const;
+  // Keeps `context` until the connection is gone, after OnClose; replaces an earlier one.
+  void set_context(std::unique_ptr<ConnectionContext> context);
+  // The context, which must be a T; null when there is none.
+  template <class T>
+  T* context() const {
+    return static_cast<T*>(ContextOrNull());
+  }
+
+  // --- Socket options (tcp(7), socket(7)). Errors name the option and the errno.
+
+  absl::Status SetNoDelay(bool on);
+  absl::Status SetKeepAlive(const KeepAlive& keep_alive);
+  // How long the kernel goes on trying after the end (SO_LINGER), whole seconds; 0: reset at once;
+  // InfiniteDuration: in the background for as long as it takes, which is the default.
+  absl::Status SetLinger(absl::Duration linger);
+  absl::Status SetReceiveBuffer(size_t bytes);
+  absl::Status SetSendBuffer(size_t bytes);
+
+ protected:
+  Connection() = default;
+  ~Connection() = default;
+
+ private:
+  ConnectionContext* ContextOrNull() const;
+};
+
+class ConnectionHandle {
+ public:
+  // Runs exactly once, on the connection's loop: OK when the operation is complete, else why not.
+  // When the loop has ended (Cancelled) or its mailbox is full (ResourceExhausted) nobody else is
+  // there to run it, and the calling thread does, before the call returns.
+  using Done = absl::AnyInvocable<void(const absl::Status&)>;
+
+  // Names no connection.
+  ConnectionHandle() = default;
+
+  // Any thread. Writes `bytes`, in order with what the same thread wrote before. `done` is told
+  // OK once the last byte is in the kernel's hands.
+  void Write(std::string bytes, Done done = {}) const;
+  // Any thread. As Write, for pieces that are to go out together.
+  void Writev(std::vector<std::string> pieces, Done done = {}) const;
+  // Any thread. Calls OnTraffic, whether or not bytes have arrived; `done` follows it.
+  void Wake(Done done = {}) const;
+  // Any thread. As Connection::Close; `done` is told OK after OnClose has run.
+  void Close(Done done = {}) const;
+  // Any thread. Runs `task` on the connection's loop. False, when the task was destroyed without
+  // having run: the loop has ended or its mailbox is full. A connection that is gone by then
+  // destroys the task unrun.
+  bool Post(absl::AnyInvocable<void(Connection&)> task) const;
+
+  // Equal when they name the same connection.
+  friend bool operator==(const ConnectionHandle& a, const ConnectionHandle& b) = default;
+  template <typename H>
+  friend H AbslHashValue(H state, const ConnectionHandle& handle) {
+    return H::combine(std::move(state), handle.mailbox_.get(), handle.slot_, handle.generation_);
+  }
+
+ private:
+  friend class Connection;
+  ConnectionHandle(std::shared_ptr<reactor::Mailbox> mailbox, uint32_t slot, uint32_t generation)
+      : mailbox_(std::move(mailbox)), slot_(slot), generation_(generation) {}
+
+  std::shared_ptr<reactor::Mailbox> mailbox_;
+  uint32_t slot_ = 0;
+  uint32_t generation_ = 0;
+};
+
+}  // namespace rondo
+
+#endif  // RONDO_CONNECTION_H_

@@ -1,0 +1,86 @@
+// EventHandler is what a server is: derive from it and override what you need. The callbacks of a
+// connection all run on the thread of the loop it lives on, in this order: one OnOpen, any number
+// of OnTraffic, OnPeerShutdown and OnWritable, one OnClose. A callback must not block: every other
+// connection of the loop waits for it.
+//
+// One handler may serve all loops (`Engine::Start(handler, ...)`): its callbacks then run on
+// several threads at once and what they share must be thread-safe. Or give a HandlerFactory, and
+// each loop has a handler of its own that needs no locks. Handlers outlive their engine.
+//
+//   struct Echo : rondo::EventHandler {
+//     rondo::Action OnTraffic(rondo::Connection& connection) override {
+//       connection.Write(connection.Next());
+//       return rondo::Action::kNone;
+//     }
+//   };
+//
+// An exception that leaves a callback closes that connection with an Internal reason and is told
+// to Options::log; nothing else is hurt.
+
+#ifndef RONDO_EVENT_HANDLER_H_
+#define RONDO_EVENT_HANDLER_H_
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace rondo {
+
+class Connection;
+class Engine;
+class EventLoop;
+
+// What is to happen after a callback.
+enum class Action {
+  kNone,
+  // As Connection::Close(): send what is queued, then close.
+  kClose,
+  // Stop the engine, as Engine::Stop(Options::shutdown_grace).
+  kShutdown,
+};
+
+class EventHandler {
+ public:
+  virtual ~EventHandler() = default;
+
+  // The listeners are bound, no loop runs yet; on the thread that starts the engine. kClose and
+  // kShutdown call the start off: it fails with Cancelled.
+  virtual Action OnBoot(Engine&) { return Action::kNone; }
+  // After the last OnClose, when all loops have ended; on the thread that stopped the engine.
+  virtual void OnShutdown(Engine&) {}
+
+  // A connection begins. What is written here is the first thing the peer receives.
+  virtual Action OnOpen(Connection&) { return Action::kNone; }
+  // Bytes have arrived, or somebody called Wake. What is not taken stays and is offered again,
+  // together with what follows it, when more arrives.
+  virtual Action OnTraffic(Connection&) { return Action::kNone; }
+  // The peer will send no more, and all it sent was delivered. The other direction still works:
+  // return kNone to go on writing, and Close() in the end.
+  virtual Action OnPeerShutdown(Connection&) { return Action::kClose; }
+  // The outbound queue had passed the high mark and has fallen below the low one: a handler that
+  // stopped producing on WriteResult::kAboveHighWater goes on here.
+  virtual void OnWritable(Connection&) {}
+  // The connection ends; exactly once for each OnOpen, never inside another callback of the same
+  // connection. Its addresses, context and unread input are still there; writing is refused.
+  // `reason` is OK when this side closed or the peer finished in order; otherwise it says why
+  // ("Unavailable: recv tcp://192.0.2.7:51324: connection reset by peer"). kClose means kNone here.
+  virtual Action OnClose(Connection&, const absl::Status& reason) {
+    (void)reason;
+    return Action::kNone;
+  }
+
+  // On every loop's own thread, first when the loop starts and then after each returned delay;
+  // InfiniteDuration (the default): never again.
+  virtual absl::Duration OnTick(EventLoop&) { return absl::InfiniteDuration(); }
+};
+
+// Makes the handler of loop `loop_index`; called once for each loop on the thread that starts the
+// engine. The engine owns what it returns.
+using HandlerFactory = std::function<std::unique_ptr<EventHandler>(size_t loop_index)>;
+
+}  // namespace rondo
+
+#endif  // RONDO_EVENT_HANDLER_H_

@@ -1,0 +1,47 @@
+// A LoadBalancer chooses the event loop that a new connection is to live on. It is asked only in
+// AcceptMode::kAcceptor, once for each connection, and only by the thread that accepts: it needs
+// no locks. An engine keeps it alive (Options::load_balancer); do not give one to two engines.
+//
+//   class Weekend : public rondo::LoadBalancer {          // a policy of one's own
+//     size_t Pick(absl::Span<const rondo::LoopLoad> loops, const rondo::SocketAddress&) override {
+//       return loops[0].connections < 100 ? 0 : 1;
+//     }
+//   };
+
+#ifndef RONDO_LOAD_BALANCER_H_
+#define RONDO_LOAD_BALANCER_H_
+
+#include <cstddef>
+#include <memory>
+
+#include "absl/types/span.h"
+
+#include "rondo/socket_address.h"
+
+namespace rondo {
+
+// What is known of a loop when a connection is to be placed.
+struct LoopLoad {
+  // Connections that live on the loop or are on their way to it.
+  size_t connections = 0;
+};
+
+class LoadBalancer {
+ public:
+  virtual ~LoadBalancer() = default;
+  // The index into `loops`, which is never empty, of the loop to use. An index that is out of
+  // range is taken modulo `loops.size()`.
+  virtual size_t Pick(absl::Span<const LoopLoad> loops, const SocketAddress& peer) = 0;
+};
+
+// Every loop in turn. The default.
+std::unique_ptr<LoadBalancer> NewRoundRobin();
+// By the peer's address without its port: a host stays on one loop as long as the number of
+// loops stays.
+std::unique_ptr<LoadBalancer> NewSourceAddressHash();
+// The loop with the fewest connections; among equals, every one in turn.
+std::unique_ptr<LoadBalancer> NewLeastConnections();
+
+}  // namespace rondo
+
+#endif  // RONDO_LOAD_BALANCER_H_

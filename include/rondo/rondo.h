@@ -1,0 +1,16 @@
+// All of Rondo: servers that hold very many connections, on event loops of one thread each.
+// Begin with event_handler.h and connection.h.
+
+#ifndef RONDO_RONDO_H_
+#define RONDO_RONDO_H_
+
+#include "rondo/connection.h"
+#include "rondo/engine.h"
+#include "rondo/event_handler.h"
+#include "rondo/event_loop.h"
+#include "rondo/load_balancer.h"
+#include "rondo/options.h"
+#include "rondo/socket_address.h"
+#include "rondo/unique_fd.h"
+
+#endif  // RONDO_RONDO_H_

@@ -1,0 +1,61 @@
+// SocketAddress is the address of one end of a socket: a transport and what the kernel calls a
+// `sockaddr`. A plain value: copy it, compare it, keep it on any thread.
+//
+//   rondo::SocketAddress peer = connection.remote_address();
+//   LOG << peer.ToString();                      // tcp://192.0.2.7:51324
+//
+// Text comes in as `tcp://host:port`, `tcp4://host:port`, `tcp6://[host]:port`. An empty host
+// means every address of this machine, over IPv4 and IPv6 at once (`tcp4`, `tcp6`: over that one
+// only). Port 0 asks the kernel for a free port.
+
+#ifndef RONDO_SOCKET_ADDRESS_H_
+#define RONDO_SOCKET_ADDRESS_H_
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace rondo {
+
+class SocketAddress {
+ public:
+  // No address: `ToString()` is "none", `family()` AF_UNSPEC.
+  SocketAddress() = default;
+  // A TCP address from what the kernel filled in. An IPv4 address that arrived mapped into IPv6
+  // (::ffff:a.b.c.d, RFC 4291 section 2.5.5.2) is kept as the IPv4 address it is.
+  // A family other than AF_INET and AF_INET6 gives no address.
+  SocketAddress(const sockaddr* address, socklen_t length);
+
+  // AF_INET, AF_INET6 or AF_UNSPEC.
+  int family() const { return storage_.any.sa_family; }
+  // In host byte order; 0 when there is none.
+  uint16_t port() const;
+  // The host alone: "192.0.2.7", "fe80::1%2"; empty when there is none.
+  std::string host() const;
+  // The bytes of the IP address in network order, 4 or 16 of them, without the port; empty when
+  // there are none. They live as long as this object.
+  std::string_view host_bytes() const;
+  // The whole, as it may be given to `Engine::Start`: "tcp://[2001:db8::1]:80".
+  std::string ToString() const;
+
+  const sockaddr* data() const { return &storage_.any; }
+  // The length the kernel expects with `data()`, in bytes.
+  socklen_t size() const;
+
+  friend bool operator==(const SocketAddress& a, const SocketAddress& b);
+
+ private:
+  union Storage {
+    sockaddr any;
+    sockaddr_in ipv4;
+    sockaddr_in6 ipv6;
+  };
+  Storage storage_ = {.ipv6 = {}};
+};
+
+}  // namespace rondo
+
+#endif  // RONDO_SOCKET_ADDRESS_H_
