@@ -8,7 +8,6 @@
 #include <string>
 
 #include "gtest/gtest.h"
-
 #include "tests/support/command.h"
 
 namespace rondo {
@@ -41,7 +40,8 @@ int main() {
 class InstallTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "rondo-install-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "rondo-install-XXXXXX").string();
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;
     const auto installed =
@@ -55,13 +55,12 @@ class InstallTest : public ::testing::Test {
   // Compiles hello.cc with what pkg-config says, and runs it.
   static testing::CommandResult CompileAndRun(const std::string& flags,
                                               const std::string& pkg_config_flags) {
-    return testing::RunCommand(
-        "set -e; cd " + folder_ +
-        "\n pc=$(dirname $(find . -name rondo.pc)); test -f $pc/rondo.pc" +
-        "\n export PKG_CONFIG_PATH=$PWD/$pc LD_LIBRARY_PATH=$PWD/$pc/.." +
-        "\n flags=$(pkg-config --cflags --libs " + pkg_config_flags + " rondo)" +
-        "\n c++ -std=c++20 " + flags + " hello.cc -o hello $flags" +
-        "\n ./hello");
+    return testing::RunCommand("set -e; cd " + folder_ +
+                               "\n pc=$(dirname $(find . -name rondo.pc)); test -f $pc/rondo.pc" +
+                               "\n export PKG_CONFIG_PATH=$PWD/$pc LD_LIBRARY_PATH=$PWD/$pc/.." +
+                               "\n flags=$(pkg-config --cflags --libs " + pkg_config_flags +
+                               " rondo)" + "\n c++ -std=c++20 " + flags +
+                               " hello.cc -o hello $flags" + "\n ./hello");
   }
 
   static std::string folder_;
