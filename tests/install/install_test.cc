@@ -7,11 +7,14 @@
 #include <fstream>
 #include <string>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/command.h"
 
 namespace rondo {
 namespace {
+
+using ::testing::HasSubstr;
 
 constexpr char kProgram[] = R"(
 #include <iostream>
@@ -70,16 +73,16 @@ std::string InstallTest::folder_;
 
 TEST_F(InstallTest, AStrangerCompilesAgainstTheSharedLibrary) {
   const auto ran = CompileAndRun("", "");
-  EXPECT_EQ(ran.status, 0) << ran.output;
-  EXPECT_NE(ran.output.find("listening on tcp://127.0.0.1:"), std::string::npos) << ran.output;
+  EXPECT_EQ(ran.status, 0);
+  EXPECT_THAT(ran.output, HasSubstr("listening on tcp://127.0.0.1:"));
   const auto needed = testing::RunCommand("ldd " + folder_ + "/hello");
-  EXPECT_NE(needed.output.find("librondo.so"), std::string::npos) << needed.output;
+  EXPECT_THAT(needed.output, HasSubstr("librondo.so"));
 }
 
 TEST_F(InstallTest, AStrangerCompilesAgainstTheStaticLibrary) {
   const auto ran = CompileAndRun("-static", "--static");
-  EXPECT_EQ(ran.status, 0) << ran.output;
-  EXPECT_NE(ran.output.find("listening on tcp://127.0.0.1:"), std::string::npos) << ran.output;
+  EXPECT_EQ(ran.status, 0);
+  EXPECT_THAT(ran.output, HasSubstr("listening on tcp://127.0.0.1:"));
 }
 
 TEST_F(InstallTest, EveryPublicHeaderCompilesAlone) {

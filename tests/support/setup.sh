@@ -31,8 +31,11 @@ install_packages() {
   fi
   echo "installing ${missing//$'\n'/ }" >&2
   # shellcheck disable=SC2086  # one word for each package
-  { "${as_root[@]}" apt-get update -q &&
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $install -q; } >&2 ||
+  {
+    # One source that cannot be reached need not be the one that counts.
+    "${as_root[@]}" apt-get update -q || true
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $install -q
+  } >&2 ||
     fail "could not install; as root, run:" "  apt-get update && $install"
 }
 
