@@ -84,7 +84,8 @@ def run_program(test, gtest_filter, slowdown):
         elif status < 0:
             outcome.failures.append(f"{test['name']}: died of {signal.Signals(-status).name}")
         elif status > 0 and not outcome.failures:
-            outcome.failures.append(f"{test['name']}: exit status {status}, no case failed")
+            when = "though no case failed" if report.exists() else "before its end"
+            outcome.failures.append(f"{test['name']}: exit status {status} {when}")
     return outcome
 
 

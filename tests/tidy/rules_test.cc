@@ -61,7 +61,7 @@ TEST(RulesTest, HeadersOfTheKernelAreForSys) {
   const std::string text = "#include <sys/socket.h>\n#include <unistd.h>\n#include <vector>\n";
   EXPECT_TRUE(Only(SystemHeaderProblems(Scan("src/net/a.cc", text)))
                   .starts_with("src/net/a.cc:2: <unistd.h>"));
-  EXPECT_EQ(SystemHeaderProblems(Scan("src/reactor/a.cc", text)).size(), 2u);
+  EXPECT_EQ(SystemHeaderProblems(Scan("src/engine/a.cc", text)).size(), 2u);
   EXPECT_TRUE(SystemHeaderProblems(Scan("src/sys/a.cc", text)).empty());
 }
 

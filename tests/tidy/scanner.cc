@@ -93,6 +93,15 @@ std::string_view WithoutTemplate(std::string_view head) {
   return head;
 }
 
+// Whether the name that follows the token `before` is a new one, or that of a member which is
+// initialised: `int fd`, `: fd(-1)`.
+bool Introduces(const std::string& before) {
+  const bool statement = before == "return" || before == "co_return" || before == "co_await" ||
+                         before == "else" || before == "do";
+  if (before.empty() || statement) return false;
+  return IsNameChar(before.back()) || before == ":" || before == ",";
+}
+
 enum class BraceKind { kScope, kFunction, kInitializer };
 
 BraceKind ClassifyBrace(std::string_view head) {
@@ -246,15 +255,14 @@ Source Scan(std::string path, std::string_view text) {
 
 std::vector<Word> Words(const Source& source) {
   std::vector<Word> words;
+  std::string before;  // the token before the next name, as far as that matters
   for (size_t n = 0; n < source.code.size(); ++n) {
     const std::string& line = source.code[n];
-    std::string before;  // the token before the next name, as far as that matters
     for (size_t i = 0; i < line.size();) {
       const bool global = line.compare(i, 2, "::") == 0;
       if (!IsNameChar(line[i]) && !global) {
-        if (!IsSpace(line[i]))
-          before =
-              line.substr(line[i] == '>' && i > 0 ? i - 1 : i, line[i] == '>' && i > 0 ? 2 : 1);
+        const bool arrow = line[i] == '>' && before == "-";
+        if (!IsSpace(line[i])) before = arrow ? "->" : line.substr(i, 1);
         ++i;
         continue;
       }
@@ -264,14 +272,12 @@ std::vector<Word> Words(const Source& source) {
       }
       const std::string name = line.substr(i, end - i);
       const size_t next = line.find_first_not_of(' ', end);
-      const bool statement = before == "return" || before == "co_return" || before == "co_await" ||
-                             before == "else" || before == "do";
       words.push_back({static_cast<int>(n) + 1, name, next != line.npos && line[next] == '(',
-                       before == "." || before == "->",
-                       !before.empty() && !statement && IsNameChar(before.back())});
+                       before == "." || before == "->", Introduces(before)});
       before = name;
       i = end;
     }
+    if (Trim(line).starts_with('#')) before.clear();
   }
   return words;
 }

@@ -30,7 +30,7 @@ struct Word {
   std::string name;
   bool called;    // followed by a parenthesis
   bool member;    // behind a dot or an arrow
-  bool declared;  // behind a type: `int fd`
+  bool declared;  // behind a type, or as a member that is initialised: `int fd`, `: fd(-1)`
 };
 
 std::vector<Word> Words(const Source& source);

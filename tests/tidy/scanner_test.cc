@@ -47,6 +47,8 @@ TEST(ScannerTest, ReadsNamesWithTheirQualification) {
 TEST(ScannerTest, ACallThatIsReturnedIsNotADeclaration) {
   EXPECT_FALSE(Words(Scan("a.cc", "return read(fd);"))[1].declared);
   EXPECT_TRUE(Words(Scan("a.cc", "size_t read() const;"))[1].declared);
+  EXPECT_TRUE(Words(Scan("a.cc", "A(int x)\n    : socket(x),\n      poll(x) {}"))[3].declared);
+  EXPECT_TRUE(Words(Scan("a.cc", "A(int x)\n    : socket(x),\n      poll(x) {}"))[5].declared);
 }
 
 TEST(ScannerTest, FindsIncludes) {

@@ -52,6 +52,7 @@ const std::map<std::string, Names> kSystemHeaders = {
     {"buffer", {"sys/uio.h"}},
     {"net",
      {"sys/socket.h", "sys/un.h", "netinet/in.h", "netinet/tcp.h", "arpa/inet.h", "netdb.h"}},
+    {"reactor", {"sys/socket.h", "netinet/in.h", "netinet/tcp.h"}},
     {"poll", {"sys/socket.h", "sys/uio.h", "sys/epoll.h", "liburing.h", "linux/io_uring.h"}},
 };
 
