@@ -119,6 +119,8 @@ void Streams::Bury() {
 
 void Streams::Release(StreamConnection& connection) {
   const std::unique_ptr<Extras> extras = std::move(connection.extras);
+  // OnClose may have set a timeout.
+  if (extras != nullptr) shared_.wheel.Cancel(*extras);
   connection.inbound.Clear(shared_.chunks);
   std::vector<ConnectionHandle::Done> unsent;
   if (connection.outbound != nullptr) unsent = connection.outbound->TakeAllDone();
