@@ -42,7 +42,10 @@ void Streams::OnTimer(Extras& extras) {
   };
   if (connection.Is(State::kClosing)) {
     if (extras.close_deadline <= now) {
-      if (connection.outbound != nullptr && extras.reason.ok()) {
+      // What the kernel still holds is lost with the reset as well; FIN counts as one.
+      const bool unsent =
+          connection.outbound != nullptr || sys::UnacknowledgedBytes(connection.socket) > 1;
+      if (unsent && extras.reason.ok()) {
         extras.reason = exceeded("bytes were left unsent at the close timeout");
       }
       connection.Abort();
