@@ -114,6 +114,7 @@ void Streams::Bury() {
         connection->extras == nullptr ? absl::OkStatus() : connection->extras->reason;
     if (connection->Is(State::kOpened)) {
       Call(*connection, [&] { return shared_.handler.OnClose(*connection, reason); });
+      connection->state &= ~State::kOpened;
     }
     Release(*connection);
   }
@@ -155,6 +156,14 @@ void Streams::OnReleased(StreamConnection& connection) {
 
 void Streams::RunDone(ConnectionHandle::Done done, const absl::Status& status) {
   if (done) (void)Guard(shared_.owner, "the callback of a write", [&] { done(status); });
+}
+
+void Streams::RunAfterClose(poll::EndpointId id, ConnectionHandle::Done done) {
+  StreamConnection* const ending = table_.At(id.slot);
+  const bool owed =
+      ending != nullptr && ending->generation == id.generation && ending->Is(State::kOpened);
+  if (!owed) return RunDone(std::move(done), absl::OkStatus());
+  if (done) ending->NeedExtras().when_closed.push_back(std::move(done));
 }
 
 void Streams::Drain() {
