@@ -74,19 +74,17 @@ void Streams::OnReceived(StreamConnection& connection, std::string_view bytes) {
 
 void Streams::Offer(StreamConnection& connection, std::string_view bytes) {
   const auto on_traffic = [&] { return shared_.handler.OnTraffic(connection); };
-  if (!connection.inbound.empty()) {
-    Keep(connection, bytes);
-    return Call(connection, on_traffic);
+  if (connection.inbound.empty()) {
+    shared_.lent_to = &connection;
+    shared_.lent = bytes;
+    Call(connection, on_traffic);
+    shared_.lent_to = nullptr;
+    connection.inbound.Append(shared_.lent, shared_.chunks);
+  } else {
+    connection.inbound.Append(bytes, shared_.chunks);
+    Call(connection, on_traffic);
   }
-  shared_.lent_to = &connection;
-  shared_.lent = bytes;
-  Call(connection, on_traffic);
-  shared_.lent_to = nullptr;
-  if (!shared_.lent.empty()) Keep(connection, shared_.lent);
-}
-
-void Streams::Keep(StreamConnection& connection, std::string_view bytes) {
-  connection.inbound.Append(bytes, shared_.chunks);
+  // Only now: what the handler had no chance to consume is not held against the peer.
   const size_t limit = shared_.options.inbound_limit_bytes;
   if (connection.inbound.size() <= limit) return;
   connection.CloseBecause(absl::ResourceExhaustedError(

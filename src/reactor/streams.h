@@ -85,7 +85,6 @@ class Streams {
   // Runs a callback of `connection`; an exception becomes the reason of its end.
   void Call(StreamConnection& connection, absl::FunctionRef<Action()> callback) RONDO_ON_LOOP;
   void Offer(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
-  void Keep(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
 
   // Does what was asked for since the last time.
   void Settle(StreamConnection& connection) RONDO_ON_LOOP;
