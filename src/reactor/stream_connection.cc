@@ -105,7 +105,7 @@ buffer::OutboundQueue& StreamConnection::NeedOutbound() {
 
 bool StreamConnection::Admits(size_t n) const {
   const size_t limit = context().options.outbound_limit_bytes;
-  const size_t queued = outbound == nullptr ? 0 : outbound->memory_bytes();
+  const size_t queued = outbound == nullptr ? 0 : outbound->held_bytes();
   return MayWrite() && n <= limit && queued <= limit - n;
 }
 
@@ -118,7 +118,7 @@ WriteResult StreamConnection::Append(std::string_view bytes) {
 
 WriteResult StreamConnection::Queued() {
   Touch();
-  if (outbound->memory_bytes() > context().options.outbound_high_bytes) state |= kBacklogged;
+  if (outbound->held_bytes() > context().options.outbound_high_bytes) state |= kBacklogged;
   return Is(kBacklogged) ? WriteResult::kAboveHighWater : WriteResult::kOk;
 }
 

@@ -201,7 +201,8 @@ void Streams::AfterSending(StreamConnection& connection) {
     shared_.queues.Return(std::exchange(connection.outbound, nullptr));
   }
   if (!connection.Is(State::kBacklogged)) return;
-  if (connection.outbound_bytes() > shared_.options.outbound_low_bytes) return;
+  const size_t held = connection.outbound == nullptr ? 0 : connection.outbound->held_bytes();
+  if (held > shared_.options.outbound_low_bytes) return;
   connection.state &= ~State::kBacklogged;
   shared_.poller->ResumeReceiving(connection, connection.slot());
   if (connection.Is(State::kClosing | State::kAborting | State::kEnding)) return;
