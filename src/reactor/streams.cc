@@ -51,7 +51,7 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer) {
   connection.SetIdleTimeout(shared_.options.idle_timeout);
   connection.state |= State::kOpened;
   Call(connection, [&] { return shared_.handler.OnOpen(connection); });
-  if (draining_ && sys::Shutdown(connection.socket, SHUT_RD) == 0) connection.state |= State::kDraining;
+  if (draining_) BeginDrain(connection);
   SettleIfTouched(connection);
   return true;
 }
@@ -68,7 +68,12 @@ void Streams::OnReceived(StreamConnection& connection, std::string_view bytes) {
     if (connection.extras != nullptr) connection.extras->linger_received = true;
     return;
   }
+  if (connection.Is(State::kInputEnded)) return;
   Offer(connection, bytes);
+  if (connection.Is(State::kDraining)) {
+    connection.extras->undelivered -= std::min(connection.extras->undelivered, bytes.size());
+    EndInputIfDrained(connection);
+  }
   SettleIfTouched(connection);
 }
 
@@ -93,12 +98,16 @@ void Streams::Offer(StreamConnection& connection, std::string_view bytes) {
 }
 
 void Streams::OnReceiveEnd(StreamConnection& connection) {
-  // While draining it is this side that ended the input: the peer's own FIN cannot be seen then.
-  if (!connection.Is(State::kDraining)) connection.state |= State::kPeerEnded;
-  if (!connection.Is(State::kClosing | State::kAborting)) {
-    Call(connection, [&] { return shared_.handler.OnPeerShutdown(connection); });
-  }
+  connection.state |= State::kPeerEnded;
+  EndInput(connection);
   Settle(connection);
+}
+
+void Streams::EndInput(StreamConnection& connection) {
+  if (connection.Is(State::kInputEnded | State::kClosing | State::kAborting)) return;
+  connection.state |= State::kInputEnded;
+  connection.Touch();
+  CallThenTouch(connection, [&] { return shared_.handler.OnPeerShutdown(connection); });
 }
 
 void Streams::OnSent(StreamConnection& connection) {
@@ -168,7 +177,8 @@ void Streams::SettleState(StreamConnection& connection) {
   if (connection.Is(State::kEnding)) return;
   if (connection.Is(State::kAborting)) return End(connection);
   const bool closing = connection.Is(State::kClosing);
-  const bool paused = !closing && connection.Is(State::kPaused | State::kBacklogged);
+  const bool paused =
+      !closing && connection.Is(State::kPaused | State::kBacklogged | State::kInputEnded);
   if (paused) {
     shared_.poller->PauseReceiving(connection, connection.slot());
   } else {
@@ -180,7 +190,9 @@ void Streams::SettleState(StreamConnection& connection) {
       (void)sys::Shutdown(connection.socket, SHUT_WR);
       connection.state |= State::kFinSent;
     }
-    if (connection.Is(State::kFinSent) && connection.Is(State::kPeerEnded)) return End(connection);
+    if (connection.Is(State::kFinSent) && connection.Is(State::kInputEnded)) {
+      return connection.Is(State::kPeerEnded) ? End(connection) : connection.Close();
+    }
   } else if (closing && connection.NeedExtras().close_deadline == kNever) {
     connection.extras->close_deadline = LoopContext::TickAfter(shared_.options.close_timeout);
     connection.WakeBy(connection.extras->close_deadline);
@@ -190,6 +202,7 @@ void Streams::SettleState(StreamConnection& connection) {
     if (connection.InputSize() > 0 && !closing) {
       CallThenTouch(connection, [&] { return shared_.handler.OnTraffic(connection); });
     }
+    EndInputIfDrained(connection);
   }
 }
 
