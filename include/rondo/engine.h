@@ -71,7 +71,8 @@ class Engine {
   // Any thread. Open connections, as of now.
   size_t connection_count() const;
   // Any thread. A duplicate of the (first) listener on `address`, one of addresses(); for handing
-  // it to another process. Close-on-exec. NotFound when there is none.
+  // it to another process. Close-on-exec. NotFound when there is none, FailedPrecondition once a
+  // stop was asked for.
   absl::StatusOr<UniqueFd> DuplicateListener(const SocketAddress& address) const;
 
  private:

@@ -159,6 +159,13 @@ bool Engine::Impl::IsOnLoop() const {
 }
 
 absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& address) const {
+  // The loops close their listeners only after a stop was asked for; from then on their numbers
+  // may be somebody else's.
+  absl::MutexLock lock(&mutex_);
+  if (stop_requested_) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("no listener on ", address.ToString(), " any more: the engine is stopping"));
+  }
   const Loop& loop = acceptor_ != nullptr ? *acceptor_ : *loops_[0];
   for (const auto& listener : loop.acceptors()) {
     if (!(listener->address() == address)) continue;
