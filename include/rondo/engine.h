@@ -56,10 +56,10 @@ class Engine {
   // Any thread. Stops in order: accepts nothing more, serves what has already arrived, sends what
   // is queued, closes every connection, ends the loops, calls OnShutdown. Connections that are
   // not done after `grace` are reset, and the result is DeadlineExceeded with their number; else
-  // OK. Returns when all of it is done; a second call waits for the first. On a loop's own thread
-  // it only asks for the stop and returns OK.
+  // OK. Returns when all of it is done; a second call waits for the first. In a callback it
+  // only asks for the stop and returns OK.
   absl::Status Stop(absl::Duration grace);
-  // Any thread but a loop's. Blocks until the engine has stopped, for whatever reason: the result
+  // Any thread, but not in a callback. Blocks until the engine has stopped, for whatever reason: the result
   // of the stop, or the failure that ended a loop.
   absl::Status Wait();
 
