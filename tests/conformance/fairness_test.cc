@@ -126,6 +126,23 @@ TEST_P(FairnessTest, ATaskThatPostsItselfHoldsUpNobody) {
   ASSERT_TRUE(Stop().ok());
 }
 
+TEST_P(FairnessTest, ThreadsThatFloodTheMailboxHoldUpNobody) {
+  options.mailbox_limit_bytes = 32 << 20;
+  Start();
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> posters;
+  for (int i = 0; i < 2; ++i) {
+    posters.emplace_back([&] {
+      for (size_t n = 0; !stop; ++n) {
+        (void)engine->loop(n % engine->loop_count()).Post([] {});
+      }
+    });
+  }
+  EXPECT_LT(WorstEcho(20), kBound);
+  stop = true;
+  for (std::thread& poster : posters) poster.join();
+}
+
 TEST_P(FairnessTest, ATimerThatIsAlwaysDueHoldsUpNobody) {
   std::atomic<int64_t> ticks = 0;
   handler.on_tick = [&](EventLoop&) {
