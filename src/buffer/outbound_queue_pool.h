@@ -1,0 +1,48 @@
+// OutboundQueuePool lends outbound queues to the connections that have something to send just now,
+// which on a busy loop is nearly always the same few. It belongs to one loop and to its thread.
+
+#ifndef RONDO_BUFFER_OUTBOUND_QUEUE_POOL_H_
+#define RONDO_BUFFER_OUTBOUND_QUEUE_POOL_H_
+
+#include <array>
+#include <cstddef>
+
+#include "buffer/chunk_pool.h"
+#include "buffer/outbound_queue.h"
+
+namespace rondo::buffer {
+
+class OutboundQueuePool {
+ public:
+  static constexpr size_t kKept = 64;
+
+  explicit OutboundQueuePool(ChunkPool& chunks) : chunks_(chunks) {}
+  OutboundQueuePool(const OutboundQueuePool&) = delete;
+  OutboundQueuePool& operator=(const OutboundQueuePool&) = delete;
+  ~OutboundQueuePool() {
+    while (count_ > 0) delete kept_[--count_];
+  }
+
+  // An empty queue, the borrower's until Return.
+  OutboundQueue* Borrow() {
+    if (count_ == 0) return new OutboundQueue(chunks_);
+    return kept_[--count_];
+  }
+  // REQUIRES: it is empty and no Done waits.
+  void Return(OutboundQueue* queue) {
+    if (count_ == kKept) {
+      delete queue;
+    } else {
+      kept_[count_++] = queue;
+    }
+  }
+
+ private:
+  ChunkPool& chunks_;
+  std::array<OutboundQueue*, kKept> kept_;
+  size_t count_ = 0;
+};
+
+}  // namespace rondo::buffer
+
+#endif  // RONDO_BUFFER_OUTBOUND_QUEUE_POOL_H_
