@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
-#include "reactor/guard.h"
 #include "sys/sys.h"
 
 namespace rondo::reactor {
@@ -18,15 +17,13 @@ using State = StreamConnection::State;
 
 // --- Callbacks.
 
-void Streams::Call(StreamConnection& connection, absl::FunctionRef<Action()> callback) {
-  StreamConnection* const outer = std::exchange(shared_.in_callback, &connection);
-  Action action = Action::kNone;
-  absl::Status status = Guard(shared_.owner, "the event handler", [&] { action = callback(); });
-  StreamConnection::ReleaseTaken(shared_);
-  if (!status.ok()) connection.CloseBecause(std::move(status));
+void Streams::OnThrown(StreamConnection& connection) {
+  connection.CloseBecause(ReportThrown(shared_.owner, "the event handler"));
+}
+
+void Streams::Obey(StreamConnection& connection, Action action) {
   if (action == Action::kClose) connection.Close();
   if (action == Action::kShutdown) shared_.owner.RequestStop();
-  shared_.in_callback = outer;
 }
 
 void Streams::CallThenTouch(StreamConnection& connection,
@@ -56,40 +53,52 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer) {
   return true;
 }
 
-StreamConnection* Streams::Find(poll::EndpointId id) {
-  StreamConnection* const connection = table_.At(id.slot);
-  if (connection == nullptr || connection->generation != id.generation) return nullptr;
-  return connection->Is(State::kEnding) ? nullptr : connection;
+// The way of nearly every byte: lent by the poller, taken by the handler, answered, forgotten.
+void Streams::OnReceived(StreamConnection& connection, std::string_view bytes) {
+  if (connection.state != State::kOpened || !connection.inbound.empty() ||
+      connection.extras != nullptr) [[unlikely]] {
+    return OnReceivedRarely(connection, bytes);
+  }
+  Lend(connection, bytes);
 }
 
-void Streams::OnReceived(StreamConnection& connection, std::string_view bytes) {
+void Streams::OnReceivedRarely(StreamConnection& connection, std::string_view bytes) {
   connection.NoteActivity();
-  if (connection.Is(State::kClosing | State::kAborting)) {
+  if (connection.Is(State::kClosing | State::kAborting | State::kEnding)) {
     if (connection.extras != nullptr) connection.extras->linger_received = true;
     return;
   }
   if (connection.Is(State::kInputEnded)) return;
-  Offer(connection, bytes);
-  if (connection.Is(State::kDraining)) {
-    connection.extras->undelivered -= std::min(connection.extras->undelivered, bytes.size());
-    EndInputIfDrained(connection);
+  if (connection.inbound.empty()) {
+    Lend(connection, bytes);
+  } else {
+    connection.inbound.Append(bytes, shared_.chunks);
+    Call(connection, [&] { return shared_.handler.OnTraffic(connection); });
+    CheckInboundLimit(connection);
+    SettleIfTouched(connection);
   }
+  if (!connection.Is(State::kDraining) || connection.Is(State::kEnding)) return;
+  connection.extras->undelivered -= std::min(connection.extras->undelivered, bytes.size());
+  EndInputIfDrained(connection);
   SettleIfTouched(connection);
 }
 
-void Streams::Offer(StreamConnection& connection, std::string_view bytes) {
-  const auto on_traffic = [&] { return shared_.handler.OnTraffic(connection); };
-  if (connection.inbound.empty()) {
-    shared_.lent_to = &connection;
-    shared_.lent = bytes;
-    Call(connection, on_traffic);
-    shared_.lent_to = nullptr;
-    connection.inbound.Append(shared_.lent, shared_.chunks);
-  } else {
-    connection.inbound.Append(bytes, shared_.chunks);
-    Call(connection, on_traffic);
-  }
-  // Only now: what the handler had no chance to consume is not held against the peer.
+inline void Streams::Lend(StreamConnection& connection, std::string_view bytes) {
+  shared_.lent_to = &connection;
+  shared_.lent = bytes;
+  Call(connection, [&] { return shared_.handler.OnTraffic(connection); });
+  shared_.lent_to = nullptr;
+  if (!shared_.lent.empty()) [[unlikely]] Keep(connection, shared_.lent);
+  SettleIfTouched(connection);
+}
+
+void Streams::Keep(StreamConnection& connection, std::string_view bytes) {
+  connection.inbound.Append(bytes, shared_.chunks);
+  CheckInboundLimit(connection);
+}
+
+// After OnTraffic: what the handler had no chance to consume is not held against the peer.
+void Streams::CheckInboundLimit(StreamConnection& connection) {
   const size_t limit = shared_.options.inbound_limit_bytes;
   if (connection.inbound.size() <= limit) return;
   connection.CloseBecause(absl::ResourceExhaustedError(
@@ -98,6 +107,7 @@ void Streams::Offer(StreamConnection& connection, std::string_view bytes) {
 }
 
 void Streams::OnReceiveEnd(StreamConnection& connection) {
+  if (connection.Is(State::kEnding)) return;
   connection.state |= State::kPeerEnded;
   EndInput(connection);
   Settle(connection);
@@ -111,12 +121,13 @@ void Streams::EndInput(StreamConnection& connection) {
 }
 
 void Streams::OnSent(StreamConnection& connection) {
-  connection.NoteActivity();
-  AfterSending(connection);
+  if (connection.Is(State::kEnding)) return;
+  AfterSending(connection, 0);
   Settle(connection);
 }
 
 void Streams::OnFailed(StreamConnection& connection, const char* call, int error) {
+  if (connection.Is(State::kEnding)) return;
   // A peer that resets once everything has been sent and FIN too has only been rude.
   const bool complete = connection.Is(State::kClosing) && connection.Is(State::kFinSent);
   if (complete) {
@@ -163,12 +174,13 @@ void Streams::Settle(StreamConnection& connection) {
   connection.state &= ~State::kTouched;
   if (connection.outbound != nullptr && !connection.Is(State::kAborting | State::kEnding)) {
     const int result = shared_.poller->Send(connection, connection.slot());
-    if (result < 0) {
-      connection.Fail("send", -result);
-    } else {
-      connection.NoteActivity();
-      AfterSending(connection);
+    buffer::OutboundQueue* const queue = connection.outbound;
+    if (connection.state == State::kOpened && connection.extras == nullptr && queue->empty() &&
+        !queue->has_done() && result == 0) [[likely]] {
+      connection.outbound = nullptr;
+      return shared_.queues.Return(queue);
     }
+    AfterSending(connection, result);
   }
   if (connection.state & ~(State::kOpened | State::kTouched)) SettleState(connection);
 }
@@ -206,18 +218,25 @@ void Streams::SettleState(StreamConnection& connection) {
   }
 }
 
-void Streams::AfterSending(StreamConnection& connection) {
-  while (connection.outbound != nullptr && connection.outbound->has_due_done()) {
+void Streams::AfterSending(StreamConnection& connection, int result) {
+  if (result < 0) return connection.Fail("send", -result);
+  if (connection.outbound == nullptr) return;
+  connection.NoteActivity();
+  while (connection.outbound->has_due_done()) {
     RunDone(connection.outbound->TakeDueDone(), absl::OkStatus());
   }
-  if (connection.outbound != nullptr && connection.outbound->empty()) {
+  if (connection.outbound->empty()) {
     shared_.queues.Return(std::exchange(connection.outbound, nullptr));
   }
-  if (!connection.Is(State::kBacklogged)) return;
-  const size_t held = connection.outbound == nullptr ? 0 : connection.outbound->held_bytes();
-  if (held > shared_.options.outbound_low_bytes) return;
+  if (connection.Is(State::kBacklogged)) BacklogShrank(connection);
+}
+
+void Streams::BacklogShrank(StreamConnection& connection) {
+  if (connection.HeldBytes() > shared_.options.outbound_low_bytes) return;
   connection.state &= ~State::kBacklogged;
-  shared_.poller->ResumeReceiving(connection, connection.slot());
+  if (!connection.Is(State::kPaused | State::kInputEnded)) {
+    shared_.poller->ResumeReceiving(connection, connection.slot());
+  }
   if (connection.Is(State::kClosing | State::kAborting | State::kEnding)) return;
   CallThenTouch(connection, [&] {
     shared_.handler.OnWritable(connection);
