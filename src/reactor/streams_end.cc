@@ -169,15 +169,22 @@ void Streams::Drain() {
   draining_ = true;
   table_.ForEach([&](StreamConnection& connection) {
     base::AssertOnLoop();
-    if (connection.Is(State::kEnding | State::kClosing | State::kAborting)) return;
-    // From here on the kernel shows what has arrived, then the end of input.
-    const bool will_read = !connection.Is(State::kPaused | State::kPeerEnded);
-    if (will_read && sys::Shutdown(connection.socket, SHUT_RD) == 0) {
-      connection.state |= State::kDraining;
-    } else {
-      connection.Close();
-    }
+    BeginDrain(connection);
   });
+}
+
+// Not shutdown(SHUT_RD): on Linux that does not stop a peer that goes on sending, and hides its FIN.
+void Streams::BeginDrain(StreamConnection& connection) {
+  if (connection.Is(State::kInputEnded | State::kClosing | State::kAborting | State::kEnding)) return;
+  const int unread = sys::UnreadBytes(connection.socket);
+  connection.NeedExtras().undelivered = unread > 0 ? static_cast<size_t>(unread) : 0;
+  connection.state |= State::kDraining;
+  EndInputIfDrained(connection);
+}
+
+void Streams::EndInputIfDrained(StreamConnection& connection) {
+  if (!connection.Is(State::kDraining) || connection.Is(State::kPaused | State::kEnding)) return;
+  if (connection.extras->undelivered == 0) EndInput(connection);
 }
 
 size_t Streams::AbortAll(const absl::Status& reason) {

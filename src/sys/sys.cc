@@ -109,6 +109,12 @@ int UnacknowledgedBytes(int fd) {
   return result < 0 ? result : bytes;
 }
 
+int UnreadBytes(int fd) {
+  int bytes = 0;
+  const int result = OrErrno(::ioctl(fd, SIOCINQ, &bytes));
+  return result < 0 ? result : bytes;
+}
+
 // Not repeated on EINTR: Linux has freed the number by then, and it may be somebody else's.
 int Close(int fd) { return OrErrno(::close(fd)); }
 
