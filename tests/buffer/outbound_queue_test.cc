@@ -95,8 +95,29 @@ TEST_F(OutboundQueueTest, AnEmptyQueueHasNothingToSend) {
   EXPECT_EQ(Sendable(*queue_, 8), "");
   queue_->Append(""sv);
   queue_->Append(std::string());
-  queue_->Consume(0);
   EXPECT_TRUE(queue_->empty());
+  EXPECT_EQ(queue_->FrontBytes(), "");
+  EXPECT_TRUE(queue_->FrontIsAll());
+}
+
+TEST_F(OutboundQueueTest, FrontBytesAreWhatGatherShowsFirst) {
+  queue_->Append("abc"sv);
+  EXPECT_EQ(queue_->FrontBytes(), "abc");
+  EXPECT_TRUE(queue_->FrontIsAll());
+  queue_->Consume(1);
+  EXPECT_EQ(queue_->FrontBytes(), "bc");
+  queue_->Append(Bytes(5 * kKiB));
+  EXPECT_EQ(queue_->FrontBytes(), "bc");
+  EXPECT_FALSE(queue_->FrontIsAll());
+  queue_->Consume(2);
+  EXPECT_EQ(queue_->FrontBytes(), Bytes(5 * kKiB));
+  queue_->Consume(5 * kKiB);
+  EXPECT_EQ(queue_->FrontBytes(), "");
+  queue_->AppendFile(FileOf("x"), 0, 1);
+  EXPECT_EQ(queue_->FrontBytes(), "");
+  queue_->Append("behind it"sv);
+  EXPECT_FALSE(queue_->FrontIsAll());
+  EXPECT_EQ(SendAll(*queue_), "xbehind it");
 }
 
 TEST_F(OutboundQueueTest, SmallWritesShareAChunkAndGoOutAsOnePiece) {
@@ -372,7 +393,7 @@ TEST_F(OutboundQueueTest, BehavesAsAStringUnderRandomUse) {
         ASSERT_EQ(next.empty(), model.empty());
         ASSERT_EQ(next, model.substr(0, next.size()));
         const size_t taken = random() % 2 == 0 ? next.size() : random() % (next.size() + 1);
-        queue_->Consume(taken);
+        if (taken > 0) queue_->Consume(taken);
         model.erase(0, taken);
         consumed += taken;
       }
