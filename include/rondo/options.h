@@ -41,6 +41,8 @@ enum class PollerKind {
   kAuto,
   // epoll(7), level-triggered. Linux.
   kEpoll,
+  // io_uring(7), Linux 6.1 or newer.
+  kIoUring,
   // kqueue(2). FreeBSD and macOS.
   kKqueue,
 };

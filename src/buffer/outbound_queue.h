@@ -88,7 +88,7 @@ class OutboundQueue {
   size_t Gather(absl::Span<iovec> pieces) const;
   // Whether a file is in front, and which.
   bool FrontFile(File* file) const;
-  // The kernel took the next `n` bytes. REQUIRES: no more than are queued.
+  // The kernel took the next `n` bytes. REQUIRES: n > 0, and no more than are queued.
   void Consume(size_t n) {
     consumed_ += n;
     if (consumed_ != appended_ || front_ != back_ || !IsOrdinaryChunk(*front_)) [[unlikely]] {

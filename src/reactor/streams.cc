@@ -122,6 +122,10 @@ void Streams::EndInput(StreamConnection& connection) {
 
 void Streams::OnSent(StreamConnection& connection) {
   if (connection.Is(State::kEnding)) return;
+  if (connection.state == State::kOpened && connection.outbound == nullptr &&
+      connection.extras == nullptr) [[likely]] {
+    return;
+  }
   AfterSending(connection, 0);
   Settle(connection);
 }
@@ -196,7 +200,7 @@ void Streams::SettleState(StreamConnection& connection) {
   } else {
     shared_.poller->ResumeReceiving(connection, connection.slot());
   }
-  if (connection.outbound == nullptr) {
+  if (!connection.has_output()) {
     if (closing) return FinishClosing(connection);
     if (connection.Is(State::kFinWanted) && !connection.Is(State::kFinSent)) {
       (void)sys::Shutdown(connection.socket, SHUT_WR);

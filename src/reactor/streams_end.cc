@@ -43,7 +43,7 @@ void Streams::OnTimer(Extras& extras) {
     if (extras.close_deadline <= now) {
       // What the kernel still holds is lost with the reset as well; FIN counts as one.
       const bool unsent =
-          connection.outbound != nullptr || sys::UnacknowledgedBytes(connection.socket) > 1;
+          connection.has_output() || sys::UnacknowledgedBytes(connection.socket) > 1;
       if (unsent && extras.reason.ok()) {
         extras.reason = exceeded("bytes were left unsent at the close timeout");
       }
@@ -53,12 +53,12 @@ void Streams::OnTimer(Extras& extras) {
     }
   } else if (extras.idle_timeout != kNever && extras.last_active + extras.idle_timeout <= now) {
     connection.CloseBecause(exceeded("idle timeout"));
-    if (connection.outbound != nullptr) connection.Abort();
+    if (connection.has_output()) connection.Abort();
   } else if (extras.read_deadline <= now) {
     connection.CloseBecause(exceeded("read deadline"));
   } else if (extras.write_deadline <= now) {
     extras.write_deadline = kNever;
-    if (connection.outbound != nullptr) {
+    if (connection.has_output()) {
       connection.CloseBecause(exceeded("write deadline"));
       connection.Abort();
     }
