@@ -32,7 +32,7 @@
 
 #include "base/check.h"
 #include "base/status.h"
-#include "poll/poller.h"
+#include "poll/new_poller.h"
 #include "sys/sys.h"
 
 namespace rondo::poll {
