@@ -80,7 +80,7 @@ class Slab {
     return Occupied(object) ? object : nullptr;
   }
 
-  static Owner& OwnerOf(const T& object) { return HeaderOf(object)->slab->owner_; }
+  static Owner& OwnerOf(const T& object) { return *HeaderOf(object)->owner; }
   static uint32_t SlotOf(const T& object) {
     const Header* chunk = HeaderOf(object);
     const auto cell = static_cast<uint32_t>(&object - reinterpret_cast<const T*>(chunk));
@@ -106,7 +106,7 @@ class Slab {
     Cell* next;
   };
   struct Header {
-    Slab* slab;
+    Owner* owner;
     Cell* free;
     Header* next;      // among those with room
     Header* previous;  // among those with room
@@ -144,7 +144,7 @@ class Slab {
     while (number < chunks_.size() && chunks_[number] != nullptr) ++number;
     if (number == chunks_.size()) chunks_.push_back(nullptr);
     void* memory = ::operator new(kChunkBytes, std::align_val_t{kChunkBytes});
-    auto* chunk = new (memory) Header{this, nullptr, nullptr, nullptr, number, 0};
+    auto* chunk = new (memory) Header{&owner_, nullptr, nullptr, nullptr, number, 0};
     for (uint32_t cell = kCells - 1; cell > 0; --cell) {
       chunk->free = new (reinterpret_cast<T*>(memory) + cell) Cell{.next = chunk->free};
     }

@@ -90,6 +90,8 @@ class EpollPoller final : public Poller {
   int Arm(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   void Unregister(Endpoint& endpoint) RONDO_ON_LOOP;
   int SendNow(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
+  // The socket took `sent` bytes, or failed: arms kSend if some are left, disarms it if none are.
+  int Sent(Endpoint& endpoint, uint32_t slot, ssize_t sent) RONDO_ON_LOOP;
 
   void Dispatch(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
   void AcceptReady(Endpoint& listener, Events& events) RONDO_ON_LOOP;
@@ -129,33 +131,39 @@ void EpollPoller::Unregister(Endpoint& endpoint) {
   endpoint.armed = 0;
 }
 
+ssize_t SendPieces(int socket, const buffer::OutboundQueue& queue) {
+  if (buffer::OutboundQueue::File file; queue.FrontFile(&file)) {
+    const ssize_t sent = sys::SendFile(socket, file.fd, &file.offset, file.length);
+    // The file ends before the stretch that was promised.
+    return sent == 0 ? -ENODATA : sent;
+  }
+  std::array<iovec, kPiecesPerSend> pieces;
+  return sys::SendMessage(socket, pieces.data(), queue.Gather(absl::MakeSpan(pieces)));
+}
+
 // One call, however much is queued: what one connection may send in a turn is what its socket
 // buffer takes at once.
 int EpollPoller::SendNow(Endpoint& endpoint, uint32_t slot) {
   buffer::OutboundQueue& queue = *endpoint.outbound;
-  ssize_t sent;
-  buffer::OutboundQueue::File file;
-  std::array<iovec, kPiecesPerSend> pieces;
-  if (const size_t count = queue.Gather(absl::MakeSpan(pieces)); count == 1) {
-    sent = sys::Send(endpoint.socket, pieces[0].iov_base, pieces[0].iov_len);
-  } else if (count > 1) {
-    sent = sys::SendMessage(endpoint.socket, pieces.data(), count);
-  } else if (queue.FrontFile(&file)) {
-    sent = sys::SendFile(endpoint.socket, file.fd, &file.offset, file.length);
-    if (sent == 0) return -ENODATA;
-  } else {
-    return 0;
+  const std::string_view bytes = queue.FrontBytes();
+  if (bytes.empty() || !queue.FrontIsAll()) [[unlikely]] {
+    return queue.empty() ? 0 : Sent(endpoint, slot, SendPieces(endpoint.socket, queue));
   }
+  const ssize_t sent = sys::Send(endpoint.socket, bytes.data(), bytes.size());
+  if (sent != static_cast<ssize_t>(bytes.size()) || (endpoint.wanted & kSend)) [[unlikely]] {
+    return Sent(endpoint, slot, sent);
+  }
+  queue.Consume(bytes.size());
+  return 0;
+}
+
+int EpollPoller::Sent(Endpoint& endpoint, uint32_t slot, ssize_t sent) {
+  buffer::OutboundQueue& queue = *endpoint.outbound;
   if (sent < 0 && sent != -EAGAIN && sent != -ENOBUFS) return static_cast<int>(sent);
   if (sent > 0) queue.Consume(static_cast<size_t>(sent));
-
-  const uint8_t wanted_before = endpoint.wanted;
-  if (queue.empty()) {
-    endpoint.wanted &= ~kSend;
-  } else {
-    endpoint.wanted |= kSend;
-  }
-  if (endpoint.wanted == wanted_before) return 0;
+  const bool waiting = endpoint.wanted & kSend;
+  if (queue.empty() != waiting) return 0;
+  endpoint.wanted ^= kSend;
   return Arm(endpoint, slot);
 }
 
@@ -195,7 +203,7 @@ void EpollPoller::Dispatch(uint64_t token, uint32_t ready, Events& events) {
     }
   }
   // The callback above may have ended it.
-  if ((ready & EPOLLOUT) && events.Find(id) == endpoint && (endpoint->wanted & kSend)) {
+  if ((ready & EPOLLOUT) != 0 && events.Find(id) == endpoint && (endpoint->wanted & kSend)) {
     SendReady(*endpoint, id.slot, events);
   }
 }

@@ -48,6 +48,8 @@ std::string_view Connection::Peek(size_t n) {
 
 std::string_view Connection::Next() {
   StreamConnection& self = Of(*this);
+  LoopContext& shared = self.context();
+  if (shared.lent_to == &self) return std::exchange(shared.lent, {});
   const std::string_view bytes = self.PeekInput(self.InputSize());
   self.TakeInput(bytes.size());
   return bytes;
@@ -76,11 +78,17 @@ size_t Connection::buffered() const { return Of(*this).InputSize(); }
 
 // --- Writing.
 
-WriteResult Connection::Write(std::string_view bytes) { return Of(*this).Append(bytes); }
+WriteResult Connection::Write(std::string_view bytes) {
+  StreamConnection& self = Of(*this);
+  if (!self.Admits(bytes.size())) return WriteResult::kRefused;
+  if (bytes.empty()) return WriteResult::kOk;
+  self.NeedOutbound().Append(bytes);
+  return self.Queued();
+}
 
 WriteResult Connection::Write(std::string&& bytes) {
   StreamConnection& self = Of(*this);
-  if (bytes.size() < buffer::OutboundQueue::kChunkBytes) return self.Append(bytes);
+  if (bytes.size() < buffer::OutboundQueue::kChunkBytes) return Write(std::string_view(bytes));
   if (!self.Admits(bytes.size())) return WriteResult::kRefused;
   self.NeedOutbound().Append(std::move(bytes));
   return self.Queued();

@@ -36,13 +36,6 @@ SocketAddress StreamConnection::peer() const {
   return SocketAddress(reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
 
-void StreamConnection::Touch() {
-  if (Is(kTouched)) return;
-  state |= kTouched;
-  LoopContext& shared = context();
-  if (shared.in_callback != this) shared.touched.push_back({slot(), generation});
-}
-
 Extras& StreamConnection::NeedExtras() {
   if (extras == nullptr) extras = std::make_unique<Extras>(*this);
   return *extras;
@@ -91,27 +84,15 @@ void StreamConnection::TakeInput(size_t n) {
   shared.taken_bytes = n;
 }
 
-void StreamConnection::ReleaseTaken(LoopContext& shared) {
+void StreamConnection::DiscardTaken(LoopContext& shared) {
   StreamConnection* const connection = std::exchange(shared.taken_from, nullptr);
-  if (connection != nullptr) connection->inbound.Discard(shared.taken_bytes, shared.chunks);
-}
-
-buffer::OutboundQueue& StreamConnection::NeedOutbound() {
-  if (outbound == nullptr) outbound = context().queues.Borrow();
-  return *outbound;
+  connection->inbound.Discard(shared.taken_bytes, shared.chunks);
 }
 
 bool StreamConnection::Admits(size_t n) const {
   const size_t limit = context().options.outbound_limit_bytes;
   const size_t queued = outbound == nullptr ? 0 : outbound->memory_bytes();
   return MayWrite() && n <= limit && queued <= limit - n;
-}
-
-WriteResult StreamConnection::Append(std::string_view bytes) {
-  if (!Admits(bytes.size())) return WriteResult::kRefused;
-  if (bytes.empty()) return WriteResult::kOk;
-  NeedOutbound().Append(bytes);
-  return Queued();
 }
 
 WriteResult StreamConnection::Queued() {

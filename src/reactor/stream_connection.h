@@ -85,7 +85,12 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   bool MayWrite() const { return !Is(kFinWanted | kClosing | kAborting | kEnding); }
 
   // Has the loop look at it.
-  void Touch();
+  void Touch() {
+    if (Is(kTouched)) return;
+    state |= kTouched;
+    LoopContext& shared = context();
+    if (shared.in_callback != this) shared.touched.push_back({slot(), generation});
+  }
   Extras& NeedExtras();
   // Notes that a byte went either way, for the idle timeout.
   void NoteActivity() {
@@ -105,14 +110,20 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   // Takes the first `n`. What PeekInput showed stays readable, see LoopContext::taken_from.
   void TakeInput(size_t n);
   // Ends that: the bytes taken on this loop leave their buffer.
-  static void ReleaseTaken(LoopContext& shared);
+  static void ReleaseTaken(LoopContext& shared) {
+    if (shared.taken_from != nullptr) DiscardTaken(shared);
+  }
 
-  WriteResult Append(std::string_view bytes);
+  static void DiscardTaken(LoopContext& shared);
+
   // What a write comes to, once it is in the queue.
   WriteResult Queued();
   // Whether `n` more bytes of memory may be queued.
   bool Admits(size_t n) const;
-  buffer::OutboundQueue& NeedOutbound();
+  buffer::OutboundQueue& NeedOutbound() {
+    if (outbound == nullptr) outbound = context().queues.Borrow();
+    return *outbound;
+  }
 
   // These follow the endpoint without a gap: see the size below.
   uint16_t state = 0;

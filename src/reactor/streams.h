@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -22,6 +23,7 @@
 
 #include "base/on_loop.h"
 #include "poll/endpoint.h"
+#include "reactor/guard.h"
 #include "reactor/loop_context.h"
 #include "reactor/stream_connection.h"
 #include "rondo/connection.h"
@@ -81,8 +83,13 @@ class Streams {
 
  private:
   // Runs a callback of `connection`; an exception becomes the reason of its end.
-  void Call(StreamConnection& connection, absl::FunctionRef<Action()> callback) RONDO_ON_LOOP;
-  void Offer(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  template <class Callback>
+  void Call(StreamConnection& connection, Callback&& callback) RONDO_ON_LOOP;
+  void Obey(StreamConnection& connection, Action action) RONDO_ON_LOOP;
+  // Input that is not simply lent to the handler.
+  void OnReceivedRarely(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  // Offers bytes of the poller's, and keeps what the handler leaves.
+  void Lend(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
   void Keep(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
 
   // Does what was asked for since the last time.
@@ -94,7 +101,9 @@ class Streams {
   // Runs a callback of a connection that is being settled: what it asks for is for the next time.
   void CallThenTouch(StreamConnection& connection, absl::FunctionRef<Action()> callback)
       RONDO_ON_LOOP;
-  void AfterSending(StreamConnection& connection) RONDO_ON_LOOP;
+  // What a Send that did not simply send everything has come to.
+  void AfterSending(StreamConnection& connection, int result) RONDO_ON_LOOP;
+  void BacklogShrank(StreamConnection& connection) RONDO_ON_LOOP;
 
   // --- Ending; streams_end.cc.
 
@@ -112,6 +121,19 @@ class Streams {
   // Ended; OnClose is to come at the end of the turn.
   std::vector<StreamConnection*> ended_;
 };
+
+template <class Callback>
+void Streams::Call(StreamConnection& connection, Callback&& callback) {
+  StreamConnection* const outer = std::exchange(shared_.in_callback, &connection);
+  try {
+    const Action action = callback();
+    if (action != Action::kNone) [[unlikely]] Obey(connection, action);
+  } catch (...) {
+    connection.CloseBecause(ReportThrown(shared_.owner, "the event handler"));
+  }
+  StreamConnection::ReleaseTaken(shared_);
+  shared_.in_callback = outer;
+}
 
 }  // namespace rondo::reactor
 

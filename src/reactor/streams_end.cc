@@ -13,7 +13,6 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "reactor/guard.h"
 #include "reactor/streams.h"
 #include "sys/sys.h"
 
