@@ -124,35 +124,50 @@ int EdgePoller::Send(Endpoint& endpoint, uint32_t slot) {
   return endpoint.wanted & kSend ? 0 : SendNow(endpoint, {slot, endpoint.generation});
 }
 
+ssize_t EdgePoller::SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
+                               size_t count) {
+  const ssize_t sent = count == 1 ? sys::Send(endpoint.socket, pieces->iov_base, pieces->iov_len)
+                                  : sys::SendMessage(endpoint.socket, pieces, count);
+  size_t length = 0;
+  for (size_t i = 0; i < count; ++i) length += pieces[i].iov_len;
+  if (sent == static_cast<ssize_t>(length)) return sent;
+  const int result = SendLater(endpoint, {slot, endpoint.generation}, sent);
+  return result < 0 ? result : std::max<ssize_t>(sent, 0);
+}
+
 int EdgePoller::SendNow(Endpoint& endpoint, EndpointId id) {
   buffer::OutboundQueue& queue = *endpoint.outbound;
-  size_t total = 0;
-  while (!queue.empty()) {
+  for (size_t total = 0; !queue.empty();) {
     const ssize_t sent = SendFront(endpoint.socket, queue);
     if (sent > 0) {
       queue.Consume(static_cast<size_t>(sent));
       total += static_cast<size_t>(sent);
-      if (total < kBytesPerTurn || queue.empty()) continue;
-    } else if (!IsFull(sent)) {
-      MarkFailed(endpoint);
-      return static_cast<int>(sent);
     }
-    endpoint.wanted |= kSend;
-    if (sent == -EAGAIN) {
-      endpoint.armed &= ~kWritable;
-      return AwaitRoom(endpoint, id.Pack());
+    if (sent < 0 || (total >= kBytesPerTurn && !queue.empty())) {
+      return SendLater(endpoint, id, sent);
     }
-    List(endpoint, id);
-    return 0;
   }
   endpoint.wanted &= ~kSend;
+  return 0;
+}
+
+int EdgePoller::SendLater(Endpoint& endpoint, EndpointId id, ssize_t sent) {
+  if (sent < 0 && !IsFull(sent)) {
+    MarkFailed(endpoint);
+    return static_cast<int>(sent);
+  }
+  endpoint.wanted |= kSend;
+  if (sent == -EAGAIN) {
+    endpoint.armed &= ~kWritable;
+    return AwaitRoom(endpoint, id.Pack());
+  }
+  List(endpoint, id);
   return 0;
 }
 
 void EdgePoller::Output(Endpoint& endpoint, EndpointId id, Events& events) {
   if (!(endpoint.wanted & kSend)) return;
   if (const int result = SendNow(endpoint, id); result < 0) {
-    MarkFailed(endpoint);
     events.OnFailed(endpoint, "send", -result);
   } else {
     events.OnSent(endpoint);

@@ -53,6 +53,7 @@ class EdgePoller : public Poller {
   void ResumeAccepting(Endpoint& listener, uint32_t slot) final { ResumeReceiving(listener, slot); }
   void PauseReceiving(Endpoint& endpoint, uint32_t) final { endpoint.wanted &= ~kReceive; }
   void ResumeReceiving(Endpoint& endpoint, uint32_t slot) final;
+  ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces, size_t count) final;
   int Send(Endpoint& endpoint, uint32_t slot) final;
   bool Close(Endpoint& endpoint, uint32_t slot) final;
 
@@ -93,6 +94,9 @@ class EdgePoller : public Poller {
   int Add(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   void List(Endpoint& endpoint, EndpointId id) RONDO_ON_LOOP;
   int SendNow(Endpoint& endpoint, EndpointId id) RONDO_ON_LOOP;
+  // The socket said `sent`, and output is left: sees to it that it is sent later. Returns 0 or a
+  // negated errno.
+  int SendLater(Endpoint& endpoint, EndpointId id, ssize_t sent) RONDO_ON_LOOP;
 
   // Both deliver what `endpoint`, which `id` names, is ready for.
   void Input(Endpoint& endpoint, EndpointId id, size_t bytes, Events& events) RONDO_ON_LOOP;

@@ -7,9 +7,12 @@
 
 #include <sys/types.h>
 
-#include <cstddef>
+#include <sys/types.h>
+
+#include <cerrno>
 #include <cstdint>
 
+#include "base/cold.h"
 #include "base/on_loop.h"
 #include "buffer/outbound_queue.h"
 #include "poll/endpoint.h"
@@ -34,7 +37,7 @@ inline constexpr int kEventsPerWait = 256;
 inline constexpr int kAcceptsPerEvent = 64;
 
 // Notes that no more is to be delivered.
-inline void MarkFailed(Endpoint& endpoint) {
+RONDO_COLD inline void MarkFailed(Endpoint& endpoint) {
   endpoint.wanted = (endpoint.wanted & ~(kReceive | kSend)) | kFailed;
 }
 
@@ -49,10 +52,10 @@ inline bool IsFull(ssize_t sent) { return sent == -EAGAIN || sent == -ENOBUFS; }
 // Accepts until the backlog is empty, the listener is paused or gone, or kAcceptsPerEvent have been
 // accepted; only the latter returns true. Pauses the listener as Events::OnAccepted and
 // OnAcceptFailed say.
-bool AcceptSome(Endpoint& listener, EndpointId id, Events& events) RONDO_ON_LOOP;
+RONDO_COLD bool AcceptSome(Endpoint& listener, EndpointId id, Events& events) RONDO_ON_LOOP;
 
 // The error that waits on `socket` and made the kernel report it (SO_ERROR). Takes it off.
-int TakeError(int socket);
+RONDO_COLD int TakeError(int socket);
 
 }  // namespace rondo::poll
 

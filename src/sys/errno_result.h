@@ -16,7 +16,7 @@ T OrErrno(T result) {
 
 // The same for a call that is made again when a signal interrupts it.
 template <class Call>
-auto Repeat(Call call) {
+[[gnu::always_inline]] inline auto Repeat(Call call) {
   auto result = call();
   while (result < 0 && errno == EINTR) result = call();
   return OrErrno(result);
