@@ -1,5 +1,6 @@
 #include "tests/contract/contract_test.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "sys/sys.h"
@@ -89,6 +90,24 @@ int ContractTest::Send(Probe& probe) {
   const int result = poller_->Send(probe, probe.slot);
   if (probe.queue.empty()) probe.outbound = nullptr;
   return result;
+}
+
+ssize_t ContractTest::SendInline(Probe& probe, const std::vector<std::string_view>& pieces) {
+  base::AssertOnLoop();
+  std::vector<iovec> vectors;
+  for (const std::string_view piece : pieces) {
+    vectors.push_back({const_cast<char*>(piece.data()), piece.size()});
+  }
+  const ssize_t sent = poller_->SendInline(probe, probe.slot, vectors.data(), vectors.size());
+  size_t taken = sent < 0 ? 0 : static_cast<size_t>(sent);
+  for (std::string_view piece : pieces) {
+    const size_t skipped = std::min(taken, piece.size());
+    taken -= skipped;
+    probe.queue.Append(piece.substr(skipped));
+  }
+  if (sent < 0) probe.queue.Clear();
+  probe.outbound = probe.queue.empty() ? nullptr : &probe.queue;
+  return sent;
 }
 
 // --- Time.

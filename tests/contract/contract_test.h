@@ -75,6 +75,8 @@ class ContractTest : public ::testing::TestWithParam<Backend>, protected Events 
   // Appends to the queue and has the poller send it. Returns what Poller::Send did.
   int Send(Probe& probe, std::string_view bytes);
   int Send(Probe& probe);
+  // Sends the pieces inline and queues what is left of them. Returns what Poller::SendInline did.
+  ssize_t SendInline(Probe& probe, const std::vector<std::string_view>& pieces);
 
   // The probe, if it is still there.
   bool IsOpen(EndpointId id) const { return probes_.contains(id.Pack()); }

@@ -83,6 +83,61 @@ TEST_P(ContractTest, OnSentMaySendMore) {
   }));
 }
 
+TEST_P(ContractTest, AFewBytesGoInline) {
+  auto [probe, peer] = AddConnected();
+  EXPECT_EQ(SendInline(*probe, {"one"}), 3);
+  EXPECT_EQ(SendInline(*probe, {"two", "three", "", "four"}), 12);
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived == "onetwothreefour";
+  }));
+  EXPECT_TRUE(FallsQuiet());
+  EXPECT_EQ(probe->sents, 0);
+}
+
+TEST_P(ContractTest, WhatDoesNotGoInlineFollowsFromTheQueue) {
+  auto [probe, peer] = AddConnected();
+  const std::string sent = Pattern(9 << 20);
+  const std::string_view all = sent;
+  const ssize_t taken = SendInline(
+      *probe, {all.substr(0, 1 << 20), all.substr(1 << 20, 5 << 20), all.substr(6 << 20)});
+  EXPECT_LT(taken, static_cast<ssize_t>(sent.size()));
+  EXPECT_EQ(Send(*probe, "tail"), 0);
+  EXPECT_TRUE(FallsQuiet());
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived.size() == sent.size() + 4;
+  }));
+  EXPECT_TRUE(arrived == sent + "tail");
+  EXPECT_GT(probe->sents, 0);
+}
+
+TEST_P(ContractTest, ASocketThatIsFullTakesNothingInline) {
+  auto [probe, peer] = AddConnected();
+  std::string sent(WriteSome(probe->socket, Pattern(16 << 20)), '\0');
+  EXPECT_EQ(SendInline(*probe, {"late"}), 0);
+  EXPECT_TRUE(FallsQuiet());
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived.size() == sent.size() + 4;
+  }));
+  EXPECT_TRUE(arrived.ends_with("late"));
+}
+
+TEST_P(ContractTest, AFailureThatSendInlineToldIsNotToldAgain) {
+  auto [probe, peer] = AddConnected();
+  Pause(*probe);
+  Reset(std::move(peer));
+  ssize_t result = SendInline(*probe, {"into the void"});
+  if (result > 0) result = SendInline(*probe, {"again"});
+  EXPECT_LT(result, 0);
+  EXPECT_TRUE(FallsQuiet());
+  EXPECT_TRUE(probe->errors.empty());
+}
+
 TEST_P(ContractTest, MorePiecesThanOneCallTakesAreSentInOrder) {
   auto [probe, peer] = AddConnected();
   std::string sent;

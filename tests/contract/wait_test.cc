@@ -14,6 +14,8 @@
 namespace rondo::poll {
 namespace {
 
+TEST_P(ContractTest, APollerSaysWhatItIs) { EXPECT_EQ(poller().name(), GetParam().name); }
+
 TEST_P(ContractTest, ATimeoutIsNeverEarly) {
   for (const int64_t timeout : {1, 1'000, 999'999, 1'000'000, 1'000'001, 2'500'000, 7'000'000}) {
     const int64_t start = sys::Now();

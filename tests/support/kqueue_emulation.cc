@@ -113,12 +113,13 @@ class Queue {
     const int found = ::epoll_wait(set, ready.data(), std::min<int>(capacity, ready.size()), 0);
     int count = 0;
     for (int i = 0; i < found; ++i) {
-      const auto known = filters_.find({ready[i].data.fd, filter});
+      const int fd = ready[i].data.fd;
+      const auto known = filters_.find({fd, filter});
       if (known == filters_.end()) continue;
       struct kevent event = known->second;
       if (!Look(ready[i].events, event)) continue;
       events[count++] = event;
-      if (event.flags & EV_ONESHOT) Remove(ready[i].data.fd, filter);
+      if (event.flags & EV_ONESHOT) Remove(fd, filter);
     }
     return count;
   }
