@@ -58,7 +58,9 @@ void StreamConnection::CloseBecause(absl::Status reason) {
 
 void StreamConnection::Fail(const char* call, int error) {
   if (Is(kAborting | kEnding)) return;
-  NeedExtras().reason = base::ErrnoStatus(error, absl::StrCat(call, " ", peer().ToString()));
+  if (NeedExtras().reason.ok()) {
+    extras->reason = base::ErrnoStatus(error, absl::StrCat(call, " ", peer().ToString()));
+  }
   state |= kAborting;
   Touch();
 }

@@ -100,7 +100,8 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   void WakeBy(Tick due);
   // As Connection::Close, with the reason that OnClose is told, unless there is one already.
   void CloseBecause(absl::Status reason);
-  // Records that `call` failed with `error`, an errno: the connection is of no use any more.
+  // Records that `call` failed with `error`, an errno: the connection is of no use any more. What
+  // ended it before, if anything did, stays the reason.
   void Fail(const char* call, int error);
   SocketAddress peer() const;
 

@@ -66,6 +66,8 @@ class Streams {
   void ForEach(absl::FunctionRef<void(Connection&)> visit) RONDO_ON_LOOP;
   // Tells `done`, if there is one, what came of an operation.
   void RunDone(ConnectionHandle::Done done, const absl::Status& status) RONDO_ON_LOOP;
+  // Runs `done` with OK once OnClose of the connection that `id` named has run.
+  void RunAfterClose(poll::EndpointId id, ConnectionHandle::Done done) RONDO_ON_LOOP;
   // Serves what has arrived and then closes each connection, new ones too.
   void Drain() RONDO_ON_LOOP;
   // Resets every connection that is left with `reason`; returns how many.
