@@ -24,6 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 
+#include "base/cold.h"
 #include "buffer/chunk_pool.h"
 #include "rondo/unique_fd.h"
 
@@ -132,8 +133,8 @@ class OutboundQueue {
     return piece.kind == Kind::kChunk && piece.limit <= DataOf(&piece) + kChunkBytes;
   }
   static char* DataOf(Piece* chunk) { return reinterpret_cast<char*>(chunk + 1); }
-  void AppendSlowly(std::string_view bytes);
-  void ConsumeSlowly(size_t n);
+  RONDO_COLD void AppendSlowly(std::string_view bytes);
+  RONDO_COLD void ConsumeSlowly(size_t n);
   Piece* NewChunk(size_t bytes);
   void PushBack(Piece* piece);
   void PopFront();

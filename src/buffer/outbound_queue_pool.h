@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 
+#include "base/cold.h"
 #include "buffer/chunk_pool.h"
 #include "buffer/outbound_queue.h"
 
@@ -25,19 +26,18 @@ class OutboundQueuePool {
 
   // An empty queue, the borrower's until Return.
   OutboundQueue* Borrow() {
-    if (count_ == 0) return new OutboundQueue(chunks_);
-    return kept_[--count_];
+    return count_ == 0 ? New() : kept_[--count_];
   }
   // REQUIRES: it is empty and no Done waits.
   void Return(OutboundQueue* queue) {
-    if (count_ == kKept) {
-      delete queue;
-    } else {
-      kept_[count_++] = queue;
-    }
+    if (count_ == kKept) return Delete(queue);
+    kept_[count_++] = queue;
   }
 
  private:
+  RONDO_COLD OutboundQueue* New() { return new OutboundQueue(chunks_); }
+  RONDO_COLD static void Delete(OutboundQueue* queue) { delete queue; }
+
   ChunkPool& chunks_;
   std::array<OutboundQueue*, kKept> kept_;
   size_t count_ = 0;

@@ -256,7 +256,7 @@ poll::Endpoint* Loop::Find(poll::EndpointId id) {
     Acceptor* const acceptor = acceptors_[id.slot & ~kListenerSlot].get();
     return acceptor->stopped() ? nullptr : acceptor;
   }
-  return streams_.Find(id);
+  return streams_.FindInTable(id);
 }
 
 bool Loop::OnAccepted(poll::Endpoint& listener, UniqueFd socket, const SocketAddress& peer) {

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -86,6 +87,8 @@ void StreamConnection::TakeInput(size_t n) {
   shared.taken_bytes = n;
 }
 
+void StreamConnection::TouchAtEndOfTurn() { context().touched.push_back({slot(), generation}); }
+
 void StreamConnection::DiscardTaken(LoopContext& shared) {
   StreamConnection* const connection = std::exchange(shared.taken_from, nullptr);
   connection->inbound.Discard(shared.taken_bytes, shared.chunks);
@@ -93,8 +96,68 @@ void StreamConnection::DiscardTaken(LoopContext& shared) {
 
 bool StreamConnection::Admits(size_t n) const {
   const size_t limit = context().options.outbound_limit_bytes;
-  const size_t queued = outbound == nullptr ? 0 : outbound->memory_bytes();
-  return MayWrite() && n <= limit && queued <= limit - n;
+  return MayWrite() && n <= limit && OutboundBytes() <= limit - n;
+}
+
+size_t StreamConnection::OutboundBytes() const {
+  if (outbound != nullptr) return outbound->memory_bytes();
+  const LoopContext& shared = context();
+  return shared.in_callback == this ? shared.gathered : 0;
+}
+
+buffer::OutboundQueue& StreamConnection::NeedOutbound() {
+  if (outbound != nullptr) return *outbound;
+  LoopContext& shared = context();
+  outbound = shared.queues.Borrow();
+  if (shared.in_callback == this) {
+    outbound->Append(std::string_view(shared.gather_buffer.get(), std::exchange(shared.gathered, 0)));
+  }
+  return *outbound;
+}
+
+WriteResult StreamConnection::WriteRarely(std::string_view bytes) {
+  if (!Admits(bytes.size())) return WriteResult::kRefused;
+  if (bytes.empty()) return WriteResult::kOk;
+  LoopContext& shared = context();
+  if (!Gathers()) {
+    NeedOutbound().Append(bytes);
+    return Queued();
+  }
+  const bool direct = bytes.size() >= LoopContext::kDirectBytes;
+  if (direct || bytes.size() > LoopContext::kGatherBytes - shared.gathered) {
+    return SendDirectly(bytes);
+  }
+  std::memcpy(shared.gather_buffer.get() + shared.gathered, bytes.data(), bytes.size());
+  shared.gathered += bytes.size();
+  return WriteResult::kOk;
+}
+
+WriteResult StreamConnection::SendDirectly(std::string_view bytes) {
+  base::AssertOnLoop();
+  LoopContext& shared = context();
+  const std::string_view before(shared.gather_buffer.get(), std::exchange(shared.gathered, 0));
+  const std::array<iovec, 2> pieces = {{{const_cast<char*>(before.data()), before.size()},
+                                        {const_cast<char*>(bytes.data()), bytes.size()}}};
+  const size_t first = before.empty() ? 1 : 0;
+  const size_t count = bytes.empty() ? 1 : pieces.size() - first;
+  return SentInline(before, bytes,
+                    shared.poller->SendInline(*this, slot(), &pieces[first], count));
+}
+
+WriteResult StreamConnection::SentInline(std::string_view before, std::string_view bytes,
+                                         ssize_t sent) {
+  if (sent < 0) {
+    Fail("send", static_cast<int>(-sent));
+    return WriteResult::kOk;
+  }
+  NoteActivity();
+  const auto taken = static_cast<size_t>(sent);
+  if (taken == before.size() + bytes.size()) return WriteResult::kOk;
+  outbound = context().queues.Borrow();
+  const size_t taken_before = std::min(taken, before.size());
+  outbound->Append(before.substr(taken_before));
+  outbound->Append(bytes.substr(taken - taken_before));
+  return Queued();
 }
 
 WriteResult StreamConnection::Queued() {

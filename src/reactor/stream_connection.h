@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 
+#include "base/cold.h"
 #include "base/slab.h"
 #include "buffer/ring_buffer.h"
 #include "poll/endpoint.h"
@@ -88,8 +89,7 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   void Touch() {
     if (Is(kTouched)) return;
     state |= kTouched;
-    LoopContext& shared = context();
-    if (shared.in_callback != this) shared.touched.push_back({slot(), generation});
+    if (context().in_callback != this) TouchAtEndOfTurn();
   }
   Extras& NeedExtras();
   // Notes that a byte went either way, for the idle timeout.
@@ -115,16 +115,26 @@ class StreamConnection final : public poll::Endpoint, public Connection {
     if (shared.taken_from != nullptr) DiscardTaken(shared);
   }
 
-  static void DiscardTaken(LoopContext& shared);
+  RONDO_COLD static void DiscardTaken(LoopContext& shared);
+  RONDO_COLD void TouchAtEndOfTurn();
 
-  // What a write comes to, once it is in the queue.
+  // Whether writes are gathered just now; see LoopContext::gather_buffer.
+  bool Gathers() const { return outbound == nullptr && context().in_callback == this; }
+  // Sends `bytes` at once, behind what was gathered; what the socket does not take is queued.
+  // REQUIRES: Gathers().
+  WriteResult SendDirectly(std::string_view bytes);
+  // What SendInline made of `before` and `bytes`: queues what is left of them.
+  RONDO_COLD WriteResult SentInline(std::string_view before, std::string_view bytes, ssize_t sent);
+  // A write that is not simply gathered.
+  RONDO_COLD WriteResult WriteRarely(std::string_view bytes);
+  // What a write comes to, once it is in the queue; has the loop send it.
   WriteResult Queued();
   // Whether `n` more bytes of memory may be queued.
   bool Admits(size_t n) const;
-  buffer::OutboundQueue& NeedOutbound() {
-    if (outbound == nullptr) outbound = context().queues.Borrow();
-    return *outbound;
-  }
+  // The queue, behind everything that was written before.
+  buffer::OutboundQueue& NeedOutbound();
+  // Bytes of memory that wait to be sent.
+  size_t OutboundBytes() const;
 
   // These follow the endpoint without a gap: see the size below.
   uint16_t state = 0;

@@ -17,6 +17,10 @@ using State = StreamConnection::State;
 
 // --- Callbacks.
 
+void Streams::OnThrown(StreamConnection& connection) {
+  connection.CloseBecause(ReportThrown(shared_.owner, "the event handler"));
+}
+
 void Streams::Obey(StreamConnection& connection, Action action) {
   if (action == Action::kClose) connection.Close();
   if (action == Action::kShutdown) shared_.owner.RequestStop();
@@ -49,12 +53,6 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer) {
   return true;
 }
 
-StreamConnection* Streams::Find(poll::EndpointId id) {
-  StreamConnection* const connection = table_.At(id.slot);
-  if (connection == nullptr || connection->generation != id.generation) return nullptr;
-  return connection->Is(State::kEnding) ? nullptr : connection;
-}
-
 // The way of nearly every byte: lent by the poller, taken by the handler, answered, forgotten.
 void Streams::OnReceived(StreamConnection& connection, std::string_view bytes) {
   if (connection.state != State::kOpened || !connection.inbound.empty() ||
@@ -66,7 +64,7 @@ void Streams::OnReceived(StreamConnection& connection, std::string_view bytes) {
 
 void Streams::OnReceivedRarely(StreamConnection& connection, std::string_view bytes) {
   connection.NoteActivity();
-  if (connection.Is(State::kClosing | State::kAborting)) {
+  if (connection.Is(State::kClosing | State::kAborting | State::kEnding)) {
     if (connection.extras != nullptr) connection.extras->linger_received = true;
     return;
   }
@@ -95,6 +93,7 @@ void Streams::Keep(StreamConnection& connection, std::string_view bytes) {
 }
 
 void Streams::OnReceiveEnd(StreamConnection& connection) {
+  if (connection.Is(State::kEnding)) return;
   // While draining it is this side that ended the input: the peer's own FIN cannot be seen then.
   if (!connection.Is(State::kDraining)) connection.state |= State::kPeerEnded;
   if (!connection.Is(State::kClosing | State::kAborting)) {
@@ -104,11 +103,13 @@ void Streams::OnReceiveEnd(StreamConnection& connection) {
 }
 
 void Streams::OnSent(StreamConnection& connection) {
+  if (connection.Is(State::kEnding)) return;
   AfterSending(connection, 0);
   Settle(connection);
 }
 
 void Streams::OnFailed(StreamConnection& connection, const char* call, int error) {
+  if (connection.Is(State::kEnding)) return;
   // A peer that resets once everything has been sent and FIN too has only been rude.
   const bool complete = connection.Is(State::kClosing) && connection.Is(State::kFinSent);
   if (complete) {

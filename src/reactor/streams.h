@@ -21,6 +21,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 
+#include "base/cold.h"
 #include "base/on_loop.h"
 #include "poll/endpoint.h"
 #include "reactor/guard.h"
@@ -44,8 +45,17 @@ class Streams {
   // would not have it; the socket is closed then.
   bool Open(UniqueFd socket, const SocketAddress& peer) RONDO_ON_LOOP;
 
-  // The open connection that `id` names; null when it has ended.
-  StreamConnection* Find(poll::EndpointId id);
+  // The connection that `id` names; null when its memory has gone to another or to nobody.
+  StreamConnection* FindInTable(poll::EndpointId id) {
+    StreamConnection* const connection = table_.At(id.slot);
+    if (connection == nullptr || connection->generation != id.generation) return nullptr;
+    return connection;
+  }
+  // The same, and null also when its end is decided.
+  StreamConnection* Find(poll::EndpointId id) {
+    StreamConnection* const connection = FindInTable(id);
+    return connection != nullptr && connection->Is(StreamConnection::kEnding) ? nullptr : connection;
+  }
 
   // --- What the poller delivers; see poll::Events.
 
@@ -87,24 +97,27 @@ class Streams {
   // Runs a callback of `connection`; an exception becomes the reason of its end.
   template <class Callback>
   void Call(StreamConnection& connection, Callback&& callback) RONDO_ON_LOOP;
-  void Obey(StreamConnection& connection, Action action) RONDO_ON_LOOP;
+  // Sends what the callback that has just returned has written.
+  void SendGathered(StreamConnection& connection) RONDO_ON_LOOP;
+  RONDO_COLD void OnThrown(StreamConnection& connection) RONDO_ON_LOOP;
+  RONDO_COLD void Obey(StreamConnection& connection, Action action) RONDO_ON_LOOP;
   // Input that is not simply lent to the handler.
-  void OnReceivedRarely(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  RONDO_COLD void OnReceivedRarely(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
   // Offers bytes of the poller's, and keeps what the handler leaves.
   void Lend(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
-  void Keep(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  RONDO_COLD void Keep(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
 
   // Does what was asked for since the last time.
   void Settle(StreamConnection& connection) RONDO_ON_LOOP;
   void SettleIfTouched(StreamConnection& connection) RONDO_ON_LOOP {
     if (connection.Is(StreamConnection::kTouched)) Settle(connection);
   }
-  void SettleState(StreamConnection& connection) RONDO_ON_LOOP;
+  RONDO_COLD void SettleState(StreamConnection& connection) RONDO_ON_LOOP;
   // Runs a callback of a connection that is being settled: what it asks for is for the next time.
   void CallThenTouch(StreamConnection& connection, absl::FunctionRef<Action()> callback)
       RONDO_ON_LOOP;
   // What a Send that did not simply send everything has come to.
-  void AfterSending(StreamConnection& connection, int result) RONDO_ON_LOOP;
+  RONDO_COLD void AfterSending(StreamConnection& connection, int result) RONDO_ON_LOOP;
   void BacklogShrank(StreamConnection& connection) RONDO_ON_LOOP;
 
   // --- Ending; streams_end.cc.
@@ -126,15 +139,26 @@ class Streams {
 
 template <class Callback>
 void Streams::Call(StreamConnection& connection, Callback&& callback) {
-  StreamConnection* const outer = std::exchange(shared_.in_callback, &connection);
+  shared_.in_callback = &connection;
   try {
     const Action action = callback();
     if (action != Action::kNone) [[unlikely]] Obey(connection, action);
   } catch (...) {
-    connection.CloseBecause(ReportThrown(shared_.owner, "the event handler"));
+    OnThrown(connection);
   }
   StreamConnection::ReleaseTaken(shared_);
-  shared_.in_callback = outer;
+  shared_.in_callback = nullptr;
+  if (shared_.gathered > 0) SendGathered(connection);
+}
+
+inline void Streams::SendGathered(StreamConnection& connection) {
+  const size_t length = std::exchange(shared_.gathered, 0);
+  if (connection.Is(StreamConnection::kAborting | StreamConnection::kEnding)) return;
+  const iovec piece = {shared_.gather_buffer.get(), length};
+  const ssize_t sent = shared_.poller->SendInline(connection, connection.slot(), &piece, 1);
+  if (sent != static_cast<ssize_t>(length) || connection.extras != nullptr) [[unlikely]] {
+    connection.SentInline({shared_.gather_buffer.get(), length}, {}, sent);
+  }
 }
 
 }  // namespace rondo::reactor

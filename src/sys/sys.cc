@@ -34,7 +34,7 @@ ssize_t Direct(long number, Arguments... arguments) {
 }
 
 template <class Call>
-auto Repeat(Call call) {
+[[gnu::always_inline]] inline auto Repeat(Call call) {
   auto result = call();
   while (result < 0 && errno == EINTR) result = call();
   return OrErrno(result);
