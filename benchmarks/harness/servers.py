@@ -118,19 +118,26 @@ class Running:
         if work_us:
             command.append(f"--work_us={work_us}")
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True,
+            command, stdout=subprocess.PIPE,
             preexec_fn=lambda: os.sched_setaffinity(0, cpus))
         self.pid = self._process.pid
         self.address = self._await_address(server.name)
 
     def _await_address(self, name, seconds=30):
-        readable, _, _ = select.select([self._process.stdout], [], [], seconds)
-        line = self._process.stdout.readline() if readable else ""
-        match = re.search(r"listening on (\S+)", line)
-        if match is None:
-            self.stop()
-            raise RuntimeError(f"{name} did not say where it listens, but: {line!r}")
-        return match.group(1)
+        """Reads what the server prints, which may be more than one line, until it names its address."""
+        output = b""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            readable, _, _ = select.select([self._process.stdout], [], [], 1)
+            chunk = os.read(self._process.stdout.fileno(), 65536) if readable else b""
+            output += chunk
+            match = re.search(rb"^listening on (\S+)\n", output, re.MULTILINE)
+            if match:
+                return match.group(1).decode()
+            if readable and not chunk:
+                break  # It has ended.
+        self.stop()
+        raise RuntimeError(f"{name} did not say where it listens, but: {output!r}")
 
     def stop(self, seconds=10):
         """Asks it to end and waits; forces it only when it does not."""

@@ -61,7 +61,13 @@ SUITES = {
 
 
 def scaling(cpus):
-    """One shape for each number of loops that leaves as many CPUs to the generator."""
+    """One shape for each power of two of loops that leaves as many CPUs to the generator."""
     most = max(1, cpus // 2)
-    counts = [1 << i for i in range(most.bit_length()) if 1 << i <= most]
-    return [with_loops(loops) for loops in counts]
+    return [with_loops(1 << power) for power in range(most.bit_length()) if 1 << power <= most]
+
+
+def shapes_of(name, cpus):
+    """The shapes of a suite on a machine with so many CPUs; none for a suite without shapes."""
+    if name == "scaling":
+        return scaling(cpus)
+    return SUITES.get(name, [])
