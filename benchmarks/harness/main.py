@@ -49,7 +49,7 @@ def main():
     if arguments.suite == "bundle":
         return bundle.make(arguments.servers_dir)
     wanted = runs.names() if arguments.suite == "all" else [arguments.suite]
-    fleet = prepare(arguments, wanted)
+    fleet = servers.those_that_start(prepare(arguments, wanted))
     if not fleet.servers:
         sys.exit("There is no server to measure")
     print(machine.sentence(machine.describe()) + "\n")

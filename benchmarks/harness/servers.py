@@ -108,6 +108,19 @@ def _fleet(servers, paths, load):
     return Fleet(present, {**programs, "load": load})
 
 
+def those_that_start(fleet):
+    """The fleet without the servers that this kernel or machine does not let run."""
+    working = []
+    for server in fleet.servers:
+        try:
+            with Running(fleet, server, os.sched_getaffinity(0)):
+                working.append(server)
+        except RuntimeError as error:
+            print(f"Skipping {error}", file=sys.stderr)
+    return Fleet(working, {name: fleet.program(name) for name in
+                           ["load", *(server.name for server in working)]})
+
+
 class Running:
     """A server that has said where it listens; a context manager that ends it."""
 

@@ -46,6 +46,10 @@ WORK = Shape("work", "64 B on 64 connections, a handler that works 5 us",
 FAIRNESS = Shape("fairness", "a quiet connection beside 2 that flood",
                  ("--mode=fairness", "--connections=2"), subject="latency")
 
+RATE = Shape("rate", "64 B on 64 connections, 20 000 a second by the clock",
+             ("--mode=rate", "--connections=64", "--rate=20000"), subject="latency",
+             at_least_seconds=2)
+
 SUITES = {
     "quick": [ping(64)],
     "echo": [ping(1), ping(64), ping(1000), ping(10000, at_least_seconds=2)],
@@ -55,6 +59,7 @@ SUITES = {
     "churn": [CHURN],
     "idle": [IDLE],
     "work": [WORK],
+    "rate": [RATE],
     "fairness": [FAIRNESS],
     "loops": [with_loops(1), with_loops(2)],
 }
