@@ -1,7 +1,7 @@
 """Builds the servers, the generator and the peers, all of them optimised.
 
-C++ goes through Meson into build/release, Go and Rust through their own tools into build/peers. What
-cannot be built because a tool is missing is reported and left out.
+C++ goes through Meson into build/release, Go and Rust through their own tools into build/peers.
+What cannot be built because a tool is missing is reported and left out.
 """
 
 import pathlib
@@ -24,7 +24,7 @@ def _run(command, **options):
 
 
 def meson(directory, options=()):
-    """Configures `directory` when that has not been done, and builds in it. Failure ends the run."""
+    """Builds in `directory`, which it configures first where needed. Failure ends the run."""
     if not (directory / "build.ninja").exists():
         print(f"Configuring {directory}", file=sys.stderr)
         if not _run(["meson", "setup", directory, ROOT, "--buildtype=release",

@@ -1,4 +1,7 @@
-"""Tests of the harness: python3 -m unittest discover -s benchmarks/harness -p '*_test.py' -t benchmarks"""
+"""Tests of the harness; in benchmarks/:
+
+    python3 -m unittest discover -s harness -p '*_test.py' -t .
+"""
 
 import unittest
 import xml.dom.minidom
@@ -32,7 +35,8 @@ class SummaryTest(unittest.TestCase):
         self.assertEqual(summary.spread([]), 0.0)
 
     def test_compares_with_rondo_where_it_is_there(self):
-        self.assertEqual(summary.reference_of(["libuv", "floor_epoll", "rondo_epoll"]), "rondo_epoll")
+        names = ["libuv", "floor_epoll", "rondo_epoll"]
+        self.assertEqual(summary.reference_of(names), "rondo_epoll")
         self.assertEqual(summary.reference_of(["libuv", "floor_epoll"]), "floor_epoll")
         self.assertEqual(summary.reference_of(["libuv"]), "libuv")
 
@@ -74,7 +78,8 @@ class SuitesTest(unittest.TestCase):
                 self.assertIn(shape.subject, plots.SUBJECTS)
 
     def test_scaling_doubles_and_leaves_room_for_the_generator(self):
-        for cpus, expected in ((1, [1]), (2, [1]), (4, [1, 2]), (12, [1, 2, 4]), (16, [1, 2, 4, 8])):
+        cases = ((1, [1]), (2, [1]), (4, [1, 2]), (12, [1, 2, 4]), (16, [1, 2, 4, 8]))
+        for cpus, expected in cases:
             self.assertEqual([shape.loops for shape in suites.scaling(cpus)], expected)
 
 
@@ -113,7 +118,8 @@ class ParsersTest(unittest.TestCase):
             instructions.total_of("")
 
     def test_reads_google_benchmarks_medians(self):
-        text = ('{"benchmarks": [{"name": "Push_median", "aggregate_name": "median", "cpu_time": 3.5},'
+        text = ('{"benchmarks": ['
+                '{"name": "Push_median", "aggregate_name": "median", "cpu_time": 3.5},'
                 '{"name": "Push_stddev", "aggregate_name": "stddev", "cpu_time": 0.1}]}')
         self.assertEqual(micro.parse(text), [{"name": "Push_median", "nanoseconds": 3.5}])
 
@@ -121,11 +127,13 @@ class ParsersTest(unittest.TestCase):
 class SvgTest(unittest.TestCase):
 
     def test_axes_end_at_a_round_number(self):
-        for value, expected in ((0.03, 0.05), (1, 1), (1.2, 2), (2.2, 2.5), (7, 10), (199566, 200000)):
+        cases = ((0.03, 0.05), (1, 1), (1.2, 2), (2.2, 2.5), (7, 10), (199566, 200000))
+        for value, expected in cases:
             self.assertAlmostEqual(svg.nice_ceiling(value), expected)
 
     def test_bars_are_well_formed_and_escaped(self):
-        text = svg.bars([("a < b", "us", [("rondo_epoll", 1.0, 0.9, 1.1), ("x", 0.0, 0.0, 0.0)])], "&")
+        entries = [("rondo_epoll", 1.0, 0.9, 1.1), ("x", 0.0, 0.0, 0.0)]
+        text = svg.bars([("a < b", "us", entries)], "&")
         xml.dom.minidom.parseString(text)
         self.assertIn("a &lt; b", text)
         self.assertIn("ours", text)

@@ -1,8 +1,8 @@
 """How many instructions a server executes in user space for one echoed message.
 
-Valgrind counts them, so noise does not touch the figure, and the kernel's part is left out. Two runs of
-different length are subtracted: what start-up and the connections cost cancels out. Go, Rust and io_uring
-servers are left out, because Valgrind does not know what they ask of the kernel.
+Valgrind counts them, so noise does not touch the figure, and the kernel's part is left out. Two
+runs of different length are subtracted: what start-up and the connections cost cancels out. Go,
+Rust and io_uring servers are left out: Valgrind does not know what they ask of the kernel.
 """
 
 import os

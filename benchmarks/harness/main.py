@@ -1,4 +1,4 @@
-"""benchmarks/run [suite] [flags]: builds everything, measures, prints tables, keeps JSON and plots."""
+"""benchmarks/run [suite] [flags]: builds, measures, prints tables, keeps JSON and plots."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ def parse_arguments():
     names = [*runs.names(), "all"]
     parser = argparse.ArgumentParser(
         prog="benchmarks/run", description=__doc__,
-        epilog="benchmarks/run bundle --servers_dir=DIR builds static programs into DIR, which can be "
+        epilog="benchmarks/run bundle --servers_dir=DIR builds static programs into DIR, to be "
                "carried, with this folder, to a machine where nothing can be installed.")
     parser.add_argument("suite", nargs="?", default="quick", choices=[*names, "bundle"],
                         metavar="suite", help=", ".join(names))

@@ -44,7 +44,7 @@ def one_run(fleet, server, shape, seconds):
 
 
 def rounds(fleet, shape, count, seconds):
-    """Samples by server, one a round. Each round begins with another server, so none is always first."""
+    """Samples by server, one a round. Each round begins with another server."""
     samples = {server.name: [] for server in fleet.servers}
     for number in range(count):
         first = number % len(fleet.servers)

@@ -1,4 +1,4 @@
-"""Runs the programs that time one data structure each, and collects what Google Benchmark reports."""
+"""Runs the programs that time one data structure each, and collects what they report."""
 
 import json
 import subprocess

@@ -137,7 +137,7 @@ class Running:
         self.address = self._await_address(server.name)
 
     def _await_address(self, name, seconds=30):
-        """Reads what the server prints, which may be more than one line, until it names its address."""
+        """Reads what the server prints, which may be several lines, until it names its address."""
         output = b""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -1,8 +1,8 @@
 """From the samples of several rounds to the few figures that are quoted.
 
-On a noisy machine two servers can only be compared when they ran one right after the other. So a ratio
-is formed inside each round, and the median over the rounds is quoted; the medians of the two servers are
-never divided.
+On a noisy machine two servers can only be compared when they ran one right after the other. So a
+ratio is formed inside each round, and the median over the rounds is quoted; the medians of the two
+servers are never divided.
 """
 
 import statistics

@@ -1,4 +1,4 @@
-"""Plots without a library: bars for a table, lines for a curve, readable on light and on dark pages.
+"""Plots without a library: bars for a table, lines for a curve, on light and on dark pages.
 
 Text and axes take their colour from the reader's colour scheme; the page behind stays transparent.
 """
@@ -131,6 +131,7 @@ def _curve(name, curve, colour, index, place, legend_x):
         ideal = [place(x, first_y / first_x * x) for x, _ in curve]
         dashes = " ".join(f"{x:.1f},{y:.1f}" for x, y in ideal)
         body.insert(0, f'<polyline class="ideal" points="{dashes}"/>')
-    body.append(f'<rect x="{legend_x}" y="{58 + 20 * index}" width="10" height="10" fill="{colour}"/>')
+    body.append(f'<rect x="{legend_x}" y="{58 + 20 * index}" width="10" height="10" '
+                f'fill="{colour}"/>')
     body.append(_text(legend_x + 16, 67 + 20 * index, name))
     return body

@@ -1,6 +1,6 @@
 // Where the server listens, and how to open a socket towards it.
-#ifndef BENCHMARKS_LOAD_ADDRESS_H_
-#define BENCHMARKS_LOAD_ADDRESS_H_
+#ifndef RONDO_BENCHMARKS_LOAD_ADDRESS_H_
+#define RONDO_BENCHMARKS_LOAD_ADDRESS_H_
 
 #include <sys/socket.h>
 
@@ -35,4 +35,4 @@ int OpenSocket(const Address& server, uint64_t connection);
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_ADDRESS_H_
+#endif  // RONDO_BENCHMARKS_LOAD_ADDRESS_H_

@@ -1,4 +1,4 @@
-#include "load/address.h"
+#include "benchmarks/load/address.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "load/churn.h"
+#include "benchmarks/load/churn.h"
 
 #include <sched.h>
 #include <unistd.h>
@@ -6,9 +6,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "load/clock.h"
-#include "load/fatal.h"
-#include "load/pattern.h"
+#include "benchmarks/load/clock.h"
+#include "benchmarks/load/fatal.h"
+#include "benchmarks/load/pattern.h"
 
 namespace load {
 namespace {

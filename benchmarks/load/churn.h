@@ -4,18 +4,18 @@
 // itself, so a whole connection costs one completion here. A latency runs from connect to the
 // reply. This side closes first and so keeps the TIME_WAIT; the source addresses rotate so that
 // ports do not run out.
-#ifndef BENCHMARKS_LOAD_CHURN_H_
-#define BENCHMARKS_LOAD_CHURN_H_
+#ifndef RONDO_BENCHMARKS_LOAD_CHURN_H_
+#define RONDO_BENCHMARKS_LOAD_CHURN_H_
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "load/cpu_meter.h"
-#include "load/plan.h"
-#include "load/rendezvous.h"
-#include "load/ring.h"
-#include "load/tally.h"
+#include "benchmarks/load/cpu_meter.h"
+#include "benchmarks/load/plan.h"
+#include "benchmarks/load/rendezvous.h"
+#include "benchmarks/load/ring.h"
+#include "benchmarks/load/tally.h"
 
 namespace load {
 
@@ -58,4 +58,4 @@ class Churn {
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_CHURN_H_
+#endif  // RONDO_BENCHMARKS_LOAD_CHURN_H_

@@ -1,6 +1,6 @@
 // Time, in nanoseconds since an arbitrary moment, the same in all threads.
-#ifndef BENCHMARKS_LOAD_CLOCK_H_
-#define BENCHMARKS_LOAD_CLOCK_H_
+#ifndef RONDO_BENCHMARKS_LOAD_CLOCK_H_
+#define RONDO_BENCHMARKS_LOAD_CLOCK_H_
 
 #include <time.h>
 
@@ -25,4 +25,4 @@ inline uint64_t ThreadCpuTime() {
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_CLOCK_H_
+#endif  // RONDO_BENCHMARKS_LOAD_CLOCK_H_

@@ -1,12 +1,12 @@
 // How much CPU time the calling thread used while the window was open, read at its two edges only.
-#ifndef BENCHMARKS_LOAD_CPU_METER_H_
-#define BENCHMARKS_LOAD_CPU_METER_H_
+#ifndef RONDO_BENCHMARKS_LOAD_CPU_METER_H_
+#define RONDO_BENCHMARKS_LOAD_CPU_METER_H_
 
 #include <cstdint>
 
-#include "load/clock.h"
-#include "load/rendezvous.h"
-#include "load/tally.h"
+#include "benchmarks/load/clock.h"
+#include "benchmarks/load/rendezvous.h"
+#include "benchmarks/load/tally.h"
 
 namespace load {
 
@@ -36,4 +36,4 @@ class CpuMeter {
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_CPU_METER_H_
+#endif  // RONDO_BENCHMARKS_LOAD_CPU_METER_H_

@@ -1,6 +1,6 @@
 // The one way in which a benchmark program gives up: what it tried, why it failed, exit code 2.
-#ifndef BENCHMARKS_LOAD_FATAL_H_
-#define BENCHMARKS_LOAD_FATAL_H_
+#ifndef RONDO_BENCHMARKS_LOAD_FATAL_H_
+#define RONDO_BENCHMARKS_LOAD_FATAL_H_
 
 #include <cstdio>
 #include <cstdlib>
@@ -21,4 +21,4 @@ namespace load {
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_FATAL_H_
+#endif  // RONDO_BENCHMARKS_LOAD_FATAL_H_

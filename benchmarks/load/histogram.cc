@@ -1,4 +1,4 @@
-#include "load/histogram.h"
+#include "benchmarks/load/histogram.h"
 
 #include <algorithm>
 #include <cmath>

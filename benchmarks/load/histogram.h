@@ -3,8 +3,8 @@
 // Log-linear: each power of two is cut into 64 equal buckets, so a quantile is off by at most 1.6 %
 // of itself at any magnitude, in a fixed 18 KiB, and Record is a shift and an increment. A value
 // object: each thread fills its own, and Merge adds them up when the threads are done.
-#ifndef BENCHMARKS_LOAD_HISTOGRAM_H_
-#define BENCHMARKS_LOAD_HISTOGRAM_H_
+#ifndef RONDO_BENCHMARKS_LOAD_HISTOGRAM_H_
+#define RONDO_BENCHMARKS_LOAD_HISTOGRAM_H_
 
 #include <array>
 #include <bit>
@@ -53,4 +53,4 @@ class Histogram {
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_HISTOGRAM_H_
+#endif  // RONDO_BENCHMARKS_LOAD_HISTOGRAM_H_

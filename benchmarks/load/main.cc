@@ -10,15 +10,15 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 
-#include "load/churn.h"
-#include "load/clock.h"
-#include "load/fatal.h"
-#include "load/modes.h"
-#include "load/plan.h"
-#include "load/rendezvous.h"
-#include "load/report.h"
-#include "load/server_process.h"
-#include "load/worker.h"
+#include "benchmarks/load/churn.h"
+#include "benchmarks/load/clock.h"
+#include "benchmarks/load/fatal.h"
+#include "benchmarks/load/modes.h"
+#include "benchmarks/load/plan.h"
+#include "benchmarks/load/rendezvous.h"
+#include "benchmarks/load/report.h"
+#include "benchmarks/load/server_process.h"
+#include "benchmarks/load/worker.h"
 
 ABSL_FLAG(std::string, address, "", "the server: tcp://127.0.0.1:PORT or unix:///path");
 ABSL_FLAG(std::string, mode, "ping", load::ModesHelp());

@@ -1,4 +1,4 @@
-#include "load/modes.h"
+#include "benchmarks/load/modes.h"
 
 namespace load {
 namespace {

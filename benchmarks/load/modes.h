@@ -1,13 +1,13 @@
 // The modes by name, and the roles of which each is a mix.
-#ifndef BENCHMARKS_LOAD_MODES_H_
-#define BENCHMARKS_LOAD_MODES_H_
+#ifndef RONDO_BENCHMARKS_LOAD_MODES_H_
+#define RONDO_BENCHMARKS_LOAD_MODES_H_
 
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 
-#include "load/plan.h"
+#include "benchmarks/load/plan.h"
 
 namespace load {
 
@@ -28,4 +28,4 @@ absl::StatusOr<std::vector<Role>> RolesOf(const ModeRequest& request);
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_MODES_H_
+#endif  // RONDO_BENCHMARKS_LOAD_MODES_H_

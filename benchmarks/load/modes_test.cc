@@ -1,4 +1,4 @@
-#include "load/modes.h"
+#include "benchmarks/load/modes.h"
 
 #include <gtest/gtest.h>
 

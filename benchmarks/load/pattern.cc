@@ -1,4 +1,4 @@
-#include "load/pattern.h"
+#include "benchmarks/load/pattern.h"
 
 namespace load {
 

@@ -6,8 +6,8 @@
 // with another connection's do not match where they land. Sending needs no copy, because a window
 // is sent from the table itself, and checking is one memcmp against the same table. The part that
 // small messages touch is 16 KiB and stays in the first-level cache.
-#ifndef BENCHMARKS_LOAD_PATTERN_H_
-#define BENCHMARKS_LOAD_PATTERN_H_
+#ifndef RONDO_BENCHMARKS_LOAD_PATTERN_H_
+#define RONDO_BENCHMARKS_LOAD_PATTERN_H_
 
 #include <array>
 #include <cstddef>
@@ -53,4 +53,4 @@ class Pattern {
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_PATTERN_H_
+#endif  // RONDO_BENCHMARKS_LOAD_PATTERN_H_

@@ -1,4 +1,4 @@
-#include "load/pattern.h"
+#include "benchmarks/load/pattern.h"
 
 #include <gtest/gtest.h>
 

@@ -3,15 +3,15 @@
 // Every mode of the generator is a mix of a few roles. Ping-pong, pipelining and flooding are one
 // role that differs in size and depth; thousands of idle connections beside a hundred busy ones are
 // two.
-#ifndef BENCHMARKS_LOAD_PLAN_H_
-#define BENCHMARKS_LOAD_PLAN_H_
+#ifndef RONDO_BENCHMARKS_LOAD_PLAN_H_
+#define RONDO_BENCHMARKS_LOAD_PLAN_H_
 
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
 
-#include "load/address.h"
+#include "benchmarks/load/address.h"
 
 namespace load {
 
@@ -56,4 +56,4 @@ inline uint64_t ShareOf(uint64_t total, int index, int threads) {
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_PLAN_H_
+#endif  // RONDO_BENCHMARKS_LOAD_PLAN_H_

@@ -1,7 +1,7 @@
 // How the generator's threads start together: all connect, the main thread looks at the server and
 // fixes the measuring window, all run.
-#ifndef BENCHMARKS_LOAD_RENDEZVOUS_H_
-#define BENCHMARKS_LOAD_RENDEZVOUS_H_
+#ifndef RONDO_BENCHMARKS_LOAD_RENDEZVOUS_H_
+#define RONDO_BENCHMARKS_LOAD_RENDEZVOUS_H_
 
 #include <barrier>
 #include <cstdint>
@@ -43,4 +43,4 @@ class Rendezvous {
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_RENDEZVOUS_H_
+#endif  // RONDO_BENCHMARKS_LOAD_RENDEZVOUS_H_

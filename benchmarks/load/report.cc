@@ -1,4 +1,4 @@
-#include "load/report.h"
+#include "benchmarks/load/report.h"
 
 #include <cinttypes>
 #include <cstdarg>

@@ -1,13 +1,13 @@
 // The result of a run: one JSON line for programs, a sentence or two for people.
-#ifndef BENCHMARKS_LOAD_REPORT_H_
-#define BENCHMARKS_LOAD_REPORT_H_
+#ifndef RONDO_BENCHMARKS_LOAD_REPORT_H_
+#define RONDO_BENCHMARKS_LOAD_REPORT_H_
 
 #include <cstdint>
 #include <string>
 
-#include "load/plan.h"
-#include "load/server_process.h"
-#include "load/tally.h"
+#include "benchmarks/load/plan.h"
+#include "benchmarks/load/server_process.h"
+#include "benchmarks/load/tally.h"
 
 namespace load {
 
@@ -25,4 +25,4 @@ std::string ToText(const Plan& plan, const Report& report);
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_REPORT_H_
+#endif  // RONDO_BENCHMARKS_LOAD_REPORT_H_

@@ -1,4 +1,4 @@
-#include "load/ring.h"
+#include "benchmarks/load/ring.h"
 
 #include <sys/mman.h>
 
@@ -6,8 +6,8 @@
 #include <bit>
 #include <cerrno>
 
-#include "load/clock.h"
-#include "load/fatal.h"
+#include "benchmarks/load/clock.h"
+#include "benchmarks/load/fatal.h"
 
 namespace load {
 

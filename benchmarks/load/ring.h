@@ -4,8 +4,8 @@
 // Used by one thread, the one that made it (SINGLE_ISSUER), and completions are only processed when
 // that thread waits (DEFER_TASKRUN): nothing interrupts it, and one system call submits and reaps a
 // batch.
-#ifndef BENCHMARKS_LOAD_RING_H_
-#define BENCHMARKS_LOAD_RING_H_
+#ifndef RONDO_BENCHMARKS_LOAD_RING_H_
+#define RONDO_BENCHMARKS_LOAD_RING_H_
 
 #include <liburing.h>
 
@@ -83,4 +83,4 @@ class Ring {
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_RING_H_
+#endif  // RONDO_BENCHMARKS_LOAD_RING_H_

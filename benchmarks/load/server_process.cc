@@ -1,4 +1,4 @@
-#include "load/server_process.h"
+#include "benchmarks/load/server_process.h"
 
 #include <filesystem>
 #include <fstream>

@@ -1,6 +1,6 @@
 // What the server costs: its CPU time and memory, read from /proc by process id.
-#ifndef BENCHMARKS_LOAD_SERVER_PROCESS_H_
-#define BENCHMARKS_LOAD_SERVER_PROCESS_H_
+#ifndef RONDO_BENCHMARKS_LOAD_SERVER_PROCESS_H_
+#define RONDO_BENCHMARKS_LOAD_SERVER_PROCESS_H_
 
 #include <cstdint>
 
@@ -16,4 +16,4 @@ ServerUsage ReadServerUsage(int pid);
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_SERVER_PROCESS_H_
+#endif  // RONDO_BENCHMARKS_LOAD_SERVER_PROCESS_H_

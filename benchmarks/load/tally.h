@@ -1,11 +1,11 @@
 // What one thread counted while the measuring window was open. A value; Merge adds the threads up.
-#ifndef BENCHMARKS_LOAD_TALLY_H_
-#define BENCHMARKS_LOAD_TALLY_H_
+#ifndef RONDO_BENCHMARKS_LOAD_TALLY_H_
+#define RONDO_BENCHMARKS_LOAD_TALLY_H_
 
 #include <cstdint>
 #include <string>
 
-#include "load/histogram.h"
+#include "benchmarks/load/histogram.h"
 
 namespace load {
 
@@ -33,4 +33,4 @@ struct Tally {
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_TALLY_H_
+#endif  // RONDO_BENCHMARKS_LOAD_TALLY_H_

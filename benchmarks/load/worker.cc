@@ -1,4 +1,4 @@
-#include "load/worker.h"
+#include "benchmarks/load/worker.h"
 
 #include <sched.h>
 #include <unistd.h>
@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "load/clock.h"
-#include "load/fatal.h"
+#include "benchmarks/load/clock.h"
+#include "benchmarks/load/fatal.h"
 
 namespace load {
 namespace {

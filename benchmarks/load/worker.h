@@ -10,19 +10,19 @@
 // send's own completion is suppressed. The clock is read once a turn: the latency of a reply
 // includes the time that it waited for its turn here, and that of a request the time until its
 // batch was submitted.
-#ifndef BENCHMARKS_LOAD_WORKER_H_
-#define BENCHMARKS_LOAD_WORKER_H_
+#ifndef RONDO_BENCHMARKS_LOAD_WORKER_H_
+#define RONDO_BENCHMARKS_LOAD_WORKER_H_
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "load/cpu_meter.h"
-#include "load/pattern.h"
-#include "load/plan.h"
-#include "load/rendezvous.h"
-#include "load/ring.h"
-#include "load/tally.h"
+#include "benchmarks/load/cpu_meter.h"
+#include "benchmarks/load/pattern.h"
+#include "benchmarks/load/plan.h"
+#include "benchmarks/load/rendezvous.h"
+#include "benchmarks/load/ring.h"
+#include "benchmarks/load/tally.h"
 
 namespace load {
 
@@ -98,4 +98,4 @@ class Worker {
 
 }  // namespace load
 
-#endif  // BENCHMARKS_LOAD_WORKER_H_
+#endif  // RONDO_BENCHMARKS_LOAD_WORKER_H_

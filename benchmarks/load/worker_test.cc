@@ -1,6 +1,6 @@
 // The generator against a server that echoes well, and against one for each way of echoing badly:
 // what a peer does wrong must show as an error of the run.
-#include "load/worker.h"
+#include "benchmarks/load/worker.h"
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "load/churn.h"
-#include "load/clock.h"
+#include "benchmarks/load/churn.h"
+#include "benchmarks/load/clock.h"
 
 namespace load {
 namespace {

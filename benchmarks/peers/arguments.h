@@ -1,6 +1,6 @@
 // The flags that every peer takes, and the line by which the harness learns its port.
-#ifndef BENCHMARKS_PEERS_ARGUMENTS_H_
-#define BENCHMARKS_PEERS_ARGUMENTS_H_
+#ifndef RONDO_BENCHMARKS_PEERS_ARGUMENTS_H_
+#define RONDO_BENCHMARKS_PEERS_ARGUMENTS_H_
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -70,4 +70,4 @@ inline void Work(int microseconds) {
 
 }  // namespace peers
 
-#endif  // BENCHMARKS_PEERS_ARGUMENTS_H_
+#endif  // RONDO_BENCHMARKS_PEERS_ARGUMENTS_H_

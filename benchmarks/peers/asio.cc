@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "peers/arguments.h"
-#include "peers/listener.h"
+#include "benchmarks/peers/arguments.h"
+#include "benchmarks/peers/listener.h"
 #include <asio.hpp>
 
 namespace {

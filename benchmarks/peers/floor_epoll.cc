@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "peers/arguments.h"
-#include "peers/listener.h"
+#include "benchmarks/peers/arguments.h"
+#include "benchmarks/peers/listener.h"
 
 namespace peers {
 namespace {

@@ -3,8 +3,8 @@
 #include <thread>
 #include <vector>
 
-#include "peers/arguments.h"
-#include "peers/listener.h"
+#include "benchmarks/peers/arguments.h"
+#include "benchmarks/peers/listener.h"
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>

@@ -1,10 +1,10 @@
 // A listening socket with a port that several loops can share, for the servers written by hand.
-#ifndef BENCHMARKS_PEERS_LISTENER_H_
-#define BENCHMARKS_PEERS_LISTENER_H_
+#ifndef RONDO_BENCHMARKS_PEERS_LISTENER_H_
+#define RONDO_BENCHMARKS_PEERS_LISTENER_H_
 
 #include <netinet/tcp.h>
 
-#include "peers/arguments.h"
+#include "benchmarks/peers/arguments.h"
 
 namespace peers {
 
@@ -28,4 +28,4 @@ inline int Listen(uint16_t* port, int type_flags) {
 
 }  // namespace peers
 
-#endif  // BENCHMARKS_PEERS_LISTENER_H_
+#endif  // RONDO_BENCHMARKS_PEERS_LISTENER_H_

@@ -1,5 +1,5 @@
-// gnet as its users write it: OnTraffic takes everything that is there and writes it back. Built twice,
-// plain and with -tags poll_opt.
+// gnet as its users write it: OnTraffic takes everything that is there and writes it back. Built
+// twice, plain and with -tags poll_opt.
 package main
 
 import (

@@ -1,5 +1,5 @@
-//! tokio as its users write it: a task for each connection that reads and writes back. One loop is the
-//! current-thread runtime, its faster one; several are worker threads that steal from each other.
+//! tokio as its users write it: a task for each connection that reads and writes back. One loop is
+//! the current-thread runtime, its faster one; several are workers that steal from each other.
 
 use std::time::{Duration, Instant};
 
