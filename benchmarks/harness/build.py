@@ -4,6 +4,7 @@ C++ goes through Meson into build/release, Go and Rust through their own tools i
 What cannot be built because a tool is missing is reported and left out.
 """
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -23,15 +24,20 @@ def _run(command, **options):
     return result.returncode == 0
 
 
-def meson(directory, options=()):
-    """Builds in `directory`, which it configures first where needed. Failure ends the run."""
+def meson(directory, options=(), targets=()):
+    """Builds in `directory`, which it configures first where needed. Failure ends the run.
+
+    `targets`: only those of these that there are; empty: everything.
+    """
     if not (directory / "build.ninja").exists():
         print(f"Configuring {directory}", file=sys.stderr)
         if not _run(["meson", "setup", directory, ROOT, "--buildtype=release",
                      "-Dbenchmarks=true", "-Db_ndebug=true", *options]):
             sys.exit("meson setup failed")
     print(f"Building {directory}", file=sys.stderr)
-    if not _run(["ninja", "-C", directory]):
+    rules = (directory / "build.ninja").read_text(encoding="utf-8")
+    chosen = [target for target in targets if f"\nbuild {target}:" in rules]
+    if not _run(["ninja", "-C", directory, *chosen]):
         sys.exit("The build failed")
 
 
@@ -41,8 +47,9 @@ def go(program, source, tags=""):
         print(f"Skipping {program}: there is no Go tool chain", file=sys.stderr)
         return False
     PEER_PROGRAMS.mkdir(parents=True, exist_ok=True)
+    # Without cgo: none of them calls C, and the program needs no shared library.
     built = _run(["go", "build", f"-tags={tags}", "-trimpath", "-o", PEER_PROGRAMS / program, "."],
-                 cwd=PEER_SOURCES / source)
+                 cwd=PEER_SOURCES / source, env={**os.environ, "CGO_ENABLED": "0"})
     if not built:
         print(f"Skipping {program}: it does not build here", file=sys.stderr)
     return built

@@ -54,7 +54,10 @@ def main():
         sys.exit("There is no server to measure")
     print(machine.sentence(machine.describe()) + "\n")
     cpus = len(os.sched_getaffinity(0))
-    clean = [runs.run(name, fleet, arguments, suites.shapes_of(name, cpus)) for name in wanted]
+    try:
+        clean = [runs.run(name, fleet, arguments, suites.shapes_of(name, cpus)) for name in wanted]
+    except RuntimeError as error:
+        sys.exit(str(error))
     sys.exit(0 if all(clean) else 1)
 
 

@@ -77,9 +77,9 @@ def find(servers, directory):
                   directory / "load")
 
 
-def build_all(servers, directory):
-    """A fleet from source: Meson's programs first, then Go's and Rust's."""
-    build.meson(directory)
+def build_all(servers, directory, options=(), targets=()):
+    """A fleet from source: Meson's programs first, with these options, then Go's and Rust's."""
+    build.meson(directory, options, targets)
     paths = {}
     for server in servers:
         if server.kind == "rondo":
