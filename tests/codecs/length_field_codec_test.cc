@@ -9,6 +9,7 @@
 
 #include "rondo/codecs.h"
 
+#include "tests/codecs/every_way.h"
 #include "tests/codecs/streams.h"
 
 namespace rondo {
