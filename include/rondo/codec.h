@@ -27,11 +27,13 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
 namespace rondo {
@@ -184,6 +186,17 @@ absl::Status ForEachFrame(const C& codec, std::string_view input,
     }
     input.remove_prefix(decoded.consumed());
   }
+}
+
+// `payload` in a frame, in one string: for a ConnectionHandle, a file or a datagram.
+template <Codec C>
+absl::StatusOr<std::string> EncodeToString(const C& codec, std::string_view payload) {
+  EncodedFrame frame(payload);
+  if (absl::Status status = codec.Encode(frame); !status.ok()) return status;
+  std::string encoded;
+  encoded.reserve(frame.bytes());
+  for (std::string_view piece : frame.pieces()) encoded.append(piece);
+  return encoded;
 }
 
 // The frames inside the frames of another codec: each frame of `Outer` holds whole frames of
