@@ -109,6 +109,8 @@ class Connection {
 
   // Sends what is queued, waits until the peer has it (at most Options::close_timeout), closes.
   void Close();
+  // The same, and OnClose is told `reason`.
+  void Close(absl::Status reason);
   // Sends what is queued, then ends this direction (FIN). The peer's bytes go on arriving.
   void ShutdownWrite();
   // Drops what is queued and resets the connection (RST).

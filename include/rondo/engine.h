@@ -77,6 +77,10 @@ class Engine {
  private:
   class Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
+  static absl::StatusOr<std::unique_ptr<Engine>> StartWith(EventHandler* shared_handler,
+                                                           const HandlerFactory& factory,
+                                                           absl::Span<const std::string> addresses,
+                                                           const Options& options);
 
   std::unique_ptr<Impl> impl_;
 };

@@ -1,0 +1,100 @@
+// A chat room: every line goes to everybody else, whichever loop they are on. A reader too slow to
+// keep up misses lines and is told so; the others never wait for it.
+//
+//   examples/run chat          in several other terminals: nc 127.0.0.1 7000
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+
+#include "rondo/rondo.h"
+#include "support/serve.h"
+#include "support/server_flags.h"
+
+namespace {
+
+constexpr size_t kLongestLine = 4096;
+
+// What the room knows of a member; on the member's own loop only.
+struct Member : rondo::ConnectionContext {
+  std::string name;
+  size_t missed = 0;
+};
+
+class Chat : public rondo::EventHandler {
+ public:
+  rondo::Action OnOpen(rondo::Connection& connection) override {
+    auto member = std::make_unique<Member>();
+    member->name = connection.remote_address().ToString();
+    connection.Write("you are " + member->name + "\n");
+    Tell(connection, "* " + member->name + " is here\n");
+    connection.set_context(std::move(member));
+    return rondo::Action::kNone;
+  }
+
+  rondo::Action OnTraffic(rondo::Connection& connection) override {
+    const std::string& name = connection.context<Member>()->name;
+    for (;;) {
+      const std::string_view input = connection.Peek();
+      const size_t end = input.find('\n');
+      if (end == std::string_view::npos) break;
+      Tell(connection, name + ": " + std::string(connection.Next(end + 1)));
+    }
+    if (connection.buffered() <= kLongestLine) return rondo::Action::kNone;
+    connection.Write("* lines may have 4096 characters\n");
+    return rondo::Action::kClose;
+  }
+
+  void OnWritable(rondo::Connection& connection) override {
+    Member& member = *connection.context<Member>();
+    if (member.missed == 0) return;
+    connection.Write("* you were too slow and missed " + std::to_string(member.missed) +
+                     " lines\n");
+    member.missed = 0;
+  }
+
+  rondo::Action OnClose(rondo::Connection& connection, const absl::Status&) override {
+    Tell(connection, "* " + connection.context<Member>()->name + " has left\n");
+    return rondo::Action::kNone;
+  }
+
+ private:
+  // Each loop writes to its own members: one task a loop and line, not one a member.
+  static void Tell(rondo::Connection& speaker, const std::string& line) {
+    rondo::Engine& engine = speaker.loop().engine();
+    for (size_t i = 0; i < engine.loop_count(); ++i) {
+      rondo::EventLoop& loop = engine.loop(i);
+      const bool posted = loop.Post([&loop, line, from = speaker.handle()] {
+        loop.ForEach([&](rondo::Connection& member) {
+          if (!(member.handle() == from)) Hear(member, line);
+        });
+      });
+      // A loop that is drowning in lines: its members miss this one.
+      if (!posted) continue;
+    }
+  }
+
+  static void Hear(rondo::Connection& member, const std::string& line) {
+    // 64 KiB behind is too slow: what it has not read yet is worth more than what it would miss.
+    Member* const state = member.context<Member>();
+    if (state == nullptr) return;
+    if (state->missed > 0 || member.outbound_bytes() > (64 << 10)) {
+      ++state->missed;
+    } else {
+      member.Write(line);
+    }
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage("A chat room. Join it: nc 127.0.0.1 7000");
+  absl::ParseCommandLine(argc, argv);
+  Chat chat;
+  return examples::Serve(chat, absl::GetFlag(FLAGS_address), examples::OptionsFromFlags());
+}

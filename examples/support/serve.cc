@@ -1,0 +1,68 @@
+#include "support/serve.h"
+
+#include <csignal>
+#include <ctime>
+#include <iostream>
+#include <utility>
+
+namespace examples {
+namespace {
+
+using EachSecond = std::function<void(rondo::Engine&)>;
+using Started = absl::StatusOr<std::unique_ptr<rondo::Engine>>;
+
+// Blocked on every thread, so that only the main thread takes them, when it asks.
+sigset_t BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+void WaitForSignal(const sigset_t& signals, rondo::Engine& engine, const EachSecond& each_second) {
+  int signal = 0;
+  if (!each_second) {
+    sigwait(&signals, &signal);
+    return;
+  }
+  const timespec second = {.tv_sec = 1, .tv_nsec = 0};
+  while (sigtimedwait(&signals, nullptr, &second) < 0) each_second(engine);
+}
+
+int Serve(rondo::Options options, const EachSecond& each_second,
+          const std::function<Started(const rondo::Options&)>& start) {
+  const sigset_t signals = BlockStopSignals();
+  options.log = [](rondo::LogSeverity, std::string_view text) { std::cerr << text << std::endl; };
+  Started engine = start(options);
+  if (!engine.ok()) {
+    std::cerr << engine.status().message() << std::endl;
+    return 1;
+  }
+  for (const rondo::SocketAddress& address : (*engine)->addresses()) {
+    std::cout << "listening on " << address.ToString() << std::endl;
+  }
+  WaitForSignal(signals, **engine, each_second);
+  const absl::Status stopped = (*engine)->Stop(absl::Seconds(5));
+  if (!stopped.ok()) std::cerr << stopped.message() << std::endl;
+  return 0;
+}
+
+}  // namespace
+
+int Serve(const rondo::HandlerFactory& factory, const std::vector<std::string>& addresses,
+          rondo::Options options, const EachSecond& each_second) {
+  return Serve(std::move(options), each_second, [&](const rondo::Options& all) {
+    return rondo::Engine::Start(factory, addresses, all);
+  });
+}
+
+int Serve(rondo::EventHandler& handler, const std::vector<std::string>& addresses,
+          rondo::Options options, const EachSecond& each_second) {
+  return Serve(std::move(options), each_second, [&](const rondo::Options& all) {
+    return rondo::Engine::Start(handler, addresses, all);
+  });
+}
+
+}  // namespace examples

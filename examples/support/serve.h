@@ -1,0 +1,29 @@
+// What the example servers have in common around their engine: they say where they listen, run
+// until SIGINT or SIGTERM, and stop in order. Main thread only.
+
+#ifndef RONDO_EXAMPLES_SUPPORT_SERVE_H_
+#define RONDO_EXAMPLES_SUPPORT_SERVE_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+#include "rondo/rondo.h"
+
+namespace examples {
+
+// Runs a server with a handler of its own for each loop, and returns what main returns. Prints
+// "listening on ADDRESS" for each address. `each_second`, when there is one, is called about once a
+// second. What Rondo logs goes to standard error.
+int Serve(const rondo::HandlerFactory& factory, const std::vector<std::string>& addresses,
+          rondo::Options options, const std::function<void(rondo::Engine&)>& each_second = {});
+
+// The same with one handler for all loops.
+int Serve(rondo::EventHandler& handler, const std::vector<std::string>& addresses,
+          rondo::Options options, const std::function<void(rondo::Engine&)>& each_second = {});
+
+}  // namespace examples
+
+#endif  // RONDO_EXAMPLES_SUPPORT_SERVE_H_

@@ -1,0 +1,54 @@
+#include "support/server_flags.h"
+
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string_view>
+
+#include "absl/flags/flag.h"
+
+#include "rondo/load_balancer.h"
+
+ABSL_FLAG(std::vector<std::string>, address, {"tcp://127.0.0.1:7000"},
+          "where to listen, separated by commas; port 0: any free port");
+ABSL_FLAG(int, loops, 1, "event loops, one thread each; 0: one for each CPU");
+ABSL_FLAG(std::string, accept_mode, "acceptor", "acceptor or reuseport");
+ABSL_FLAG(std::string, load_balancer, "round_robin",
+          "round_robin, source_address_hash or least_connections");
+ABSL_FLAG(std::string, poller, "auto", "auto or epoll");
+
+namespace examples {
+namespace {
+
+template <class Value>
+Value Choose(std::string_view flag, const std::string& text,
+             const std::map<std::string, Value>& values) {
+  if (const auto found = values.find(text); found != values.end()) return found->second;
+  std::cerr << "--" << flag << "=" << text << ": expected one of";
+  for (const auto& [name, value] : values) std::cerr << " " << name;
+  std::cerr << std::endl;
+  std::exit(2);
+}
+
+}  // namespace
+
+rondo::Options OptionsFromFlags() {
+  using Balancer = std::function<std::unique_ptr<rondo::LoadBalancer>()>;
+  rondo::Options options;
+  options.loops = absl::GetFlag(FLAGS_loops);
+  options.accept_mode = Choose<rondo::AcceptMode>(
+      "accept_mode", absl::GetFlag(FLAGS_accept_mode),
+      {{"acceptor", rondo::AcceptMode::kAcceptor}, {"reuseport", rondo::AcceptMode::kReusePort}});
+  options.load_balancer = Choose<Balancer>("load_balancer", absl::GetFlag(FLAGS_load_balancer),
+                                           {{"round_robin", rondo::NewRoundRobin},
+                                            {"source_address_hash", rondo::NewSourceAddressHash},
+                                            {"least_connections", rondo::NewLeastConnections}})();
+  options.poller = Choose<rondo::PollerKind>(
+      "poller", absl::GetFlag(FLAGS_poller),
+      {{"auto", rondo::PollerKind::kAuto}, {"epoll", rondo::PollerKind::kEpoll}});
+  return options;
+}
+
+}  // namespace examples

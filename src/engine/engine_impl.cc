@@ -1,0 +1,237 @@
+#include "engine/engine_impl.h"
+
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+#include "net/socket.h"
+#include "reactor/guard.h"
+#include "sys/sys.h"
+
+namespace rondo {
+
+using reactor::Loop;
+
+Engine::Impl::Impl(const Options& options, EventHandler* shared_handler,
+                   const HandlerFactory& factory)
+    : options_(options), shared_handler_(shared_handler), budget_(options.max_connections) {
+  if (options_.loops == 0) options_.loops = sys::CpuCount();
+  if (options_.load_balancer == nullptr) options_.load_balancer = NewRoundRobin();
+  for (int i = 0; factory && i < options_.loops; ++i) {
+    owned_handlers_.push_back(factory(static_cast<size_t>(i)));
+  }
+}
+
+EventHandler& Engine::Impl::HandlerOf(size_t loop) const {
+  return shared_handler_ != nullptr ? *shared_handler_ : *owned_handlers_[loop];
+}
+
+// --- Starting.
+
+absl::Status Engine::Impl::Bind(absl::Span<const std::string> addresses) {
+  for (const auto& handler : owned_handlers_) {
+    if (handler == nullptr) return absl::InvalidArgumentError("the HandlerFactory made no handler");
+  }
+  if (addresses.empty()) {
+    return absl::InvalidArgumentError("no address to listen on; expected at least one");
+  }
+  RONDO_RETURN_IF_ERROR(MakeLoops());
+  for (const std::string& address : addresses) RONDO_RETURN_IF_ERROR(BindOne(address));
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Impl::MakeLoops() {
+  for (size_t i = 0; i < static_cast<size_t>(options_.loops); ++i) {
+    RONDO_ASSIGN_OR_RETURN(std::unique_ptr<Loop> loop, Loop::New(i, options_, HandlerOf(i), *this));
+    loops_.push_back(std::move(loop));
+  }
+  loads_.resize(loops_.size());
+  if (options_.accept_mode == AcceptMode::kReusePort || loops_.size() == 1) return absl::OkStatus();
+  RONDO_ASSIGN_OR_RETURN(acceptor_, Loop::New(loops_.size(), options_, HandlerOf(0), *this));
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Impl::BindOne(const std::string& address) {
+  const bool each = options_.accept_mode == AcceptMode::kReusePort;
+  const auto sharing =
+      each || options_.reuse_port ? net::Sharing::kReusePort : net::Sharing::kExclusive;
+  RONDO_ASSIGN_OR_RETURN(net::BindTarget target, net::Resolve(address));
+  RONDO_ASSIGN_OR_RETURN(net::Listener first, net::Listen(target, options_, sharing));
+  addresses_.push_back(first.address);
+  // The others bind what the first one got: the same family, and the same port for port 0.
+  target.address = first.address;
+  if (acceptor_ != nullptr) {
+    return acceptor_->Listen(std::move(first), [this](UniqueFd socket, const SocketAddress& peer) {
+      HandOut(std::move(socket), peer);
+    });
+  }
+  RONDO_RETURN_IF_ERROR(loops_[0]->Listen(std::move(first)));
+  for (size_t i = 1; each && i < loops_.size(); ++i) {
+    RONDO_ASSIGN_OR_RETURN(net::Listener next, net::Listen(target, options_, sharing));
+    RONDO_RETURN_IF_ERROR(loops_[i]->Listen(std::move(next)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Impl::Boot() {
+  const size_t handlers = shared_handler_ != nullptr ? 1 : owned_handlers_.size();
+  for (size_t i = 0; i < handlers; ++i) {
+    Action action = Action::kNone;
+    RONDO_RETURN_IF_ERROR(
+        reactor::Guard(*this, "OnBoot", [&] { action = HandlerOf(i).OnBoot(*engine_); }));
+    if (action != Action::kNone) return absl::CancelledError("OnBoot called the start off");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Impl::Launch(Engine& engine) {
+  engine_ = &engine;
+  RONDO_RETURN_IF_ERROR(Boot());
+  absl::MutexLock lock(&mutex_);
+  phase_ = Phase::kRunning;
+  const auto start = [this](Loop& loop, std::string name, Loop::Ticking ticking) {
+    mutex_.AssertHeld();
+    const size_t index = loop.index();
+    threads_.emplace_back([this, &loop, name = std::move(name), index, ticking] {
+      RunLoop(loop, name, index, ticking);
+    });
+    ++running_;
+  };
+  try {
+    for (const auto& loop : loops_) {
+      start(*loop, absl::StrCat(options_.thread_name, "/", loop->index()), Loop::Ticking::kYes);
+    }
+    if (acceptor_ != nullptr) {
+      start(*acceptor_, options_.thread_name + "/accept", Loop::Ticking::kNo);
+    }
+  } catch (const std::system_error& error) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("starting thread ", threads_.size() + 1, ": ", error.what(),
+                     "; lower Options::loops or raise the limit of threads (ulimit -u)"));
+  }
+  return absl::OkStatus();
+}
+
+void Engine::Impl::RunLoop(Loop& loop, const std::string& name, size_t index,
+                           Loop::Ticking ticking) {
+  (void)sys::SetThreadName(name);
+  if (!options_.cpus.empty() && ticking == Loop::Ticking::kYes) {
+    const int cpu = options_.cpus[index % options_.cpus.size()];
+    if (const int result = sys::BindThreadToCpu(cpu); result < 0) {
+      const absl::Status status =
+          base::ErrnoStatus(-result, absl::StrCat("binding ", name, " to CPU ", cpu),
+                            "it runs on any CPU; see Options::cpus");
+      Log(LogSeverity::kWarning, base::ToStd(status.message()));
+    }
+  }
+  loop.Run(ticking);
+  absl::MutexLock lock(&mutex_);
+  --running_;
+}
+
+// --- Running.
+
+void Engine::Impl::HandOut(UniqueFd socket, const SocketAddress& peer) {
+  for (size_t i = 0; i < loops_.size(); ++i) loads_[i].connections = loops_[i]->connection_count();
+  size_t picked = 0;
+  (void)reactor::Guard(*this, "LoadBalancer::Pick",
+                       [&] { picked = options_.load_balancer->Pick(loads_, peer); });
+  loops_[picked % loops_.size()]->Adopt(std::move(socket), peer);
+}
+
+void Engine::Impl::ReleaseConnection() {
+  if (!budget_.Release()) return;
+  if (acceptor_ != nullptr) return acceptor_->ResumeAccepting();
+  for (const auto& loop : loops_) loop->ResumeAccepting();
+}
+
+void Engine::Impl::Log(LogSeverity severity, std::string_view text) {
+  if (options_.log) options_.log(severity, text);
+}
+
+bool Engine::Impl::IsOnLoop() const {
+  for (const auto& loop : loops_) {
+    if (loop->IsCurrent()) return true;
+  }
+  return acceptor_ != nullptr && acceptor_->IsCurrent();
+}
+
+absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& address) const {
+  const Loop& loop = acceptor_ != nullptr ? *acceptor_ : *loops_[0];
+  for (const auto& listener : loop.acceptors()) {
+    if (!(listener->address() == address)) continue;
+    const int fd = sys::Duplicate(listener->socket);
+    if (fd < 0) return base::ErrnoStatus(-fd, absl::StrCat("duplicating ", address.ToString()));
+    return UniqueFd(fd);
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no listener on ", address.ToString(), "; see Engine::addresses"));
+}
+
+// --- Stopping.
+
+bool Engine::Impl::launched() const {
+  absl::MutexLock lock(&mutex_);
+  return phase_ != Phase::kNew;
+}
+
+void Engine::Impl::RequestStop(absl::Duration grace) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (std::exchange(stop_requested_, true)) return;
+  }
+  const auto drain_all = [this, grace] {
+    for (const auto& loop : loops_) loop->Drain(grace, {});
+  };
+  // What the acceptor has handed out by then is in the loops' mailboxes, before the drain.
+  if (acceptor_ != nullptr) return acceptor_->Drain(grace, drain_all);
+  drain_all();
+}
+
+absl::Status Engine::Impl::Wait() {
+  if (IsOnLoop()) {
+    return absl::FailedPreconditionError("Engine::Wait on a loop's thread would never return");
+  }
+  const auto ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return running_ == 0; };
+  const auto done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return phase_ == Phase::kFinished;
+  };
+  {
+    absl::MutexLock lock(&mutex_);
+    if (phase_ == Phase::kNew) {
+      return absl::FailedPreconditionError("Engine::Wait before the engine has started");
+    }
+    mutex_.Await(absl::Condition(&ended));
+    if (phase_ == Phase::kRunning) {
+      phase_ = Phase::kFinishing;
+    } else {
+      mutex_.Await(absl::Condition(&done));
+    }
+  }
+  Finish();
+  size_t aborted = 0;
+  for (const auto& loop : loops_) aborted += loop->aborted();
+  if (aborted == 0) return absl::OkStatus();
+  return absl::DeadlineExceededError(
+      absl::StrCat(aborted, " connections were reset because the grace was over"));
+}
+
+void Engine::Impl::Finish() {
+  std::vector<std::thread> threads;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (phase_ == Phase::kFinished) return;
+    threads.swap(threads_);
+  }
+  for (std::thread& thread : threads) thread.join();
+  const size_t handlers = shared_handler_ != nullptr ? 1 : owned_handlers_.size();
+  for (size_t i = 0; i < handlers; ++i) {
+    (void)reactor::Guard(*this, "OnShutdown", [&] { HandlerOf(i).OnShutdown(*engine_); });
+  }
+  absl::MutexLock lock(&mutex_);
+  phase_ = Phase::kFinished;
+}
+
+}  // namespace rondo

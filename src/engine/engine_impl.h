@@ -1,0 +1,98 @@
+// Engine::Impl is a running server behind rondo::Engine: it owns handlers, loops and threads, and
+// is the only place that starts the latter.
+//
+//   Start ─▶ Bind ─▶ OnBoot ─▶ Launch ─▶ (running) ─▶ RequestStop ─▶ loops end ─▶ Finish ─▶ OnShutdown
+
+#ifndef RONDO_ENGINE_ENGINE_IMPL_H_
+#define RONDO_ENGINE_ENGINE_IMPL_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+
+#include "engine/connection_budget.h"
+#include "net/address.h"
+#include "reactor/loop.h"
+#include "reactor/loop_context.h"
+#include "rondo/engine.h"
+
+namespace rondo {
+
+class Engine::Impl final : public reactor::LoopOwner {
+ public:
+  // One handler for all loops, or one for each.
+  Impl(const Options& options, EventHandler* shared_handler, const HandlerFactory& factory);
+  ~Impl() = default;
+
+  // --- Starting; the thread that calls Engine::Start.
+
+  // Makes the loops and binds. On failure nothing is left open.
+  absl::Status Bind(absl::Span<const std::string> addresses);
+  // Runs OnBoot and starts the threads.
+  absl::Status Launch(Engine& engine);
+
+  // --- Any thread.
+
+  bool launched() const;
+  void RequestStop(absl::Duration grace);
+  absl::Status Wait();
+  // Whether the caller is a loop's thread.
+  bool IsOnLoop() const;
+  const std::vector<SocketAddress>& addresses() const { return addresses_; }
+  const std::vector<std::unique_ptr<reactor::Loop>>& loops() const { return loops_; }
+  absl::StatusOr<UniqueFd> DuplicateListener(const SocketAddress& address) const;
+
+  // As LoopOwner.
+  Engine& engine() override { return *engine_; }
+  void RequestStop() override { RequestStop(options_.shutdown_grace); }
+  void Log(LogSeverity severity, std::string_view text) override;
+  bool AcquireConnection() override { return budget_.Acquire(); }
+  void ReleaseConnection() override;
+
+ private:
+  EventHandler& HandlerOf(size_t loop) const;
+  absl::Status MakeLoops();
+  absl::Status BindOne(const std::string& address);
+  absl::Status Boot();
+  void RunLoop(reactor::Loop& loop, const std::string& name, size_t index,
+               reactor::Loop::Ticking ticking);
+  // On the acceptor's thread.
+  void HandOut(UniqueFd socket, const SocketAddress& peer);
+  // Joins the threads and runs OnShutdown.
+  void Finish();
+
+  // Constant after Launch.
+  Options options_;
+  std::vector<std::unique_ptr<EventHandler>> owned_handlers_;
+  EventHandler* const shared_handler_;
+  Engine* engine_ = nullptr;
+  std::vector<SocketAddress> addresses_;
+  std::vector<std::unique_ptr<reactor::Loop>> loops_;
+  // Accepts for all loops; none when they accept for themselves.
+  std::unique_ptr<reactor::Loop> acceptor_;
+
+  // The acceptor's thread only.
+  std::vector<LoopLoad> loads_;
+
+  // Any thread.
+  engine::ConnectionBudget budget_;
+  mutable absl::Mutex mutex_;
+  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
+  size_t running_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;
+  enum class Phase { kNew, kRunning, kFinishing, kFinished };
+  Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kNew;
+};
+
+}  // namespace rondo
+
+#endif  // RONDO_ENGINE_ENGINE_IMPL_H_

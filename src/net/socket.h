@@ -1,0 +1,46 @@
+// Sockets by absl::Status: listeners and socket options, every error with its object, value and
+// cure. Thread-safe; knows no loop.
+
+#ifndef RONDO_NET_SOCKET_H_
+#define RONDO_NET_SOCKET_H_
+
+#include <cstddef>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "net/address.h"
+#include "rondo/options.h"
+#include "rondo/socket_address.h"
+#include "rondo/unique_fd.h"
+
+namespace rondo::net {
+
+struct Listener {
+  UniqueFd fd;
+  // As bound, port 0 resolved.
+  SocketAddress address;
+};
+
+// Binds `target` and listens, with the listener's share of `options`; accepted sockets inherit
+// them (tcp(7)). `reuse_port` lets other listeners bind the same address.
+enum class Sharing { kExclusive, kReusePort };
+absl::StatusOr<Listener> Listen(const BindTarget& target, const Options& options, Sharing sharing);
+
+absl::Status SetNoDelay(int fd, bool on);
+absl::Status SetKeepAlive(int fd, const KeepAlive& keep_alive);
+absl::Status SetLinger(int fd, absl::Duration linger);
+absl::Status SetReceiveBuffer(int fd, size_t bytes);
+absl::Status SetSendBuffer(int fd, size_t bytes);
+
+// The address that `fd` is bound to; no address when the kernel does not say.
+SocketAddress LocalAddress(int fd);
+
+// InvalidArgument when a field is out of its range.
+absl::Status Validate(const KeepAlive& keep_alive);
+
+}  // namespace rondo::net
+
+#endif  // RONDO_NET_SOCKET_H_

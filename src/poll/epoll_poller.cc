@@ -1,0 +1,272 @@
+// epoll(7), level-triggered, made to look like completions: when a socket is ready the poller does
+// the call itself and delivers its result.
+//
+// What is mirrored. `wanted` is what the loop asked for, `armed` what the kernel was told. They are
+// allowed to differ in one direction only: more may be armed than is wanted. A pause therefore costs
+// nothing until bytes arrive during it; only then is the interest taken back. So a connection that
+// is paused and resumed between two arrivals makes no epoll_ctl at all, and one that never pauses
+// makes two in its life.
+//
+//   kReceive   EPOLLIN. Armed from the start.
+//   kSend      EPOLLOUT. Armed only while output is left that the socket did not take, and taken
+//              back as soon as it is gone: level-triggered, it would fire for ever.
+//   kRegistered  the descriptor is in the epoll set.
+//   kEnded     the peer's last byte was delivered; never receive again.
+//   kAccept    what kReceive means for this endpoint is accepting: it is a listener.
+//
+// Hang-ups and errors cannot be masked: epoll reports them whatever is armed. A receiving endpoint
+// learns of them by receiving. One that is not receiving is taken out of the set, after an error
+// was reported, so that the loop does not spin; resuming puts it back.
+//
+// The descriptor is always taken out of the set before it is closed. A duplicate (of a user, or in
+// a child between fork and exec) keeps the open file alive, and with it the entry, which nobody
+// could remove any more once the number is gone.
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "base/check.h"
+#include "base/status.h"
+#include "poll/poller.h"
+#include "sys/sys.h"
+
+namespace rondo::poll {
+namespace {
+
+constexpr uint8_t kReceive = 1;
+constexpr uint8_t kSend = 2;
+constexpr uint8_t kRegistered = 4;
+constexpr uint8_t kEnded = 8;
+constexpr uint8_t kAccept = 16;
+
+constexpr int kEventsPerWait = 256;
+constexpr int kAcceptsPerEvent = 64;
+constexpr size_t kPiecesPerSend = 64;
+// No endpoint has this generation.
+constexpr uint64_t kWakeToken = 0;
+
+class EpollPoller final : public Poller {
+ public:
+  EpollPoller(UniqueFd epoll, std::shared_ptr<Waker> waker, size_t read_buffer_bytes)
+      : epoll_(std::move(epoll)),
+        waker_(std::move(waker)),
+        read_buffer_bytes_(read_buffer_bytes),
+        read_buffer_(new char[read_buffer_bytes]) {}
+
+  const char* name() const override { return "epoll"; }
+
+  int AddListener(Endpoint& listener, uint32_t slot) override {
+    listener.wanted |= kAccept;
+    return Add(listener, slot);
+  }
+  int AddConnection(Endpoint& endpoint, uint32_t slot) override { return Add(endpoint, slot); }
+
+  void PauseAccepting(Endpoint& listener) override { listener.wanted &= ~kReceive; }
+  void ResumeAccepting(Endpoint& listener, uint32_t slot) override {
+    ResumeReceiving(listener, slot);
+  }
+  void PauseReceiving(Endpoint& endpoint, uint32_t) override { endpoint.wanted &= ~kReceive; }
+  void ResumeReceiving(Endpoint& endpoint, uint32_t slot) override {
+    if (endpoint.wanted & kEnded) return;
+    endpoint.wanted |= kReceive;
+    if (!(endpoint.armed & kReceive)) Arm(endpoint, slot);
+  }
+
+  int Send(Endpoint& endpoint, uint32_t slot) override {
+    // Output that waits for EPOLLOUT would only be refused again.
+    return endpoint.wanted & kSend ? 0 : SendNow(endpoint, slot);
+  }
+  bool Close(Endpoint& endpoint, uint32_t slot) override;
+  void Wait(int64_t timeout_ns, Events& events) override;
+
+ private:
+  int Add(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
+  // Makes `armed` what is wanted.
+  int Arm(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
+  void Unregister(Endpoint& endpoint) RONDO_ON_LOOP;
+  int SendNow(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
+
+  void Dispatch(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
+  void AcceptReady(Endpoint& listener, Events& events) RONDO_ON_LOOP;
+  void ReceiveReady(Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
+  void SendReady(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
+  void ReadyWhilePaused(Endpoint& endpoint, uint32_t slot, uint32_t ready, Events& events)
+      RONDO_ON_LOOP;
+
+  const UniqueFd epoll_;
+  const std::shared_ptr<Waker> waker_;
+  const size_t read_buffer_bytes_;
+  const std::unique_ptr<char[]> read_buffer_;
+  std::array<epoll_event, kEventsPerWait> ready_;
+};
+
+uint32_t EpollEventsOf(uint8_t wanted) {
+  return (wanted & kReceive ? EPOLLIN : 0u) | (wanted & kSend ? EPOLLOUT : 0u);
+}
+
+int EpollPoller::Add(Endpoint& endpoint, uint32_t slot) {
+  endpoint.wanted |= kReceive;
+  return Arm(endpoint, slot);
+}
+
+int EpollPoller::Arm(Endpoint& endpoint, uint32_t slot) {
+  const int operation = endpoint.armed & kRegistered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  const uint64_t token = EndpointId{slot, endpoint.generation}.Pack();
+  const int result =
+      sys::EpollControl(epoll_.get(), operation, endpoint.socket, EpollEventsOf(endpoint.wanted), token);
+  if (result == 0) endpoint.armed = (endpoint.wanted & (kReceive | kSend)) | kRegistered;
+  return result;
+}
+
+void EpollPoller::Unregister(Endpoint& endpoint) {
+  if (!(endpoint.armed & kRegistered)) return;
+  (void)sys::EpollControl(epoll_.get(), EPOLL_CTL_DEL, endpoint.socket, 0, 0);
+  endpoint.armed = 0;
+}
+
+// One call, however much is queued: what one connection may send in a turn is what its socket
+// buffer takes at once.
+int EpollPoller::SendNow(Endpoint& endpoint, uint32_t slot) {
+  buffer::OutboundQueue& queue = *endpoint.outbound;
+  ssize_t sent;
+  buffer::OutboundQueue::File file;
+  std::array<iovec, kPiecesPerSend> pieces;
+  if (const size_t count = queue.Gather(absl::MakeSpan(pieces)); count == 1) {
+    sent = sys::Send(endpoint.socket, pieces[0].iov_base, pieces[0].iov_len);
+  } else if (count > 1) {
+    sent = sys::SendMessage(endpoint.socket, pieces.data(), count);
+  } else if (queue.FrontFile(&file)) {
+    sent = sys::SendFile(endpoint.socket, file.fd, &file.offset, file.length);
+    if (sent == 0) return -ENODATA;
+  } else {
+    return 0;
+  }
+  if (sent < 0 && sent != -EAGAIN && sent != -ENOBUFS) return static_cast<int>(sent);
+  if (sent > 0) queue.Consume(static_cast<size_t>(sent));
+
+  const uint8_t wanted_before = endpoint.wanted;
+  if (queue.empty()) {
+    endpoint.wanted &= ~kSend;
+  } else {
+    endpoint.wanted |= kSend;
+  }
+  if (endpoint.wanted == wanted_before) return 0;
+  return Arm(endpoint, slot);
+}
+
+bool EpollPoller::Close(Endpoint& endpoint, uint32_t) {
+  Unregister(endpoint);
+  (void)sys::Close(endpoint.socket);
+  return true;
+}
+
+void EpollPoller::Wait(int64_t timeout_ns, Events& events) {
+  constexpr int64_t kNanosecondsPerMillisecond = 1'000'000;
+  int timeout_ms = -1;
+  if (timeout_ns >= 0) {
+    const int64_t rounded_up =
+        timeout_ns / kNanosecondsPerMillisecond + (timeout_ns % kNanosecondsPerMillisecond != 0);
+    timeout_ms = static_cast<int>(
+        rounded_up < std::numeric_limits<int>::max() ? rounded_up : std::numeric_limits<int>::max());
+  }
+  const int count = sys::EpollWait(epoll_.get(), ready_.data(), kEventsPerWait, timeout_ms);
+  RONDO_CHECK(count >= 0);
+  events.OnAwake();
+  for (int i = 0; i < count; ++i) Dispatch(ready_[i].data.u64, ready_[i].events, events);
+}
+
+void EpollPoller::Dispatch(uint64_t token, uint32_t ready, Events& events) {
+  if (token == kWakeToken) return;
+  const EndpointId id = EndpointId::Unpack(token);
+  Endpoint* endpoint = events.Find(id);
+  if (endpoint == nullptr) return;
+  if (ready & ~uint32_t{EPOLLOUT}) {
+    if (!(endpoint->wanted & kReceive)) {
+      ReadyWhilePaused(*endpoint, id.slot, ready, events);
+    } else if (endpoint->wanted & kAccept) {
+      AcceptReady(*endpoint, events);
+    } else {
+      ReceiveReady(*endpoint, events);
+    }
+  }
+  // The callback above may have ended it.
+  if ((ready & EPOLLOUT) && events.Find(id) == endpoint && (endpoint->wanted & kSend)) {
+    SendReady(*endpoint, id.slot, events);
+  }
+}
+
+void EpollPoller::AcceptReady(Endpoint& listener, Events& events) {
+  for (int i = 0; i < kAcceptsPerEvent && (listener.wanted & kReceive); ++i) {
+    sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    auto* peer = reinterpret_cast<sockaddr*>(&storage);
+    const int fd = sys::Accept(listener.socket, peer, &length);
+    if (fd == -EAGAIN) return;
+    if (fd < 0) {
+      PauseAccepting(listener);
+      events.OnAcceptFailed(listener, -fd);
+      return;
+    }
+    if (!events.OnAccepted(listener, UniqueFd(fd), SocketAddress(peer, length))) {
+      PauseAccepting(listener);
+    }
+  }
+}
+
+void EpollPoller::ReceiveReady(Endpoint& endpoint, Events& events) {
+  const ssize_t received = sys::Receive(endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
+  if (received > 0) {
+    events.OnReceived(endpoint, {read_buffer_.get(), static_cast<size_t>(received)});
+  } else if (received == 0) {
+    endpoint.wanted = (endpoint.wanted & ~kReceive) | kEnded;
+    events.OnReceiveEnd(endpoint);
+  } else if (received != -EAGAIN) {
+    endpoint.wanted &= ~kReceive;
+    events.OnFailed(endpoint, "recv", static_cast<int>(-received));
+  }
+}
+
+void EpollPoller::SendReady(Endpoint& endpoint, uint32_t slot, Events& events) {
+  if (const int result = SendNow(endpoint, slot); result < 0) {
+    events.OnFailed(endpoint, "send", -result);
+  } else {
+    events.OnSent(endpoint);
+  }
+}
+
+void EpollPoller::ReadyWhilePaused(Endpoint& endpoint, uint32_t slot, uint32_t ready,
+                                   Events& events) {
+  if (ready & EPOLLERR) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (sys::GetOption(endpoint.socket, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error == 0) {
+      error = ECONNRESET;
+    }
+    Unregister(endpoint);
+    events.OnFailed(endpoint, "recv", error);
+  } else if (ready & EPOLLHUP) {
+    Unregister(endpoint);
+  } else if (endpoint.armed & kReceive) {
+    (void)Arm(endpoint, slot);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Poller>> NewEpollPoller(size_t read_buffer_bytes,
+                                                       std::shared_ptr<Waker> waker) {
+  const int epoll = sys::EpollCreate();
+  if (epoll < 0) return base::ErrnoStatus(-epoll, "epoll_create1");
+  UniqueFd owned(epoll);
+  const int result =
+      sys::EpollControl(epoll, EPOLL_CTL_ADD, waker->fd(), EPOLLIN | EPOLLET, kWakeToken);
+  if (result < 0) return base::ErrnoStatus(-result, "epoll_ctl");
+  return std::make_unique<EpollPoller>(std::move(owned), std::move(waker), read_buffer_bytes);
+}
+
+}  // namespace rondo::poll

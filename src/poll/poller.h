@@ -1,0 +1,98 @@
+// Poller is the seam between a loop and a kernel interface (epoll, io_uring, kqueue). It is shaped
+// by completions: the loop says what it wants, the poller says what has happened. One loop owns a
+// poller and only that loop's thread may touch it; what ends a wait from outside is its Waker.
+//
+// The contract, which tests/contract holds every backend to:
+//   - An event for an endpoint that has been closed, or whose slot has a new generation, is never
+//     delivered.
+//   - Received bytes are lent until the callback returns.
+//   - Pausing takes effect at once: nothing more is received until ResumeReceiving, though bytes
+//     that a backend already holds for the endpoint are kept and delivered then.
+//   - The end of the peer's bytes is delivered once and stops receiving. A failure is delivered at
+//     most once and nothing after it; it reaches a paused endpoint too.
+//   - `Send` sends what it can at once. What it cannot is sent later without being asked again, and
+//     each time some of it has gone OnSent is called.
+//   - Memory the kernel may still touch is given back only after OnReleased.
+//   - One Wait delivers a bounded number of events, and a bounded number of bytes for each.
+// Callbacks run inside Wait only. They may call anything here but Wait.
+
+#ifndef RONDO_POLL_POLLER_H_
+#define RONDO_POLL_POLLER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+#include "base/on_loop.h"
+#include "poll/endpoint.h"
+#include "poll/waker.h"
+#include "rondo/socket_address.h"
+#include "rondo/unique_fd.h"
+
+namespace rondo::poll {
+
+// What the loop does with what happened.
+class Events {
+ public:
+  // The wait is over, and what has happened follows. Once in each Wait, first of all.
+  virtual void OnAwake() = 0;
+  // The endpoint that `id` names; null when it is gone.
+  virtual Endpoint* Find(EndpointId id) = 0;
+
+  // A listener accepted `socket`. False: no more for now, as if PauseAccepting had been called.
+  virtual bool OnAccepted(Endpoint& listener, UniqueFd socket, const SocketAddress& peer) = 0;
+  // accept(2) failed with `error`, an errno; the listener is paused.
+  virtual void OnAcceptFailed(Endpoint& listener, int error) = 0;
+  virtual void OnReceived(Endpoint& endpoint, std::string_view bytes) = 0;
+  // The peer has sent its last byte.
+  virtual void OnReceiveEnd(Endpoint& endpoint) = 0;
+  // Some or all of `endpoint.outbound` has been sent since it was last seen.
+  virtual void OnSent(Endpoint& endpoint) = 0;
+  // The socket is of no use any more. `call` is the kernel call that said so, `error` the errno.
+  virtual void OnFailed(Endpoint& endpoint, const char* call, int error) = 0;
+  // The last operation of a closed endpoint has ended: its memory is the loop's again.
+  virtual void OnReleased(Endpoint& endpoint) = 0;
+
+ protected:
+  ~Events() = default;
+};
+
+class Poller {
+ public:
+  virtual ~Poller() = default;
+
+  // For logs: "epoll".
+  virtual const char* name() const = 0;
+
+  // Begins to accept from, or to receive from, `endpoint.socket`. Returns 0 or a negated errno, in
+  // which case the endpoint is not known to the poller.
+  virtual int AddListener(Endpoint& listener, uint32_t slot) RONDO_ON_LOOP = 0;
+  virtual int AddConnection(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
+
+  virtual void PauseAccepting(Endpoint& listener) RONDO_ON_LOOP = 0;
+  virtual void ResumeAccepting(Endpoint& listener, uint32_t slot) RONDO_ON_LOOP = 0;
+  virtual void PauseReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
+  virtual void ResumeReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
+
+  // Sends from `endpoint.outbound`. Returns 0, or a negated errno when the socket has failed.
+  virtual int Send(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
+
+  // Forgets the endpoint and closes its descriptor. True when its memory may be reused at once;
+  // else OnReleased follows.
+  virtual bool Close(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
+
+  // Delivers what has happened; blocks until something has, the waker is called, or `timeout_ns`
+  // nanoseconds have passed (negative: no limit; rounded up to what the kernel can do).
+  virtual void Wait(int64_t timeout_ns, Events& events) RONDO_ON_LOOP = 0;
+};
+
+// `read_buffer_bytes` is what one receive may take.
+absl::StatusOr<std::unique_ptr<Poller>> NewEpollPoller(size_t read_buffer_bytes,
+                                                       std::shared_ptr<Waker> waker);
+
+}  // namespace rondo::poll
+
+#endif  // RONDO_POLL_POLLER_H_

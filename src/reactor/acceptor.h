@@ -1,0 +1,71 @@
+// An Acceptor takes connections from one listener and hands them on. It lives on one loop, which
+// owns it; loop thread only.
+//
+// What accept(2) can fail with decides what happens: a connection that died in the queue is passed
+// over; without descriptors or memory accepting pauses for a moment, rather than spin on a listener
+// that stays readable. A descriptor kept in reserve lets it at least turn away the peers that wait
+// when the table is full: they learn at once, and do not hang. At Options::max_connections it
+// pauses too, and newcomers wait in the backlog until a connection has ended.
+
+#ifndef RONDO_REACTOR_ACCEPTOR_H_
+#define RONDO_REACTOR_ACCEPTOR_H_
+
+#include <cstdint>
+#include <functional>
+
+#include "base/on_loop.h"
+#include "net/socket.h"
+#include "poll/endpoint.h"
+#include "reactor/loop_context.h"
+#include "reactor/timer_wheel.h"
+#include "rondo/socket_address.h"
+#include "rondo/unique_fd.h"
+
+namespace rondo::reactor {
+
+class Acceptor final : public poll::Endpoint, public Timer {
+ public:
+  // Where accepted sockets go; each has a place under Options::max_connections by then. On the
+  // acceptor's loop.
+  using Deliver = std::function<void(UniqueFd socket, const SocketAddress& peer)>;
+
+  Acceptor(net::Listener listener, uint32_t slot, LoopContext& shared, Deliver deliver);
+  ~Acceptor() = default;
+
+  // Begins. Returns 0 or a negated errno.
+  int Start() RONDO_ON_LOOP;
+  // Takes what is left in the backlog, up to max_connections, and closes the listener.
+  void Stop() RONDO_ON_LOOP;
+  // A connection has ended while max_connections was reached, or a pause is over.
+  void Resume() RONDO_ON_LOOP;
+
+  // --- From the poller; see poll::Events.
+
+  bool OnAccepted(UniqueFd socket, const SocketAddress& peer) RONDO_ON_LOOP;
+  void OnAcceptFailed(int error) RONDO_ON_LOOP;
+
+  bool stopped() const { return !listener_.fd; }
+  int listener_fd() const { return listener_.fd.get(); }
+  const SocketAddress& address() const { return listener_.address; }
+
+ private:
+  enum class Shortage { kNone, kDescriptors, kMemory, kBroken };
+  static Shortage ShortageOf(int error);
+  void PauseFor(Tick ticks) RONDO_ON_LOOP;
+  // Accepts and closes what waits, with the reserve descriptor.
+  void TurnAway() RONDO_ON_LOOP;
+
+  net::Listener listener_;
+  const uint32_t slot_;
+  LoopContext& shared_;
+  const Deliver deliver_;
+  UniqueFd reserve_;
+  // Accepted beyond max_connections: first in line when there is a place again.
+  UniqueFd surplus_;
+  SocketAddress surplus_peer_;
+  bool short_of_resources_ = false;
+};
+
+}  // namespace rondo::reactor
+
+#endif  // RONDO_REACTOR_ACCEPTOR_H_

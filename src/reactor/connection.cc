@@ -1,0 +1,222 @@
+// The public face of a connection: every method of rondo::Connection, each in terms of the
+// StreamConnection that it really is.
+
+#include "rondo/connection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/time/clock.h"
+
+#include "net/socket.h"
+#include "reactor/stream_connection.h"
+#include "sys/sys.h"
+
+namespace rondo {
+
+using reactor::Extras;
+using reactor::LoopContext;
+using reactor::StreamConnection;
+using reactor::Tick;
+
+namespace {
+
+StreamConnection& Of(Connection& connection) { return static_cast<StreamConnection&>(connection); }
+const StreamConnection& Of(const Connection& connection) {
+  return static_cast<const StreamConnection&>(connection);
+}
+
+// Wall-clock deadlines are kept on the monotonic clock from here on.
+Tick TickOf(absl::Time deadline) {
+  if (deadline == absl::InfiniteFuture()) return reactor::kNever;
+  return LoopContext::TickAfter(deadline - absl::Now());
+}
+
+}  // namespace
+
+// --- Reading.
+
+std::string_view Connection::Peek() {
+  StreamConnection& self = Of(*this);
+  return self.PeekInput(self.InputSize());
+}
+
+std::string_view Connection::Peek(size_t n) {
+  StreamConnection& self = Of(*this);
+  return n <= self.InputSize() ? self.PeekInput(n) : std::string_view();
+}
+
+std::string_view Connection::Next() {
+  StreamConnection& self = Of(*this);
+  const std::string_view bytes = self.PeekInput(self.InputSize());
+  self.TakeInput(bytes.size());
+  return bytes;
+}
+
+std::string_view Connection::Next(size_t n) {
+  const std::string_view bytes = Peek(n);
+  Of(*this).TakeInput(bytes.size());
+  return bytes;
+}
+
+size_t Connection::Discard(size_t n) {
+  StreamConnection& self = Of(*this);
+  const size_t taken = std::min(n, self.InputSize());
+  self.TakeInput(taken);
+  return taken;
+}
+
+size_t Connection::Read(absl::Span<char> into) {
+  const std::string_view bytes = Next(std::min(into.size(), buffered()));
+  std::copy(bytes.begin(), bytes.end(), into.begin());
+  return bytes.size();
+}
+
+size_t Connection::buffered() const { return Of(*this).InputSize(); }
+
+// --- Writing.
+
+WriteResult Connection::Write(std::string_view bytes) { return Of(*this).Append(bytes); }
+
+WriteResult Connection::Write(std::string&& bytes) {
+  StreamConnection& self = Of(*this);
+  if (bytes.size() < buffer::OutboundQueue::kChunkBytes) return self.Append(bytes);
+  if (!self.Admits(bytes.size())) return WriteResult::kRefused;
+  self.NeedOutbound().Append(std::move(bytes));
+  return self.Queued();
+}
+
+WriteResult Connection::Writev(absl::Span<const std::string_view> pieces) {
+  StreamConnection& self = Of(*this);
+  size_t total = 0;
+  for (const std::string_view piece : pieces) total += piece.size();
+  if (!self.Admits(total)) return WriteResult::kRefused;
+  if (total == 0) return WriteResult::kOk;
+  for (const std::string_view piece : pieces) self.NeedOutbound().Append(piece);
+  return self.Queued();
+}
+
+WriteResult Connection::SendFile(int fd, int64_t offset, size_t length) {
+  StreamConnection& self = Of(*this);
+  if (!self.MayWrite()) return WriteResult::kRefused;
+  if (length == 0) return WriteResult::kOk;
+  UniqueFd file(sys::Duplicate(fd));
+  if (!file || offset < 0) return WriteResult::kRefused;
+  self.NeedOutbound().AppendFile(std::move(file), offset, length);
+  return self.Queued();
+}
+
+void Connection::Flush() {
+  StreamConnection& self = Of(*this);
+  if (self.outbound == nullptr || self.Is(StreamConnection::kAborting | StreamConnection::kEnding)) {
+    return;
+  }
+  base::AssertOnLoop();
+  const int result = self.context().poller->Send(self, self.slot());
+  if (result < 0) self.Fail("send", -result);
+  self.NoteActivity();
+  self.Touch();
+}
+
+size_t Connection::outbound_bytes() const {
+  const StreamConnection& self = Of(*this);
+  return self.outbound == nullptr ? 0 : self.outbound->memory_bytes();
+}
+
+// --- Flow.
+
+void Connection::PauseReading() {
+  StreamConnection& self = Of(*this);
+  self.state |= StreamConnection::kPaused;
+  self.Touch();
+}
+
+void Connection::ResumeReading() {
+  StreamConnection& self = Of(*this);
+  if (!self.Is(StreamConnection::kPaused)) return;
+  self.state &= ~StreamConnection::kPaused;
+  self.state |= StreamConnection::kOfferAgain;
+  self.Touch();
+}
+
+// --- Ending.
+
+void Connection::Close() { Of(*this).CloseBecause(absl::OkStatus()); }
+
+void Connection::Close(absl::Status reason) { Of(*this).CloseBecause(std::move(reason)); }
+
+void Connection::ShutdownWrite() {
+  StreamConnection& self = Of(*this);
+  self.state |= StreamConnection::kFinWanted;
+  self.Touch();
+}
+
+void Connection::Abort() {
+  StreamConnection& self = Of(*this);
+  self.state |= StreamConnection::kAborting;
+  self.Touch();
+}
+
+// --- Time.
+
+void Connection::SetIdleTimeout(absl::Duration timeout) {
+  StreamConnection& self = Of(*this);
+  if (timeout == absl::InfiniteDuration() && self.extras == nullptr) return;
+  const Tick now = LoopContext::CurrentTick();
+  const Tick due = LoopContext::TickAfter(timeout);
+  Extras& extras = self.NeedExtras();
+  extras.idle_timeout = due == reactor::kNever ? reactor::kNever : due - now;
+  extras.last_active = now;
+  self.WakeBy(due);
+}
+
+void Connection::SetReadDeadline(absl::Time deadline) {
+  StreamConnection& self = Of(*this);
+  self.NeedExtras().read_deadline = TickOf(deadline);
+  self.WakeBy(self.extras->read_deadline);
+}
+
+void Connection::SetWriteDeadline(absl::Time deadline) {
+  StreamConnection& self = Of(*this);
+  self.NeedExtras().write_deadline = TickOf(deadline);
+  self.WakeBy(self.extras->write_deadline);
+}
+
+// --- Who.
+
+SocketAddress Connection::remote_address() const { return Of(*this).peer(); }
+
+SocketAddress Connection::local_address() const { return net::LocalAddress(fd()); }
+
+int Connection::fd() const { return Of(*this).socket; }
+
+EventLoop& Connection::loop() const { return Of(*this).context().loop; }
+
+ConnectionHandle Connection::handle() const {
+  const StreamConnection& self = Of(*this);
+  return ConnectionHandle(self.context().mailbox, self.slot(), self.generation);
+}
+
+void Connection::set_context(std::unique_ptr<ConnectionContext> context) {
+  Of(*this).user_context = std::move(context);
+}
+
+ConnectionContext* Connection::ContextOrNull() const { return Of(*this).user_context.get(); }
+
+// --- Socket options.
+
+absl::Status Connection::SetNoDelay(bool on) { return net::SetNoDelay(fd(), on); }
+
+absl::Status Connection::SetKeepAlive(const KeepAlive& keep_alive) {
+  return net::SetKeepAlive(fd(), keep_alive);
+}
+
+absl::Status Connection::SetLinger(absl::Duration linger) { return net::SetLinger(fd(), linger); }
+
+absl::Status Connection::SetReceiveBuffer(size_t bytes) {
+  return net::SetReceiveBuffer(fd(), bytes);
+}
+
+absl::Status Connection::SetSendBuffer(size_t bytes) { return net::SetSendBuffer(fd(), bytes); }
+
+}  // namespace rondo

@@ -1,0 +1,96 @@
+// Mailbox is how other threads reach a loop: they post mail, the loop collects it once a turn and
+// delivers what it found, in order. Nothing else of a loop is shared with other threads but plain
+// counters. It outlives its loop: whoever holds it may post for ever, and is told when nobody reads
+// any more.
+//
+// One word holds everything:
+//
+//   kAwake           empty; the loop is running and will look before it sleeps
+//   kAsleep          empty; the loop sleeps, or is about to: the next poster wakes it
+//   kClosed          the loop has ended
+//   anything else    the newest mail, linked to the older ones
+//
+// So a post is one compare-and-exchange, and only the first post after the loop fell asleep costs
+// the system call that wakes it. Taking everything is one exchange, which is also the bound of a
+// turn: what is posted meanwhile, by the mail itself too, waits for the next one.
+
+#ifndef RONDO_REACTOR_MAILBOX_H_
+#define RONDO_REACTOR_MAILBOX_H_
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+
+#include "base/on_loop.h"
+#include "poll/waker.h"
+
+namespace rondo::reactor {
+
+class Loop;
+
+// One message. Exactly one of Deliver and Drop is called, then it is destroyed.
+class Mail {
+ public:
+  explicit Mail(size_t bytes) : bytes(bytes) {}
+  Mail(const Mail&) = delete;
+  Mail& operator=(const Mail&) = delete;
+  virtual ~Mail() = default;
+
+  // On the loop's thread.
+  virtual void Deliver(Loop& loop) RONDO_ON_LOOP = 0;
+  // It will not be delivered: Cancelled, the loop has ended; ResourceExhausted, the mailbox is
+  // full. On whatever thread found out.
+  virtual void Drop(const absl::Status& reason) { (void)reason; }
+
+  // Memory it keeps, all told, against the mailbox's bound.
+  const size_t bytes;
+
+ private:
+  friend class Mailbox;
+  Mail* next_ = nullptr;
+};
+
+class Mailbox {
+ public:
+  Mailbox(size_t limit_bytes, std::shared_ptr<poll::Waker> waker)
+      : limit_bytes_(limit_bytes), waker_(std::move(waker)) {}
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
+  // REQUIRES: closed, or empty.
+  ~Mailbox();
+
+  // Any thread. True when the loop will deliver `mail`. False when it was dropped, before this
+  // returns: the loop has ended or the bound is reached.
+  bool Post(std::unique_ptr<Mail> mail);
+  // Any thread. As Post, beyond the bound: for the framework's own few messages.
+  bool PostUrgent(std::unique_ptr<Mail> mail);
+
+  // --- Loop thread only.
+
+  // Delivers what has been posted so far; returns whether there was anything.
+  bool Deliver(Loop& loop) RONDO_ON_LOOP;
+  // True: nothing is there, and whoever posts next will call the waker. False: there is mail.
+  bool FallAsleep() RONDO_ON_LOOP;
+  // After FallAsleep answered true, when the loop has woken for whatever reason.
+  void WakeUp() RONDO_ON_LOOP;
+  // Drops what is left with Cancelled and refuses everything from now on.
+  void Close() RONDO_ON_LOOP;
+
+ private:
+  bool Push(std::unique_ptr<Mail> mail);
+  // The mail that was taken, oldest first.
+  static Mail* Reverse(Mail* newest);
+
+  const size_t limit_bytes_;
+  const std::shared_ptr<poll::Waker> waker_;
+  // Any thread.
+  alignas(64) std::atomic<Mail*> newest_{nullptr};
+  std::atomic<size_t> waiting_bytes_{0};
+};
+
+}  // namespace rondo::reactor
+
+#endif  // RONDO_REACTOR_MAILBOX_H_

@@ -1,0 +1,123 @@
+#include "reactor/stream_connection.h"
+
+#include <netinet/in.h>
+
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+
+namespace rondo::reactor {
+
+StreamConnection::StreamConnection(int fd, uint32_t generation, const SocketAddress& peer)
+    : Endpoint(fd, generation), peer_port(htons(peer.port())), peer_host{} {
+  const std::string_view host = peer.host_bytes();
+  if (peer.family() == AF_INET) {
+    // As an IPv4-mapped IPv6 address, RFC 4291 section 2.5.5.2.
+    peer_host[10] = peer_host[11] = '\xff';
+    std::memcpy(peer_host.data() + 12, host.data(), host.size());
+    return;
+  }
+  std::memcpy(peer_host.data(), host.data(), host.size());
+  if (peer.family() == AF_INET6) {
+    const auto* address = reinterpret_cast<const sockaddr_in6*>(peer.data());
+    if (address->sin6_scope_id != 0) NeedExtras().scope_id = address->sin6_scope_id;
+  }
+}
+
+SocketAddress StreamConnection::peer() const {
+  sockaddr_in6 address = {};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = peer_port;
+  std::memcpy(&address.sin6_addr, peer_host.data(), peer_host.size());
+  if (extras != nullptr) address.sin6_scope_id = extras->scope_id;
+  return SocketAddress(reinterpret_cast<const sockaddr*>(&address), sizeof address);
+}
+
+void StreamConnection::Touch() {
+  if (Is(kTouched)) return;
+  state |= kTouched;
+  LoopContext& shared = context();
+  if (shared.in_callback != this) shared.touched.push_back({slot(), generation});
+}
+
+Extras& StreamConnection::NeedExtras() {
+  if (extras == nullptr) extras = std::make_unique<Extras>(*this);
+  return *extras;
+}
+
+void StreamConnection::WakeBy(Tick due) {
+  Extras& timer = NeedExtras();
+  if (timer.scheduled() && timer.due() <= due) return;
+  LoopContext& shared = context();
+  shared.wheel.Cancel(timer);
+  if (due != kNever) shared.StartTimer(timer, due);
+}
+
+void StreamConnection::CloseBecause(absl::Status reason) {
+  if (Is(kClosing | kAborting | kEnding)) return;
+  if (!reason.ok()) NeedExtras().reason = std::move(reason);
+  state |= kClosing;
+  Touch();
+}
+
+void StreamConnection::Fail(const char* call, int error) {
+  if (Is(kAborting | kEnding)) return;
+  NeedExtras().reason = base::ErrnoStatus(error, absl::StrCat(call, " ", peer().ToString()));
+  state |= kAborting;
+  Touch();
+}
+
+std::string_view StreamConnection::PeekInput(size_t n) {
+  LoopContext& shared = context();
+  if (shared.lent_to == this) return shared.lent.substr(0, n);
+  ReleaseTaken(shared);
+  return inbound.Peek(n, shared.chunks);
+}
+
+size_t StreamConnection::InputSize() const {
+  const LoopContext& shared = context();
+  if (shared.lent_to == this) return shared.lent.size();
+  return inbound.size() - (shared.taken_from == this ? shared.taken_bytes : 0);
+}
+
+void StreamConnection::TakeInput(size_t n) {
+  LoopContext& shared = context();
+  if (shared.lent_to == this) return shared.lent.remove_prefix(n);
+  ReleaseTaken(shared);
+  shared.taken_from = this;
+  shared.taken_bytes = n;
+}
+
+void StreamConnection::ReleaseTaken(LoopContext& shared) {
+  StreamConnection* const connection = std::exchange(shared.taken_from, nullptr);
+  if (connection != nullptr) connection->inbound.Discard(shared.taken_bytes, shared.chunks);
+}
+
+buffer::OutboundQueue& StreamConnection::NeedOutbound() {
+  if (outbound == nullptr) outbound = context().queues.Borrow();
+  return *outbound;
+}
+
+bool StreamConnection::Admits(size_t n) const {
+  const size_t limit = context().options.outbound_limit_bytes;
+  const size_t queued = outbound == nullptr ? 0 : outbound->memory_bytes();
+  return MayWrite() && n <= limit && queued <= limit - n;
+}
+
+WriteResult StreamConnection::Append(std::string_view bytes) {
+  if (!Admits(bytes.size())) return WriteResult::kRefused;
+  if (bytes.empty()) return WriteResult::kOk;
+  NeedOutbound().Append(bytes);
+  return Queued();
+}
+
+WriteResult StreamConnection::Queued() {
+  Touch();
+  if (outbound->memory_bytes() > context().options.outbound_high_bytes) state |= kBacklogged;
+  return Is(kBacklogged) ? WriteResult::kAboveHighWater : WriteResult::kOk;
+}
+
+}  // namespace rondo::reactor

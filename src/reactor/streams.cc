@@ -1,0 +1,216 @@
+#include "reactor/streams.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+#include "reactor/guard.h"
+#include "sys/sys.h"
+
+namespace rondo::reactor {
+
+using State = StreamConnection::State;
+
+// --- Callbacks.
+
+void Streams::Call(StreamConnection& connection, absl::FunctionRef<Action()> callback) {
+  StreamConnection* const outer = std::exchange(shared_.in_callback, &connection);
+  Action action = Action::kNone;
+  absl::Status status = Guard(shared_.owner, "the event handler", [&] { action = callback(); });
+  StreamConnection::ReleaseTaken(shared_);
+  if (!status.ok()) connection.CloseBecause(std::move(status));
+  if (action == Action::kClose) connection.Close();
+  if (action == Action::kShutdown) shared_.owner.RequestStop();
+  shared_.in_callback = outer;
+}
+
+void Streams::CallThenTouch(StreamConnection& connection,
+                            absl::FunctionRef<Action()> callback) {
+  Call(connection, callback);
+  if (!connection.Is(State::kTouched)) return;
+  connection.state &= ~State::kTouched;
+  connection.Touch();
+}
+
+bool Streams::Open(UniqueFd socket, const SocketAddress& peer) {
+  if (++last_generation_ == 0) last_generation_ = 1;
+  StreamConnection& connection = table_.Create(socket.get(), last_generation_, peer);
+  if (const int result = shared_.poller->AddConnection(connection, connection.slot()); result < 0) {
+    const absl::Status status =
+        base::ErrnoStatus(-result, absl::StrCat("watching ", peer.ToString()));
+    shared_.owner.Log(LogSeverity::kError, base::ToStd(status.message()));
+    table_.Destroy(connection);
+    return false;
+  }
+  (void)socket.Release();
+  connection.SetIdleTimeout(shared_.options.idle_timeout);
+  connection.state |= State::kOpened;
+  Call(connection, [&] { return shared_.handler.OnOpen(connection); });
+  if (draining_ && sys::Shutdown(connection.socket, SHUT_RD) == 0) connection.state |= State::kDraining;
+  SettleIfTouched(connection);
+  return true;
+}
+
+StreamConnection* Streams::Find(poll::EndpointId id) {
+  StreamConnection* const connection = table_.At(id.slot);
+  if (connection == nullptr || connection->generation != id.generation) return nullptr;
+  return connection->Is(State::kEnding) ? nullptr : connection;
+}
+
+void Streams::OnReceived(StreamConnection& connection, std::string_view bytes) {
+  connection.NoteActivity();
+  if (connection.Is(State::kClosing | State::kAborting)) {
+    if (connection.extras != nullptr) connection.extras->linger_received = true;
+    return;
+  }
+  Offer(connection, bytes);
+  SettleIfTouched(connection);
+}
+
+void Streams::Offer(StreamConnection& connection, std::string_view bytes) {
+  const auto on_traffic = [&] { return shared_.handler.OnTraffic(connection); };
+  if (!connection.inbound.empty()) {
+    Keep(connection, bytes);
+    return Call(connection, on_traffic);
+  }
+  shared_.lent_to = &connection;
+  shared_.lent = bytes;
+  Call(connection, on_traffic);
+  shared_.lent_to = nullptr;
+  if (!shared_.lent.empty()) Keep(connection, shared_.lent);
+}
+
+void Streams::Keep(StreamConnection& connection, std::string_view bytes) {
+  connection.inbound.Append(bytes, shared_.chunks);
+  const size_t limit = shared_.options.inbound_limit_bytes;
+  if (connection.inbound.size() <= limit) return;
+  connection.CloseBecause(absl::ResourceExhaustedError(
+      absl::StrCat(connection.inbound.size(), " bytes of input from ", connection.peer().ToString(),
+                   " were not consumed; Options::inbound_limit_bytes is ", limit)));
+}
+
+void Streams::OnReceiveEnd(StreamConnection& connection) {
+  // While draining it is this side that ended the input: the peer's own FIN cannot be seen then.
+  if (!connection.Is(State::kDraining)) connection.state |= State::kPeerEnded;
+  if (!connection.Is(State::kClosing | State::kAborting)) {
+    Call(connection, [&] { return shared_.handler.OnPeerShutdown(connection); });
+  }
+  Settle(connection);
+}
+
+void Streams::OnSent(StreamConnection& connection) {
+  connection.NoteActivity();
+  AfterSending(connection);
+  Settle(connection);
+}
+
+void Streams::OnFailed(StreamConnection& connection, const char* call, int error) {
+  // A peer that resets once everything has been sent and FIN too has only been rude.
+  const bool complete = connection.Is(State::kClosing) && connection.Is(State::kFinSent);
+  if (complete) {
+    End(connection);
+  } else {
+    connection.Fail(call, error);
+    Settle(connection);
+  }
+}
+
+void Streams::Wake(StreamConnection& connection) {
+  if (connection.Is(State::kClosing | State::kAborting)) return;
+  Call(connection, [&] { return shared_.handler.OnTraffic(connection); });
+  SettleIfTouched(connection);
+}
+
+void Streams::Visit(StreamConnection& connection, absl::FunctionRef<void(Connection&)> visit) {
+  Call(connection, [&] {
+    visit(connection);
+    return Action::kNone;
+  });
+  SettleIfTouched(connection);
+}
+
+void Streams::ForEach(absl::FunctionRef<void(Connection&)> visit) {
+  table_.ForEach([&](StreamConnection& connection) {
+    if (connection.Is(State::kOpened) && !connection.Is(State::kEnding)) visit(connection);
+  });
+}
+
+// --- Doing what was asked for.
+
+void Streams::SettleTouched() {
+  StreamConnection::ReleaseTaken(shared_);
+  settling_.swap(shared_.touched);
+  for (const poll::EndpointId id : settling_) {
+    base::AssertOnLoop();
+    if (StreamConnection* connection = Find(id); connection != nullptr) SettleIfTouched(*connection);
+  }
+  settling_.clear();
+}
+
+void Streams::Settle(StreamConnection& connection) {
+  connection.state &= ~State::kTouched;
+  if (connection.outbound != nullptr && !connection.Is(State::kAborting | State::kEnding)) {
+    const int result = shared_.poller->Send(connection, connection.slot());
+    if (result < 0) {
+      connection.Fail("send", -result);
+    } else {
+      connection.NoteActivity();
+      AfterSending(connection);
+    }
+  }
+  if (connection.state & ~(State::kOpened | State::kTouched)) SettleState(connection);
+}
+
+void Streams::SettleState(StreamConnection& connection) {
+  if (connection.Is(State::kEnding)) return;
+  if (connection.Is(State::kAborting)) return End(connection);
+  const bool closing = connection.Is(State::kClosing);
+  const bool paused = !closing && connection.Is(State::kPaused | State::kBacklogged);
+  if (paused) {
+    shared_.poller->PauseReceiving(connection, connection.slot());
+  } else {
+    shared_.poller->ResumeReceiving(connection, connection.slot());
+  }
+  if (connection.outbound == nullptr) {
+    if (closing) return FinishClosing(connection);
+    if (connection.Is(State::kFinWanted) && !connection.Is(State::kFinSent)) {
+      (void)sys::Shutdown(connection.socket, SHUT_WR);
+      connection.state |= State::kFinSent;
+    }
+    if (connection.Is(State::kFinSent) && connection.Is(State::kPeerEnded)) return End(connection);
+  } else if (closing && connection.NeedExtras().close_deadline == kNever) {
+    connection.extras->close_deadline = LoopContext::TickAfter(shared_.options.close_timeout);
+    connection.WakeBy(connection.extras->close_deadline);
+  }
+  if (connection.Is(State::kOfferAgain) && !connection.Is(State::kPaused)) {
+    connection.state &= ~State::kOfferAgain;
+    if (connection.InputSize() > 0 && !closing) {
+      CallThenTouch(connection, [&] { return shared_.handler.OnTraffic(connection); });
+    }
+  }
+}
+
+void Streams::AfterSending(StreamConnection& connection) {
+  while (connection.outbound != nullptr && connection.outbound->has_due_done()) {
+    RunDone(connection.outbound->TakeDueDone(), absl::OkStatus());
+  }
+  if (connection.outbound != nullptr && connection.outbound->empty()) {
+    shared_.queues.Return(std::exchange(connection.outbound, nullptr));
+  }
+  if (!connection.Is(State::kBacklogged)) return;
+  if (connection.outbound_bytes() > shared_.options.outbound_low_bytes) return;
+  connection.state &= ~State::kBacklogged;
+  shared_.poller->ResumeReceiving(connection, connection.slot());
+  if (connection.Is(State::kClosing | State::kAborting | State::kEnding)) return;
+  CallThenTouch(connection, [&] {
+    shared_.handler.OnWritable(connection);
+    return Action::kNone;
+  });
+}
+
+}  // namespace rondo::reactor

@@ -1,0 +1,118 @@
+// Streams is the life of the stream connections of one loop: it opens them, brings what the poller
+// delivers to the handler, does what was asked for in callbacks, and ends them. The loop owns it;
+// loop thread only.
+//
+//   Open ─▶ OnOpen ─▶ ( OnReceived ─▶ OnTraffic │ OnSent ─▶ OnWritable │ OnReceiveEnd ─▶ OnPeerShutdown )*
+//        ─▶ End ─▶ (end of the turn) OnClose ─▶ Release
+//
+// A callback is never run inside another one of the same connection: what a callback asks for is
+// only recorded, and `Settle` does it once the callback has returned.
+
+#ifndef RONDO_REACTOR_STREAMS_H_
+#define RONDO_REACTOR_STREAMS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+
+#include "base/on_loop.h"
+#include "poll/endpoint.h"
+#include "reactor/loop_context.h"
+#include "reactor/stream_connection.h"
+#include "rondo/connection.h"
+#include "rondo/event_handler.h"
+#include "rondo/unique_fd.h"
+
+namespace rondo::reactor {
+
+class Streams {
+ public:
+  explicit Streams(LoopContext& shared) : shared_(shared), table_(shared) {}
+  Streams(const Streams&) = delete;
+  Streams& operator=(const Streams&) = delete;
+
+  size_t size() const { return table_.size(); }
+
+  // Takes over an accepted socket, which has a place under max_connections. False when the kernel
+  // would not have it; the socket is closed then.
+  bool Open(UniqueFd socket, const SocketAddress& peer) RONDO_ON_LOOP;
+
+  // The open connection that `id` names; null when it has ended.
+  StreamConnection* Find(poll::EndpointId id);
+
+  // --- What the poller delivers; see poll::Events.
+
+  void OnReceived(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  void OnReceiveEnd(StreamConnection& connection) RONDO_ON_LOOP;
+  void OnSent(StreamConnection& connection) RONDO_ON_LOOP;
+  void OnFailed(StreamConnection& connection, const char* call, int error) RONDO_ON_LOOP;
+  void OnTimer(Extras& extras) RONDO_ON_LOOP;
+  // The last operation of a closed connection has ended.
+  void OnReleased(StreamConnection& connection) RONDO_ON_LOOP;
+
+  // --- What handles and the loop ask for.
+
+  // Calls OnTraffic with whatever has arrived.
+  void Wake(StreamConnection& connection) RONDO_ON_LOOP;
+  void Visit(StreamConnection& connection, absl::FunctionRef<void(Connection&)> visit)
+      RONDO_ON_LOOP;
+  void ForEach(absl::FunctionRef<void(Connection&)> visit) RONDO_ON_LOOP;
+  // Tells `done`, if there is one, what came of an operation.
+  void RunDone(ConnectionHandle::Done done, const absl::Status& status) RONDO_ON_LOOP;
+  // Serves what has arrived and then closes each connection, new ones too.
+  void Drain() RONDO_ON_LOOP;
+  // Resets every connection that is left with `reason`; returns how many.
+  size_t AbortAll(const absl::Status& reason) RONDO_ON_LOOP;
+
+  // --- The end of a turn.
+
+  // Whether somebody waits for the next SettleTouched.
+  bool has_touched() const { return !shared_.touched.empty(); }
+  // Looks at every connection that was touched before; those touched meanwhile wait for the next
+  // turn, so that connections that keep each other busy cannot hold the loop.
+  void SettleTouched() RONDO_ON_LOOP;
+  // Delivers OnClose and frees what has ended.
+  void Bury() RONDO_ON_LOOP;
+
+ private:
+  // Runs a callback of `connection`; an exception becomes the reason of its end.
+  void Call(StreamConnection& connection, absl::FunctionRef<Action()> callback) RONDO_ON_LOOP;
+  void Offer(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  void Keep(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+
+  // Does what was asked for since the last time.
+  void Settle(StreamConnection& connection) RONDO_ON_LOOP;
+  void SettleIfTouched(StreamConnection& connection) RONDO_ON_LOOP {
+    if (connection.Is(StreamConnection::kTouched)) Settle(connection);
+  }
+  void SettleState(StreamConnection& connection) RONDO_ON_LOOP;
+  // Runs a callback of a connection that is being settled: what it asks for is for the next time.
+  void CallThenTouch(StreamConnection& connection, absl::FunctionRef<Action()> callback)
+      RONDO_ON_LOOP;
+  void AfterSending(StreamConnection& connection) RONDO_ON_LOOP;
+
+  // --- Ending; streams_end.cc.
+
+  // Nothing is queued: ends this direction, and the connection when the peer has everything.
+  void FinishClosing(StreamConnection& connection) RONDO_ON_LOOP;
+  void CheckLinger(StreamConnection& connection) RONDO_ON_LOOP;
+  void End(StreamConnection& connection) RONDO_ON_LOOP;
+  void Release(StreamConnection& connection) RONDO_ON_LOOP;
+
+  LoopContext& shared_;
+  StreamTable table_;
+  uint32_t last_generation_ = 0;
+  bool draining_ = false;
+  std::vector<poll::EndpointId> settling_;
+  // Ended; OnClose is to come at the end of the turn.
+  std::vector<StreamConnection*> ended_;
+};
+
+}  // namespace rondo::reactor
+
+#endif  // RONDO_REACTOR_STREAMS_H_

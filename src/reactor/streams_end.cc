@@ -1,0 +1,181 @@
+// How connections end: draining, lingering, OnClose and the return of their memory.
+//
+// Close is not close(2). A kernel that has unread input, or gets more of it, answers close(2) with a
+// reset, and a reset drops what is still on its way to the peer. So the queue is sent first, then
+// FIN, and the socket is kept, its input thrown away, until the peer has finished too or has
+// acknowledged everything. There is no event for the latter: a timer looks, at first soon, then at
+// doubled intervals.
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "reactor/guard.h"
+#include "reactor/streams.h"
+#include "sys/sys.h"
+
+namespace rondo::reactor {
+namespace {
+
+constexpr Tick kFirstLingerWait = 5;
+constexpr Tick kLongestLingerWait = 80;
+
+Tick NextDue(const Extras& extras) {
+  const Tick idle =
+      extras.idle_timeout == kNever ? kNever : extras.last_active + extras.idle_timeout;
+  return std::min({idle, extras.read_deadline, extras.write_deadline, extras.close_deadline,
+                   extras.linger_check});
+}
+
+}  // namespace
+
+using State = StreamConnection::State;
+
+void Streams::OnTimer(Extras& extras) {
+  StreamConnection& connection = extras.connection;
+  const Tick now = shared_.now;
+  const auto exceeded = [&](const char* what) {
+    return absl::DeadlineExceededError(absl::StrCat(what, " of ", connection.peer().ToString()));
+  };
+  if (connection.Is(State::kClosing)) {
+    if (extras.close_deadline <= now) {
+      if (connection.outbound != nullptr && extras.reason.ok()) {
+        extras.reason = exceeded("bytes were left unsent at the close timeout");
+      }
+      connection.Abort();
+    } else if (extras.linger_check <= now) {
+      CheckLinger(connection);
+    }
+  } else if (extras.idle_timeout != kNever && extras.last_active + extras.idle_timeout <= now) {
+    connection.CloseBecause(exceeded("idle timeout"));
+    if (connection.outbound != nullptr) connection.Abort();
+  } else if (extras.read_deadline <= now) {
+    connection.CloseBecause(exceeded("read deadline"));
+  } else if (extras.write_deadline <= now) {
+    extras.write_deadline = kNever;
+    if (connection.outbound != nullptr) {
+      connection.CloseBecause(exceeded("write deadline"));
+      connection.Abort();
+    }
+  }
+  SettleIfTouched(connection);
+  if (connection.Is(State::kEnding)) return;
+  if (connection.Is(State::kClosing)) {
+    extras.idle_timeout = extras.read_deadline = extras.write_deadline = kNever;
+  }
+  connection.WakeBy(NextDue(extras));
+}
+
+void Streams::FinishClosing(StreamConnection& connection) {
+  if (connection.Is(State::kPeerEnded)) return End(connection);
+  if (connection.Is(State::kFinSent) && connection.NeedExtras().linger_check != kNever) return;
+  connection.state |= State::kFinSent;
+  // It fails when the peer has reset the connection, and then there is nobody to wait for.
+  if (sys::Shutdown(connection.socket, SHUT_WR) < 0) return End(connection);
+  Extras& extras = connection.NeedExtras();
+  if (extras.close_deadline == kNever) {
+    extras.close_deadline = LoopContext::TickAfter(shared_.options.close_timeout);
+  }
+  extras.linger_wait = kFirstLingerWait;
+  if (connection.Is(State::kDraining)) return CheckLinger(connection);
+  extras.linger_check = LoopContext::CurrentTick() + extras.linger_wait;
+  connection.WakeBy(std::min(extras.linger_check, extras.close_deadline));
+}
+
+void Streams::CheckLinger(StreamConnection& connection) {
+  Extras& extras = *connection.extras;
+  const bool peer_is_quiet = !std::exchange(extras.linger_received, false);
+  // FIN counts as one; the kernel sees to it alone.
+  if (peer_is_quiet && sys::UnacknowledgedBytes(connection.socket) <= 1) return End(connection);
+  extras.linger_check = LoopContext::CurrentTick() + extras.linger_wait;
+  extras.linger_wait = std::min(extras.linger_wait * 2, kLongestLingerWait);
+  connection.WakeBy(std::min(extras.linger_check, extras.close_deadline));
+}
+
+void Streams::End(StreamConnection& connection) {
+  if (connection.Is(State::kEnding)) return;
+  connection.state |= State::kEnding;
+  if (connection.extras != nullptr) shared_.wheel.Cancel(*connection.extras);
+  ended_.push_back(&connection);
+}
+
+void Streams::Bury() {
+  if (ended_.empty()) return;
+  // OnClose may end other connections; they go to the next turn's SettleTouched, not in here.
+  for (StreamConnection* connection : ended_) {
+    base::AssertOnLoop();
+    const absl::Status reason =
+        connection->extras == nullptr ? absl::OkStatus() : connection->extras->reason;
+    if (connection->Is(State::kOpened)) {
+      Call(*connection, [&] { return shared_.handler.OnClose(*connection, reason); });
+    }
+    Release(*connection);
+  }
+  ended_.clear();
+}
+
+void Streams::Release(StreamConnection& connection) {
+  const std::unique_ptr<Extras> extras = std::move(connection.extras);
+  connection.inbound.Clear(shared_.chunks);
+  std::vector<ConnectionHandle::Done> unsent;
+  if (connection.outbound != nullptr) unsent = connection.outbound->TakeAllDone();
+  connection.user_context.reset();
+  if (connection.Is(State::kAborting)) {
+    const linger reset = {.l_onoff = 1, .l_linger = 0};
+    (void)sys::SetOption(connection.socket, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  }
+  if (shared_.poller->Close(connection, connection.slot())) OnReleased(connection);
+
+  const bool has_reason = extras != nullptr && !extras->reason.ok();
+  const absl::Status lost =
+      has_reason ? extras->reason
+                 : absl::CancelledError("the connection was closed before the bytes were sent");
+  for (ConnectionHandle::Done& done : unsent) RunDone(std::move(done), lost);
+  if (extras == nullptr) return;
+  for (ConnectionHandle::Done& done : extras->when_closed) RunDone(std::move(done), absl::OkStatus());
+}
+
+void Streams::OnReleased(StreamConnection& connection) {
+  if (connection.outbound != nullptr) {
+    connection.outbound->Clear();
+    shared_.queues.Return(std::exchange(connection.outbound, nullptr));
+  }
+  table_.Destroy(connection);
+  shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+  shared_.owner.ReleaseConnection();
+}
+
+void Streams::RunDone(ConnectionHandle::Done done, const absl::Status& status) {
+  if (done) (void)Guard(shared_.owner, "the callback of a write", [&] { done(status); });
+}
+
+void Streams::Drain() {
+  draining_ = true;
+  table_.ForEach([&](StreamConnection& connection) {
+    base::AssertOnLoop();
+    if (connection.Is(State::kEnding | State::kClosing | State::kAborting)) return;
+    // From here on the kernel shows what has arrived, then the end of input.
+    const bool will_read = !connection.Is(State::kPaused | State::kPeerEnded);
+    if (will_read && sys::Shutdown(connection.socket, SHUT_RD) == 0) {
+      connection.state |= State::kDraining;
+    } else {
+      connection.Close();
+    }
+  });
+}
+
+size_t Streams::AbortAll(const absl::Status& reason) {
+  size_t count = 0;
+  table_.ForEach([&](StreamConnection& connection) {
+    if (connection.Is(State::kEnding)) return;
+    if (connection.NeedExtras().reason.ok()) connection.extras->reason = reason;
+    connection.Abort();
+    ++count;
+  });
+  return count;
+}
+
+}  // namespace rondo::reactor

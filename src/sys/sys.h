@@ -1,0 +1,78 @@
+// Every kernel call that Rondo makes, and nothing else: one thin function each, so that a test can
+// link another file with the same names and fail, shorten or delay any call. The results are the
+// kernel's own: what the call returns, or the negated errno. Safe on any thread; descriptors are
+// lent, never taken, except by Close. Interrupted calls (EINTR) are repeated here where repeating
+// is right, so that nobody above has to think of it.
+
+#ifndef RONDO_SYS_SYS_H_
+#define RONDO_SYS_SYS_H_
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+struct epoll_event;
+
+namespace rondo::sys {
+
+// --- Sockets. All that are made here are non-blocking and close-on-exec.
+
+int Socket(int family, int type, int protocol);
+int Bind(int fd, const sockaddr* address, socklen_t length);
+int Listen(int fd, int backlog);
+int Accept(int listener, sockaddr* peer, socklen_t* length);
+int Shutdown(int fd, int how);
+int GetSocketName(int fd, sockaddr* address, socklen_t* length);
+int GetOption(int fd, int level, int option, void* value, socklen_t* length);
+int SetOption(int fd, int level, int option, const void* value, socklen_t length);
+
+// --- Bytes. Nothing here blocks or raises SIGPIPE.
+
+ssize_t Receive(int fd, void* into, size_t length);
+ssize_t Send(int fd, const void* bytes, size_t length);
+ssize_t SendMessage(int fd, const iovec* pieces, size_t count);
+// sendfile(2): from `file` at `*offset`, which moves on by what was sent.
+ssize_t SendFile(int fd, int file, int64_t* offset, size_t length);
+// Bytes written to a TCP socket that its peer has not acknowledged yet (SIOCOUTQ, tcp(7)).
+int UnacknowledgedBytes(int fd);
+
+// --- Descriptors.
+
+int Close(int fd);
+int Duplicate(int fd);
+// A descriptor that is good for nothing but being closed when the table is full.
+int OpenReserve();
+
+// --- Waiting and waking.
+
+int EpollCreate();
+int EpollControl(int epoll, int operation, int fd, uint32_t events, uint64_t data);
+// Blocks for at most `timeout_ms`, for ever when that is negative. 0 when interrupted.
+int EpollWait(int epoll, epoll_event* events, int capacity, int timeout_ms);
+int EventFd();
+// Adds one to the counter of `event_fd`.
+int SignalEventFd(int event_fd);
+
+// --- Time and threads.
+
+// CLOCK_MONOTONIC in nanoseconds.
+int64_t Now();
+// Names the calling thread; at most 15 characters are kept.
+int SetThreadName(const std::string& name);
+// Binds the calling thread to one CPU.
+int BindThreadToCpu(int cpu);
+// How many CPUs this process may run on; at least 1.
+int CpuCount();
+
+// --- Names.
+
+// getaddrinfo(3), for stream sockets. Blocks. Returns 0 and fills `addresses`, or the EAI_* code.
+int Resolve(const std::string& host, int family, std::vector<sockaddr_storage>* addresses);
+
+}  // namespace rondo::sys
+
+#endif  // RONDO_SYS_SYS_H_

@@ -1,0 +1,96 @@
+// Installs what is in the build folder into an empty one, and uses it from there as a stranger
+// would: a compiler, pkg-config and the README's few lines, outside the tree.
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/command.h"
+
+namespace rondo {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kProgram[] = R"(
+#include <iostream>
+
+#include <rondo/rondo.h>
+
+struct Hello : rondo::EventHandler {
+  rondo::Action OnOpen(rondo::Connection& connection) override {
+    connection.Write("hello\n");
+    return rondo::Action::kClose;
+  }
+};
+
+int main() {
+  Hello hello;
+  auto engine = rondo::Engine::Start(hello, "tcp://127.0.0.1:0");
+  if (!engine.ok()) {
+    std::cerr << engine.status() << std::endl;
+    return 1;
+  }
+  std::cout << "listening on " << (*engine)->addresses()[0].ToString() << std::endl;
+  return (*engine)->Stop(absl::Seconds(5)).ok() ? 0 : 1;
+}
+)";
+
+class InstallTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "rondo-install-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    const auto installed =
+        testing::RunCommand("meson install -C " RONDO_BUILD_ROOT " --destdir " + folder_);
+    ASSERT_EQ(installed.status, 0) << installed.output;
+    std::ofstream(folder_ + "/hello.cc") << kProgram;
+  }
+
+  static void TearDownTestSuite() { std::filesystem::remove_all(folder_); }
+
+  // Compiles hello.cc with what pkg-config says, and runs it.
+  static testing::CommandResult CompileAndRun(const std::string& flags,
+                                              const std::string& pkg_config_flags) {
+    return testing::RunCommand("set -e; cd " + folder_ +
+                               "\n pc=$(dirname $(find . -name rondo.pc)); test -f $pc/rondo.pc" +
+                               "\n export PKG_CONFIG_PATH=$PWD/$pc LD_LIBRARY_PATH=$PWD/$pc/.." +
+                               "\n flags=$(pkg-config --cflags --libs " + pkg_config_flags +
+                               " rondo)" + "\n c++ -std=c++20 " + flags +
+                               " hello.cc -o hello $flags" + "\n ./hello");
+  }
+
+  static std::string folder_;
+};
+
+std::string InstallTest::folder_;
+
+TEST_F(InstallTest, AStrangerCompilesAgainstTheSharedLibrary) {
+  const auto ran = CompileAndRun("", "");
+  EXPECT_EQ(ran.status, 0);
+  EXPECT_THAT(ran.output, HasSubstr("listening on tcp://127.0.0.1:"));
+  const auto needed = testing::RunCommand("ldd " + folder_ + "/hello");
+  EXPECT_THAT(needed.output, HasSubstr("librondo.so"));
+}
+
+TEST_F(InstallTest, AStrangerCompilesAgainstTheStaticLibrary) {
+  const auto ran = CompileAndRun("-static", "--static");
+  EXPECT_EQ(ran.status, 0);
+  EXPECT_THAT(ran.output, HasSubstr("listening on tcp://127.0.0.1:"));
+}
+
+TEST_F(InstallTest, EveryPublicHeaderCompilesAlone) {
+  const auto compiled = testing::RunCommand(
+      "set -e; cd " + folder_ + "/usr/local/include" +
+      "\n for header in rondo/*.h; do c++ -std=c++20 -I. -fsyntax-only -x c++ $header; done");
+  EXPECT_EQ(compiled.status, 0) << compiled.output;
+}
+
+}  // namespace
+}  // namespace rondo

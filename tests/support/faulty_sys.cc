@@ -1,0 +1,240 @@
+#include "tests/support/faulty_sys.h"
+
+// The real calls, compiled once more under the name of rondo::real_sys.
+#define sys real_sys
+#include "sys/sys.cc"
+#undef sys
+#undef RONDO_SYS_SYS_H_
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+#include "base/check.h"
+#include "sys/sys.h"
+
+namespace rondo::testing {
+namespace {
+
+constexpr size_t kUnlimited = std::numeric_limits<size_t>::max();
+
+struct Fault {
+  int error = 0;
+  int times = 0;
+  size_t limit = kUnlimited;
+  std::function<void(int fd)> before;
+  int64_t count = 0;
+};
+
+std::atomic<bool> active = false;
+std::atomic<int64_t> clock_offset = 0;
+std::mutex mutex;  // guards `faults`
+std::array<Fault, static_cast<size_t>(Call::kCount)> faults;
+
+Fault& FaultOf(Call call) {
+  return faults[static_cast<size_t>(call)];
+}
+
+// Counts the call, runs its hook, and returns the error that it is to fail with, or 0.
+int Enter(Call call, int fd) {
+  if (!active) return 0;
+  std::function<void(int)> before;
+  int error = 0;
+  {
+    const std::lock_guard lock(mutex);
+    Fault& fault = FaultOf(call);
+    ++fault.count;
+    before = fault.before;
+    if (fault.times != 0) error = fault.error;
+    if (fault.times > 0) --fault.times;
+  }
+  if (before) before(fd);
+  return error;
+}
+
+template <class Real>
+auto Do(Call call, int fd, Real real) -> decltype(real()) {
+  const int error = Enter(call, fd);
+  return error != 0 ? -error : real();
+}
+
+size_t Shortened(Call call, size_t length) {
+  if (!active) return length;
+  const std::lock_guard lock(mutex);
+  return std::min(length, FaultOf(call).limit);
+}
+
+}  // namespace
+
+FaultySys::FaultySys() {
+  RONDO_CHECK(!active.exchange(true));
+}
+
+FaultySys::~FaultySys() {
+  const std::lock_guard lock(mutex);
+  active = false;
+  clock_offset = 0;
+  faults.fill({});
+}
+
+void FaultySys::Fail(Call call, int error, int times) {
+  const std::lock_guard lock(mutex);
+  FaultOf(call).error = error;
+  FaultOf(call).times = times;
+}
+
+void FaultySys::Shorten(Call call, size_t bytes) {
+  const std::lock_guard lock(mutex);
+  FaultOf(call).limit = bytes;
+}
+
+void FaultySys::Before(Call call, std::function<void(int fd)> hook) {
+  const std::lock_guard lock(mutex);
+  FaultOf(call).before = std::move(hook);
+}
+
+void FaultySys::AdvanceClock(int64_t nanoseconds) {
+  clock_offset += nanoseconds;
+}
+
+int64_t FaultySys::count(Call call) const {
+  const std::lock_guard lock(mutex);
+  return FaultOf(call).count;
+}
+
+}  // namespace rondo::testing
+
+namespace rondo::sys {
+
+using testing::Call;
+using testing::Do;
+using testing::Enter;
+using testing::Shortened;
+
+int Socket(int family, int type, int protocol) {
+  return Do(Call::kSocket, -1, [&] { return real_sys::Socket(family, type, protocol); });
+}
+
+int Bind(int fd, const sockaddr* address, socklen_t length) {
+  return Do(Call::kBind, fd, [&] { return real_sys::Bind(fd, address, length); });
+}
+
+int Listen(int fd, int backlog) {
+  return Do(Call::kListen, fd, [&] { return real_sys::Listen(fd, backlog); });
+}
+
+int Accept(int listener, sockaddr* peer, socklen_t* length) {
+  return Do(Call::kAccept, listener, [&] { return real_sys::Accept(listener, peer, length); });
+}
+
+int Shutdown(int fd, int how) {
+  return Do(Call::kShutdown, fd, [&] { return real_sys::Shutdown(fd, how); });
+}
+
+int GetSocketName(int fd, sockaddr* address, socklen_t* length) {
+  return Do(Call::kGetSocketName, fd, [&] { return real_sys::GetSocketName(fd, address, length); });
+}
+
+int GetOption(int fd, int level, int option, void* value, socklen_t* length) {
+  return Do(Call::kGetOption, fd,
+            [&] { return real_sys::GetOption(fd, level, option, value, length); });
+}
+
+int SetOption(int fd, int level, int option, const void* value, socklen_t length) {
+  return Do(Call::kSetOption, fd,
+            [&] { return real_sys::SetOption(fd, level, option, value, length); });
+}
+
+ssize_t Receive(int fd, void* into, size_t length) {
+  return Do(Call::kReceive, fd,
+            [&] { return real_sys::Receive(fd, into, Shortened(Call::kReceive, length)); });
+}
+
+ssize_t Send(int fd, const void* bytes, size_t length) {
+  return Do(Call::kSend, fd,
+            [&] { return real_sys::Send(fd, bytes, Shortened(Call::kSend, length)); });
+}
+
+ssize_t SendMessage(int fd, const iovec* pieces, size_t count) {
+  return Do(Call::kSendMessage, fd, [&] {
+    std::vector<iovec> shortened(pieces, pieces + count);
+    size_t left = Shortened(Call::kSendMessage, testing::kUnlimited);
+    for (iovec& piece : shortened) {
+      piece.iov_len = std::min(piece.iov_len, left);
+      left -= piece.iov_len;
+    }
+    return real_sys::SendMessage(fd, shortened.data(), count);
+  });
+}
+
+ssize_t SendFile(int fd, int file, int64_t* offset, size_t length) {
+  return Do(Call::kSendFile, fd, [&] {
+    return real_sys::SendFile(fd, file, offset, Shortened(Call::kSendFile, length));
+  });
+}
+
+int UnacknowledgedBytes(int fd) {
+  return Do(Call::kUnacknowledgedBytes, fd, [&] { return real_sys::UnacknowledgedBytes(fd); });
+}
+
+int Close(int fd) {
+  const int error = Enter(Call::kClose, fd);
+  const int result = real_sys::Close(fd);
+  return error != 0 ? -error : result;
+}
+
+int Duplicate(int fd) {
+  return Do(Call::kDuplicate, fd, [&] { return real_sys::Duplicate(fd); });
+}
+
+int OpenReserve() {
+  return Do(Call::kOpenReserve, -1, [&] { return real_sys::OpenReserve(); });
+}
+
+int EpollCreate() {
+  return Do(Call::kEpollCreate, -1, [&] { return real_sys::EpollCreate(); });
+}
+
+int EpollControl(int epoll, int operation, int fd, uint32_t events, uint64_t data) {
+  return Do(Call::kEpollControl, fd,
+            [&] { return real_sys::EpollControl(epoll, operation, fd, events, data); });
+}
+
+int EpollWait(int epoll, epoll_event* events, int capacity, int timeout_ms) {
+  return Do(Call::kEpollWait, epoll,
+            [&] { return real_sys::EpollWait(epoll, events, capacity, timeout_ms); });
+}
+
+int EventFd() {
+  return Do(Call::kEventFd, -1, [&] { return real_sys::EventFd(); });
+}
+
+int SignalEventFd(int event_fd) {
+  return Do(Call::kSignalEventFd, event_fd, [&] { return real_sys::SignalEventFd(event_fd); });
+}
+
+int64_t Now() {
+  Enter(Call::kNow, -1);
+  return real_sys::Now() + testing::clock_offset;
+}
+
+int SetThreadName(const std::string& name) {
+  return Do(Call::kSetThreadName, -1, [&] { return real_sys::SetThreadName(name); });
+}
+
+int BindThreadToCpu(int cpu) {
+  return Do(Call::kBindThreadToCpu, -1, [&] { return real_sys::BindThreadToCpu(cpu); });
+}
+
+int CpuCount() {
+  return Do(Call::kCpuCount, -1, [&] { return real_sys::CpuCount(); });
+}
+
+int Resolve(const std::string& host, int family, std::vector<sockaddr_storage>* addresses) {
+  const int error = Enter(Call::kResolve, -1);
+  return error != 0 ? error : real_sys::Resolve(host, family, addresses);
+}
+
+}  // namespace rondo::sys

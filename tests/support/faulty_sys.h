@@ -1,0 +1,79 @@
+// FaultySys makes kernel calls fail, fall short, or stop for a moment: a suite with 'kernel':
+// 'faulty' links it in the place of src/sys (tests/meson.build). While no FaultySys exists, and in
+// everything that it was not told to change, the calls do what they always do.
+//
+//   FaultySys kernel;
+//   kernel.Fail(Call::kAccept, EMFILE, 3);       // the next three; those after them work
+//   kernel.Shorten(Call::kSend, 1);              // one byte at a time
+//   kernel.Before(Call::kClose, [&](int fd) { closed.Notify(); });
+//
+// At most one exists at a time. Its functions may be called on any thread, while others are in the
+// kernel; a call in progress is not changed.
+
+#ifndef RONDO_TESTS_SUPPORT_FAULTY_SYS_H_
+#define RONDO_TESTS_SUPPORT_FAULTY_SYS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+namespace rondo::testing {
+
+// The functions of src/sys/sys.h.
+enum class Call {
+  kSocket,
+  kBind,
+  kListen,
+  kAccept,
+  kShutdown,
+  kGetSocketName,
+  kGetOption,
+  kSetOption,
+  kReceive,
+  kSend,
+  kSendMessage,
+  kSendFile,
+  kUnacknowledgedBytes,
+  kClose,
+  kDuplicate,
+  kOpenReserve,
+  kEpollCreate,
+  kEpollControl,
+  kEpollWait,
+  kEventFd,
+  kSignalEventFd,
+  kNow,
+  kSetThreadName,
+  kBindThreadToCpu,
+  kCpuCount,
+  kResolve,
+  kCount,
+};
+
+class FaultySys {
+ public:
+  static constexpr int kAlways = -1;
+
+  FaultySys();
+  // Ends all faults.
+  ~FaultySys();
+  FaultySys(const FaultySys&) = delete;
+  FaultySys& operator=(const FaultySys&) = delete;
+
+  // The next `times` calls return -`error` and do nothing; kClose does its work all the same. For
+  // kResolve `error` is an EAI_* code. Replaces an earlier Fail; 0 times: ends it.
+  void Fail(Call call, int error, int times = kAlways);
+  // kReceive, kSend, kSendMessage and kSendFile move at most `bytes` in one call.
+  void Shorten(Call call, size_t bytes);
+  // Runs `hook` before each call with its descriptor (-1: it has none), on the thread that calls
+  // and without a lock held: it may block, to delay the call. Null: ends it.
+  void Before(Call call, std::function<void(int fd)> hook);
+  // Moves sys::Now() ahead, for this and all later calls, until the end of this object.
+  void AdvanceClock(int64_t nanoseconds);
+  // How often it was called since this object exists, failures included.
+  int64_t count(Call call) const;
+};
+
+}  // namespace rondo::testing
+
+#endif  // RONDO_TESTS_SUPPORT_FAULTY_SYS_H_

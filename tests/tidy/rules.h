@@ -1,0 +1,57 @@
+// The rules of the house that a machine can hold: each takes a file (or the whole tree) and says
+// what is wrong with it, where, and what to do. What they go by is in tables.cc.
+
+#ifndef RONDO_TESTS_TIDY_RULES_H_
+#define RONDO_TESTS_TIDY_RULES_H_
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/tidy/scanner.h"
+#include "tests/tidy/tables.h"
+
+namespace rondo::tidy {
+
+// "src/net/socket.cc:12: what is wrong; the cure".
+using Problems = std::vector<std::string>;
+
+// The layer of a file: a folder of src, or a folder of the top level; "" for any other file.
+std::string LayerOf(const std::string& path);
+// Whether the file belongs to what users link.
+bool InLibrary(const std::string& path);
+// The file of this tree that `name` means when `from` includes it; "" when it is not of this tree.
+std::string PathOfInclude(const std::string& from, const std::string& name);
+
+// --- C++ files, one at a time.
+
+Problems LayerProblems(const Source& source);
+Problems KernelCallProblems(const Source& source);
+Problems SystemHeaderProblems(const Source& source);
+Problems BannedWordProblems(const Source& source);
+Problems ThreadProblems(const Source& source);
+Problems SleepProblems(const Source& source);
+Problems ConditionalProblems(const Source& source);
+Problems HeaderProblems(const Source& source);
+Problems FunctionSizeProblems(const Source& source, const Ratchet& exceptions);
+Problems FileSizeProblems(const Source& source, const Ratchet& exceptions);
+
+// --- Files of any kind.
+
+Problems UnfinishedProblems(const std::string& path, const std::vector<std::string>& remarks);
+Problems LayoutProblems(const std::string& path, const std::string& text);
+
+// --- The whole tree.
+
+// Entries of `exceptions` whose file or function is not there any more.
+Problems StaleProblems(const std::vector<Source>& sources, const Ratchet& exceptions);
+Problems CycleProblems(const std::vector<Source>& sources);
+// `meson_files`: path to text.
+Problems BuildProblems(const std::vector<Source>& sources,
+                       const std::map<std::string, std::string>& meson_files);
+Problems TopLevelProblems(const std::set<std::string>& names);
+
+}  // namespace rondo::tidy
+
+#endif  // RONDO_TESTS_TIDY_RULES_H_

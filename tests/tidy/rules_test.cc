@@ -1,0 +1,163 @@
+// Every rule on a planted violation, and on the code next to it that is right.
+
+#include "tests/tidy/rules.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace rondo::tidy {
+namespace {
+
+// The one problem, or how many there are.
+std::string Only(const Problems& problems) {
+  return problems.size() == 1 ? problems[0] : std::to_string(problems.size()) + " problems";
+}
+
+std::string Lines(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += "x;\n";
+  return text;
+}
+
+TEST(RulesTest, ALayerMayNotIncludeOneAboveIt) {
+  const std::string text =
+      "#include \"base/slab.h\"\n#include \"reactor/mailbox.h\"\n"
+      "#include <vector>\n#include \"absl/status/status.h\"\n";
+  EXPECT_TRUE(Only(LayerProblems(Scan("src/buffer/a.cc", text)))
+                  .starts_with("src/buffer/a.cc:2: buffer may not include src/reactor/mailbox.h"));
+  EXPECT_TRUE(LayerProblems(Scan("src/engine/a.cc", text)).empty());
+  EXPECT_TRUE(LayerProblems(Scan("tests/buffer/a.cc", text)).empty());
+  EXPECT_EQ(LayerProblems(Scan("examples/a.cc", text)).size(), 2u);
+  EXPECT_EQ(LayerProblems(Scan("include/rondo/a.h", text)).size(), 2u);
+  EXPECT_TRUE(LayerProblems(Scan("examples/a.cc", "#include <rondo/rondo.h>\n")).empty());
+  EXPECT_EQ(LayerProblems(Scan("codecs/a.cc", "#include \"src/net/socket.h\"\n")).size(), 1u);
+}
+
+TEST(RulesTest, IncludesMayNotGoInACircle) {
+  const Source a = Scan("src/poll/a.h", "#include \"poll/b.h\"\n");
+  const Source b = Scan("src/poll/b.h", "#include \"src/poll/a.h\"\n");
+  EXPECT_TRUE(CycleProblems({a}).empty());
+  EXPECT_TRUE(
+      Only(CycleProblems({a, b})).starts_with("src/poll/a.h -> src/poll/b.h -> src/poll/a.h"));
+  const Source up = Scan("src/poll/c.h", "#include \"net/d.h\"\n");
+  const Source down = Scan("src/net/e.h", "#include \"poll/f.h\"\n");
+  EXPECT_TRUE(Only(CycleProblems({up, down})).starts_with("net -> poll -> net"));
+}
+
+TEST(RulesTest, TheKernelMayNotBeCalledOutsideSys) {
+  const std::string text =
+      "void F() {\n  ::close(fd);\n  sys::Close(fd);\n  x.close();\n"
+      "  // ::close(fd)\n  Log(\"::close(fd)\");\n}\n";
+  EXPECT_TRUE(Only(KernelCallProblems(Scan("src/net/a.cc", text)))
+                  .starts_with("src/net/a.cc:2: ::close() calls the kernel"));
+  EXPECT_TRUE(KernelCallProblems(Scan("src/sys/a.cc", text)).empty());
+  EXPECT_EQ(KernelCallProblems(Scan("codecs/a.cc", "int n = read(fd, p, 1);")).size(), 1u);
+  EXPECT_TRUE(KernelCallProblems(Scan("src/net/a.h", "size_t read() const;")).empty());
+  EXPECT_TRUE(KernelCallProblems(Scan("src/net/a.cc", "auto f = std::bind(g, 1);")).empty());
+}
+
+TEST(RulesTest, HeadersOfTheKernelAreForSys) {
+  const std::string text = "#include <sys/socket.h>\n#include <unistd.h>\n#include <vector>\n";
+  EXPECT_TRUE(Only(SystemHeaderProblems(Scan("src/net/a.cc", text)))
+                  .starts_with("src/net/a.cc:2: <unistd.h>"));
+  EXPECT_EQ(SystemHeaderProblems(Scan("src/engine/a.cc", text)).size(), 2u);
+  EXPECT_TRUE(SystemHeaderProblems(Scan("src/sys/a.cc", text)).empty());
+}
+
+TEST(RulesTest, TheLibraryMayNotPrintOrExit) {
+  const std::string text =
+      "std::cout << 1;\nstd::exit(1);\nabort();\ngetenv(\"A\");\n"
+      "signal(1, f);\n// std::cout\nvoid exit(int);\nint signal = 1;\n";
+  EXPECT_EQ(BannedWordProblems(Scan("src/net/a.cc", text)).size(), 5u);
+  EXPECT_TRUE(BannedWordProblems(Scan("examples/a.cc", text)).empty());
+}
+
+TEST(RulesTest, ThreadsMayNotBeStartedOutsideTheEngine) {
+  const std::string text = "std::thread t;\nstd::thread::id i = std::this_thread::get_id();\n";
+  EXPECT_EQ(ThreadProblems(Scan("src/reactor/a.cc", text)).size(), 1u);
+  EXPECT_TRUE(ThreadProblems(Scan("src/engine/a.cc", text)).empty());
+}
+
+TEST(RulesTest, TestsMayNotSleep) {
+  const std::string text = "std::this_thread::sleep_for(x);\nabsl::SleepFor(y);\nusleep(1);\n";
+  EXPECT_EQ(SleepProblems(Scan("tests/a_test.cc", text)).size(), 3u);
+  EXPECT_EQ(SleepProblems(Scan("tests/a.py", "time.sleep(1)\n")).size(), 1u);
+  EXPECT_TRUE(SleepProblems(Scan("examples/a.cc", text)).empty());
+}
+
+TEST(RulesTest, PlatformsMayNotBeBranches) {
+  const std::string text =
+      "#ifndef RONDO_NET_A_H_\n#define RONDO_NET_A_H_\n#  if  defined(__linux__)\n"
+      "#endif\n#endif\n";
+  EXPECT_TRUE(Only(ConditionalProblems(Scan("src/net/a.h", text)))
+                  .starts_with("src/net/a.h:3: #if defined(__linux__)"));
+  EXPECT_TRUE(ConditionalProblems(Scan("tests/a.h", text)).empty());
+}
+
+TEST(RulesTest, HeadersNeedAParagraphAndAGuard) {
+  const std::string guard = "#ifndef RONDO_A_H_\n#define RONDO_A_H_\n#endif  // RONDO_A_H_\n";
+  EXPECT_TRUE(HeaderProblems(Scan("include/rondo/a.h", "// What it is.\n" + guard)).empty());
+  EXPECT_EQ(HeaderProblems(Scan("include/rondo/a.h", guard)).size(), 1u);
+  EXPECT_EQ(HeaderProblems(Scan("include/rondo/b.h", "// What it is.\n" + guard)).size(), 1u);
+  EXPECT_EQ(HeaderProblems(Scan("include/rondo/a.h", "// What it is.\n#pragma once\n")).size(), 1u);
+  EXPECT_EQ(HeaderProblems(Scan("include/rondo/a.h", "")).size(), 2u);
+}
+
+TEST(RulesTest, FunctionsAndFilesHaveABudget) {
+  const Source fits = Scan("src/net/a.cc", "void F() {\n" + Lines(58) + "}\n");
+  EXPECT_TRUE(FunctionSizeProblems(fits, {}).empty());
+  const Source large = Scan("src/net/a.cc", "void F() {\n" + Lines(59) + "}\n");
+  EXPECT_TRUE(Only(FunctionSizeProblems(large, {})).starts_with("src/net/a.cc:1: src/net/a.cc:F"));
+  EXPECT_TRUE(FileSizeProblems(Scan("src/net/a.cc", Lines(400)), {}).empty());
+  EXPECT_EQ(FileSizeProblems(Scan("src/net/a.cc", Lines(401)), {}).size(), 1u);
+}
+
+TEST(RulesTest, GrantedSizesMayOnlyShrink) {
+  const Source source = Scan("a.cc", Lines(450));
+  EXPECT_TRUE(FileSizeProblems(source, {{"a.cc", 450}}).empty());
+  EXPECT_EQ(FileSizeProblems(source, {{"a.cc", 449}}).size(), 1u);
+  EXPECT_NE(Only(FileSizeProblems(source, {{"a.cc", 451}})).find("lower"), std::string::npos);
+  EXPECT_NE(Only(FileSizeProblems(Scan("a.cc", Lines(400)), {{"a.cc", 450}})).find("off the list"),
+            std::string::npos);
+  EXPECT_EQ(StaleProblems({source}, {{"b.cc", 450}}).size(), 1u);
+}
+
+TEST(RulesTest, WhatIsUnfinishedNeedsAReason) {
+  const std::string word =
+      "TO"
+      "DO";
+  EXPECT_EQ(UnfinishedProblems("a.cc", {"// " + word + " later"}).size(), 1u);
+  EXPECT_EQ(UnfinishedProblems("a.cc", {"// " + word + ": later"}).size(), 1u);
+  EXPECT_TRUE(UnfinishedProblems("a.cc", {"// " + word + ": wait for liburing 2.4"}).empty());
+  EXPECT_EQ(UnfinishedProblems("a.cc", {"// FIX"
+                                        "ME: wait for liburing 2.4"})
+                .size(),
+            1u);
+}
+
+TEST(RulesTest, LinesAreMeasuredInCharacters) {
+  EXPECT_TRUE(LayoutProblems("a.cc", std::string(100, 'x') + "\n").empty());
+  EXPECT_EQ(LayoutProblems("a.cc", std::string(101, 'x') + "\n").size(), 1u);
+  EXPECT_TRUE(LayoutProblems("a.cc", std::string(99, 'x') + "─\n").empty());
+  EXPECT_EQ(LayoutProblems("a.cc", "a\tb\n").size(), 1u);
+  EXPECT_EQ(LayoutProblems("a.cc", "a \n").size(), 1u);
+  EXPECT_EQ(LayoutProblems("a.cc", "a").size(), 1u);
+}
+
+TEST(RulesTest, EveryFileIsNamedInMeson) {
+  const Source a = Scan("src/net/a.cc", "#include \"net/b.h\"\n"), b = Scan("src/net/b.h", "");
+  EXPECT_TRUE(BuildProblems({a, b}, {{"src/net/meson.build", "files('a.cc')"}}).empty());
+  EXPECT_TRUE(BuildProblems({a, b}, {{"src/meson.build", "files('net/a.cc')"}}).empty());
+  EXPECT_EQ(BuildProblems({a, b}, {{"src/net/meson.build", "files('aa.cc')"}}).size(), 1u);
+  EXPECT_EQ(BuildProblems({b}, {}).size(), 1u);
+  EXPECT_EQ(BuildProblems({Scan("include/rondo/c.h", "")}, {}).size(), 1u);
+}
+
+TEST(RulesTest, TheTopLevelIsClosed) {
+  EXPECT_TRUE(TopLevelProblems({"src", "README.md", ".ci"}).empty());
+  EXPECT_EQ(TopLevelProblems({"src", "docs"}).size(), 1u);
+}
+
+}  // namespace
+}  // namespace rondo::tidy

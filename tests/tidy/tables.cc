@@ -1,0 +1,80 @@
+#include "tests/tidy/tables.h"
+
+#include <iterator>
+#include <sstream>
+
+namespace rondo::tidy {
+namespace {
+
+Names Split(const std::string& words) {
+  std::istringstream stream(words);
+  return {std::istream_iterator<std::string>(stream), {}};
+}
+
+}  // namespace
+
+// --- What was granted.
+
+const Ratchet kLongFiles = {};
+const Ratchet kLongFunctions = {};
+
+// Path and directive of what is compiled only sometimes, besides include guards.
+const Grants kConditionals = {
+    {"src/base/check.h", "#ifdef NDEBUG"},
+};
+
+// Path and word: where the library does end the process.
+const Grants kBannedWordsGranted = {
+    {"src/base/check.cc", "std::abort"},
+    {"src/base/check.cc", "std::fprintf"},
+};
+
+// --- What is held.
+
+const std::map<std::string, Names> kMayInclude = {
+    {"include", {}},
+    {"loadbalance", {"include", "base"}},
+    {"codecs", {"include", "base"}},
+    {"base", {"include"}},
+    {"sys", {"include", "base"}},
+    {"buffer", {"include", "base"}},
+    {"net", {"include", "base", "sys"}},
+    {"poll", {"include", "base", "sys", "buffer", "net"}},
+    {"reactor", {"include", "base", "sys", "buffer", "net", "poll"}},
+    {"engine", {"include", "base", "sys", "buffer", "net", "poll", "reactor"}},
+    {"benchmarks", {"include"}},
+    {"examples", {"include"}},
+};
+
+// Kernel headers that give types and constants to layers above sys.
+const std::map<std::string, Names> kSystemHeaders = {
+    {"include", {"sys/socket.h", "sys/un.h", "netinet/in.h"}},
+    {"buffer", {"sys/uio.h"}},
+    {"net",
+     {"sys/socket.h", "sys/un.h", "netinet/in.h", "netinet/tcp.h", "arpa/inet.h", "netdb.h"}},
+    {"reactor", {"sys/socket.h", "netinet/in.h", "netinet/tcp.h"}},
+    {"poll", {"sys/socket.h", "sys/uio.h", "sys/epoll.h", "liburing.h", "linux/io_uring.h"}},
+};
+
+const Names kKernelCalls = Split(
+    "accept accept4 bind clock_gettime clone close connect dup dup2 dup3 epoll_create1 "
+    "epoll_create epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd fcntl fork fstat "
+    "fsync getaddrinfo getpeername getpid getsockname getsockopt gettimeofday ioctl kill "
+    "kqueue kevent listen lseek madvise mmap munmap open openat pipe pipe2 poll ppoll pread "
+    "pwrite read readv recv recvfrom recvmmsg recvmsg sched_getaffinity sched_setaffinity "
+    "select send sendfile sendmmsg sendmsg sendto setsockopt shutdown signalfd socket "
+    "socketpair splice stat syscall timerfd_create timerfd_settime unlink unshare write "
+    "writev io_uring_enter io_uring_setup io_uring_register pthread_setname_np");
+
+const Names kBannedWords = Split(
+    "cout cerr clog printf fprintf vprintf vfprintf puts fputs putchar exit _exit _Exit abort "
+    "getenv secure_getenv setenv putenv raise signal sigaction quick_exit atexit terminate");
+
+const Names kSleeps =
+    Split("sleep_for sleep_until usleep nanosleep sleep SleepFor clock_nanosleep");
+
+const Names kTopLevel = Split(
+    "src include codecs loadbalance tests benchmarks examples meson.build README.md "
+    "meson_options.txt LICENSE .clang-format .gitignore .ci");
+
+}  // namespace rondo::tidy

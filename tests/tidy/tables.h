@@ -1,0 +1,40 @@
+// What the rules go by: who may include what, the names that are looked for, and the exceptions
+// that were granted. The exceptions are meant to stay few, and each to say why.
+
+#ifndef RONDO_TESTS_TIDY_TABLES_H_
+#define RONDO_TESTS_TIDY_TABLES_H_
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace rondo::tidy {
+
+using Names = std::set<std::string>;
+// Path and what is granted there.
+using Grants = std::set<std::pair<std::string, std::string>>;
+// How large a thing that is over its budget may be, by its name: "path" or "path:function". An
+// entry that allows more than is needed is a problem too, so that the list only shrinks.
+using Ratchet = std::map<std::string, int>;
+
+extern const Ratchet kLongFiles;
+extern const Ratchet kLongFunctions;
+// Directives by which something is compiled only sometimes, besides include guards.
+extern const Grants kConditionals;
+// Where the library does print, or end the process.
+extern const Grants kBannedWordsGranted;
+
+// By layer: the other layers whose headers it may include.
+extern const std::map<std::string, Names> kMayInclude;
+// By layer: headers of the kernel and of C that give it types and constants.
+extern const std::map<std::string, Names> kSystemHeaders;
+extern const Names kKernelCalls;
+// What a library does not do to its process.
+extern const Names kBannedWords;
+extern const Names kSleeps;
+extern const Names kTopLevel;
+
+}  // namespace rondo::tidy
+
+#endif  // RONDO_TESTS_TIDY_TABLES_H_
