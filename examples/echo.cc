@@ -37,7 +37,15 @@ void Add(std::atomic<uint64_t>& counter, uint64_t n) {
 
 class Echo : public rondo::EventHandler {
  public:
-  explicit Echo(Counters& counters) : counters_(counters) {}
+  rondo::Action OnTraffic(rondo::Connection& connection) override {
+    connection.Write(connection.Next());
+    return rondo::Action::kNone;
+  }
+};
+
+class CountingEcho : public rondo::EventHandler {
+ public:
+  explicit CountingEcho(Counters& counters) : counters_(counters) {}
 
   rondo::Action OnTraffic(rondo::Connection& connection) override {
     const std::string_view bytes = connection.Next();
@@ -54,7 +62,7 @@ class Echo : public rondo::EventHandler {
 // Echo with a handler that computes for a while, as real ones do.
 class WorkingEcho : public Echo {
  public:
-  WorkingEcho(Counters& counters, int work_us) : Echo(counters), work_(work_us) {}
+  explicit WorkingEcho(int work_us) : work_(work_us) {}
 
   rondo::Action OnTraffic(rondo::Connection& connection) override {
     const auto end = std::chrono::steady_clock::now() + work_;
@@ -89,14 +97,16 @@ int main(int argc, char** argv) {
   absl::ParseCommandLine(argc, argv);
   const auto counters = std::make_unique<Counters[]>(1024);
   const int work_us = absl::GetFlag(FLAGS_work_us);
+  const bool stats = absl::GetFlag(FLAGS_stats);
   const rondo::HandlerFactory factory =
       [&](size_t loop) -> std::unique_ptr<rondo::EventHandler> {
-    if (work_us > 0) return std::make_unique<WorkingEcho>(counters[loop], work_us);
-    return std::make_unique<Echo>(counters[loop]);
+    if (work_us > 0) return std::make_unique<WorkingEcho>(work_us);
+    if (stats) return std::make_unique<CountingEcho>(counters[loop]);
+    return std::make_unique<Echo>();
   };
   uint64_t messages = 0, bytes = 0;
   std::function<void(rondo::Engine&)> each_second;
-  if (absl::GetFlag(FLAGS_stats)) {
+  if (stats) {
     each_second = [&](rondo::Engine& engine) {
       PrintStats(engine, counters.get(), &messages, &bytes);
     };

@@ -34,12 +34,15 @@ enum class AcceptMode {
   kReusePort,
 };
 
-// The kernel interface of a loop.
+// The kernel interface of a loop. A kind that the system lacks makes Engine::Start fail with
+// Unimplemented, which names those it has.
 enum class PollerKind {
   // The fastest one that works on the running kernel.
   kAuto,
-  // epoll(7), level-triggered.
+  // epoll(7), level-triggered. Linux.
   kEpoll,
+  // kqueue(2). FreeBSD and macOS.
+  kKqueue,
 };
 
 // TCP keep-alive probes (tcp(7)); each duration in whole seconds, 1 s to 9 h.

@@ -69,18 +69,17 @@ class Slab {
     if (chunk->live == 0 && (chunk->next != nullptr || with_room_ != chunk)) RemoveChunk(chunk);
   }
 
-  // The object in `slot`; null when the slot was never used or its chunk is gone. A free cell
-  // cannot be told from a used one here: T says which it is (see `Occupied`).
-  T* At(uint32_t slot) const {
-    const uint32_t chunk = slot / kCells;
-    if (chunk >= chunks_.size() || chunks_[chunk] == nullptr) return nullptr;
-    const uint32_t cell = slot % kCells;
-    if (cell == 0) return nullptr;
-    T* object = reinterpret_cast<T*>(chunks_[chunk]) + cell;
-    return Occupied(object) ? object : nullptr;
+  // What lies in `slot`; null when its chunk is gone. A free cell is all zero where T has its
+  // first word, so the caller tells by a generation of its own that starts at 1.
+  // REQUIRES: `slot` has once been somebody's SlotOf.
+  const T* At(uint32_t slot) const {
+    const Header* chunk = chunks_[slot / kCells];
+    if (chunk == nullptr) [[unlikely]] return nullptr;
+    return reinterpret_cast<const T*>(chunk) + slot % kCells;
   }
+  T* At(uint32_t slot) { return const_cast<T*>(std::as_const(*this).At(slot)); }
 
-  static Owner& OwnerOf(const T& object) { return HeaderOf(object)->slab->owner_; }
+  static Owner& OwnerOf(const T& object) { return *HeaderOf(object)->owner; }
   static uint32_t SlotOf(const T& object) {
     const Header* chunk = HeaderOf(object);
     const auto cell = static_cast<uint32_t>(&object - reinterpret_cast<const T*>(chunk));
@@ -100,13 +99,13 @@ class Slab {
   }
 
  private:
-  // What a free cell holds. `zero` lies over the start of T, which must not be zero in a live T.
+  // What a free cell holds. `zero` lies over the first word of T, which is never zero in a live T.
   struct Cell {
     uint64_t zero = 0;
     Cell* next;
   };
   struct Header {
-    Slab* slab;
+    Owner* owner;
     Cell* free;
     Header* next;      // among those with room
     Header* previous;  // among those with room
@@ -144,7 +143,7 @@ class Slab {
     while (number < chunks_.size() && chunks_[number] != nullptr) ++number;
     if (number == chunks_.size()) chunks_.push_back(nullptr);
     void* memory = ::operator new(kChunkBytes, std::align_val_t{kChunkBytes});
-    auto* chunk = new (memory) Header{this, nullptr, nullptr, nullptr, number, 0};
+    auto* chunk = new (memory) Header{&owner_, nullptr, nullptr, nullptr, number, 0};
     for (uint32_t cell = kCells - 1; cell > 0; --cell) {
       chunk->free = new (reinterpret_cast<T*>(memory) + cell) Cell{.next = chunk->free};
     }

@@ -1,7 +1,6 @@
 #include "buffer/outbound_queue.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <utility>
@@ -11,13 +10,11 @@
 namespace rondo::buffer {
 
 OutboundQueue::~OutboundQueue() {
-  RONDO_CHECK(next_done_ == done_.size());
+  RONDO_CHECK(!has_done());
   Clear();
 }
 
-void OutboundQueue::Append(std::string_view bytes) {
-  memory_bytes_ += bytes.size();
-  appended_ += bytes.size();
+void OutboundQueue::AppendSlowly(std::string_view bytes) {
   while (!bytes.empty()) {
     if (back_ == nullptr || back_->end == back_->limit) PushBack(NewChunk(bytes.size()));
     const size_t n = std::min(bytes.size(), static_cast<size_t>(back_->limit - back_->end));
@@ -70,8 +67,7 @@ bool OutboundQueue::FrontFile(File* file) const {
   return true;
 }
 
-void OutboundQueue::Consume(size_t n) {
-  consumed_ += n;
+void OutboundQueue::ConsumeSlowly(size_t n) {
   while (n > 0) {
     RONDO_CHECK(front_ != nullptr);
     const size_t taken = std::min(n, LengthOf(*front_));
@@ -120,11 +116,15 @@ OutboundQueue::Piece* OutboundQueue::NewChunk(size_t bytes) {
   const size_t wanted = std::clamp(bytes + sizeof(Piece), kChunkBytes, ChunkPool::kLargestBytes);
   const size_t block_bytes = ChunkPool::BlockBytes(wanted);
   char* block = static_cast<char*>(pool_.Borrow(block_bytes));
-  char* data = block + sizeof(Piece);
-  return new (block) Piece{Kind::kChunk, nullptr, data, data, block + block_bytes};
+  auto* chunk = new (block) Piece{Kind::kChunk};
+  chunk->begin = chunk->end = DataOf(chunk);
+  chunk->limit = block + block_bytes;
+  return chunk;
 }
 
 void OutboundQueue::PushBack(Piece* piece) {
+  // The chunk that an emptied queue has kept; no other piece is ever empty.
+  if (front_ != nullptr && LengthOf(*front_) == 0) PopFront();
   (back_ == nullptr ? front_ : back_->next) = piece;
   back_ = piece;
 }

@@ -5,7 +5,8 @@
 //   front_ ─▶ [chunk: abc] ─▶ [string: 40 KiB] ─▶ [file: fd 9, 4096..8192) ─▶ [chunk: def..room] ◀─ back_
 //
 // Gathered bytes stay where they are until they are consumed, whatever is appended meanwhile: the
-// kernel may be reading them. It belongs to one connection and to its loop's thread.
+// kernel may be reading them. An emptied queue keeps its last chunk. It belongs to one connection
+// and to its loop's thread.
 
 #ifndef RONDO_BUFFER_OUTBOUND_QUEUE_H_
 #define RONDO_BUFFER_OUTBOUND_QUEUE_H_
@@ -14,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 
+#include "base/cold.h"
 #include "buffer/chunk_pool.h"
 #include "rondo/unique_fd.h"
 
@@ -38,12 +41,21 @@ class OutboundQueue {
   explicit OutboundQueue(ChunkPool& pool) : pool_(pool) {}
   OutboundQueue(const OutboundQueue&) = delete;
   OutboundQueue& operator=(const OutboundQueue&) = delete;
-  // REQUIRES: no Done waits; see TakeAllDone.
+  // REQUIRES: no Done waits (TakeAllDone).
   ~OutboundQueue();
 
   // --- Filling.
 
-  void Append(std::string_view bytes);
+  void Append(std::string_view bytes) {
+    memory_bytes_ += bytes.size();
+    appended_ += bytes.size();
+    if (back_ == nullptr || bytes.size() > static_cast<size_t>(back_->limit - back_->end))
+        [[unlikely]] {
+      return AppendSlowly(bytes);
+    }
+    std::memcpy(back_->end, bytes.data(), bytes.size());
+    back_->end += bytes.size();
+  }
   void Append(std::string&& bytes);
   // `length` bytes of `file` from `offset`. REQUIRES: length > 0.
   void AppendFile(UniqueFd file, int64_t offset, size_t length);
@@ -58,19 +70,35 @@ class OutboundQueue {
     size_t length;
   };
 
-  bool empty() const { return front_ == nullptr; }
+  bool empty() const { return consumed_ == appended_; }
   // Bytes waiting in memory; files do not count.
   size_t memory_bytes() const { return memory_bytes_; }
+  // The bytes in front that lie together; empty when a file is in front.
+  std::string_view FrontBytes() const {
+    if (front_ == nullptr) return {};
+    return {front_->begin, static_cast<size_t>(front_->end - front_->begin)};
+  }
+  // Whether FrontBytes are all that is queued in memory before the next file.
+  bool FrontIsAll() const { return front_ == nullptr || front_->next == nullptr; }
   // Fills `pieces` with the bytes in front, up to the first file; returns how many were filled.
   size_t Gather(absl::Span<iovec> pieces) const;
   // Whether a file is in front, and which.
   bool FrontFile(File* file) const;
   // The kernel took the next `n` bytes. REQUIRES: no more than are queued.
-  void Consume(size_t n);
+  void Consume(size_t n) {
+    consumed_ += n;
+    if (consumed_ != appended_ || front_ != back_ || !IsOrdinaryChunk(*front_)) [[unlikely]] {
+      return ConsumeSlowly(n);
+    }
+    // Nearly every message ends here: all sent, and the chunk stays for the next one.
+    memory_bytes_ = 0;
+    front_->begin = front_->end = DataOf(front_);
+  }
 
   // --- Telling.
 
-  bool has_due_done() const { return next_done_ < done_.size() && done_[next_done_].at <= consumed_; }
+  bool has_done() const { return !done_.empty(); }
+  bool has_due_done() const { return has_done() && done_[next_done_].at <= consumed_; }
   // REQUIRES: has_due_done().
   Done TakeDueDone();
   // All that wait, due or not.
@@ -101,6 +129,12 @@ class OutboundQueue {
   };
 
   static size_t LengthOf(const Piece& piece);
+  static bool IsOrdinaryChunk(Piece& piece) {
+    return piece.kind == Kind::kChunk && piece.limit <= DataOf(&piece) + kChunkBytes;
+  }
+  static char* DataOf(Piece* chunk) { return reinterpret_cast<char*>(chunk + 1); }
+  RONDO_COLD void AppendSlowly(std::string_view bytes);
+  RONDO_COLD void ConsumeSlowly(size_t n);
   Piece* NewChunk(size_t bytes);
   void PushBack(Piece* piece);
   void PopFront();
@@ -112,6 +146,7 @@ class OutboundQueue {
   // Both count from the beginning of the queue's life.
   uint64_t appended_ = 0;
   uint64_t consumed_ = 0;
+  // Emptied as soon as the last one has been taken.
   std::vector<Mark> done_;
   size_t next_done_ = 0;
 };

@@ -4,11 +4,10 @@
 #ifndef RONDO_BUFFER_OUTBOUND_QUEUE_POOL_H_
 #define RONDO_BUFFER_OUTBOUND_QUEUE_POOL_H_
 
+#include <array>
 #include <cstddef>
-#include <memory>
-#include <utility>
-#include <vector>
 
+#include "base/cold.h"
 #include "buffer/chunk_pool.h"
 #include "buffer/outbound_queue.h"
 
@@ -21,23 +20,27 @@ class OutboundQueuePool {
   explicit OutboundQueuePool(ChunkPool& chunks) : chunks_(chunks) {}
   OutboundQueuePool(const OutboundQueuePool&) = delete;
   OutboundQueuePool& operator=(const OutboundQueuePool&) = delete;
+  ~OutboundQueuePool() {
+    while (count_ > 0) delete kept_[--count_];
+  }
 
   // An empty queue, the borrower's until Return.
   OutboundQueue* Borrow() {
-    if (kept_.empty()) return new OutboundQueue(chunks_);
-    OutboundQueue* queue = kept_.back().release();
-    kept_.pop_back();
-    return queue;
+    return count_ == 0 ? New() : kept_[--count_];
   }
   // REQUIRES: it is empty and no Done waits.
   void Return(OutboundQueue* queue) {
-    std::unique_ptr<OutboundQueue> owned(queue);
-    if (kept_.size() < kKept) kept_.push_back(std::move(owned));
+    if (count_ == kKept) return Delete(queue);
+    kept_[count_++] = queue;
   }
 
  private:
+  RONDO_COLD OutboundQueue* New() { return new OutboundQueue(chunks_); }
+  RONDO_COLD static void Delete(OutboundQueue* queue) { delete queue; }
+
   ChunkPool& chunks_;
-  std::vector<std::unique_ptr<OutboundQueue>> kept_;
+  std::array<OutboundQueue*, kKept> kept_;
+  size_t count_ = 0;
 };
 
 }  // namespace rondo::buffer

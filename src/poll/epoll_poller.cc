@@ -31,6 +31,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/cold.h"
 #include "base/status.h"
 #include "poll/poller.h"
 #include "sys/sys.h"
@@ -77,6 +78,16 @@ class EpollPoller final : public Poller {
     if (!(endpoint.armed & kReceive)) Arm(endpoint, slot);
   }
 
+  ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
+                     size_t count) override {
+    const ssize_t sent = count == 1
+                             ? sys::Send(endpoint.socket, pieces->iov_base, pieces->iov_len)
+                             : sys::SendMessage(endpoint.socket, pieces, count);
+    if (sent != static_cast<ssize_t>(pieces->iov_len)) [[unlikely]] {
+      return SentInline(endpoint, slot, pieces, count, sent);
+    }
+    return sent;
+  }
   int Send(Endpoint& endpoint, uint32_t slot) override {
     // Output that waits for EPOLLOUT would only be refused again.
     return endpoint.wanted & kSend ? 0 : SendNow(endpoint, slot);
@@ -90,12 +101,17 @@ class EpollPoller final : public Poller {
   int Arm(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   void Unregister(Endpoint& endpoint) RONDO_ON_LOOP;
   int SendNow(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
+  // What SendInline comes to when not all has gone: arms kSend for the rest.
+  RONDO_COLD ssize_t SentInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
+                                size_t count, ssize_t sent) RONDO_ON_LOOP;
+  // The socket took `sent` bytes, or failed: arms kSend if some are left, disarms it if none are.
+  RONDO_COLD int Sent(Endpoint& endpoint, uint32_t slot, ssize_t sent) RONDO_ON_LOOP;
 
   void Dispatch(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
-  void AcceptReady(Endpoint& listener, Events& events) RONDO_ON_LOOP;
+  RONDO_COLD void AcceptReady(Endpoint& listener, Events& events) RONDO_ON_LOOP;
   void ReceiveReady(Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
-  void SendReady(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
-  void ReadyWhilePaused(Endpoint& endpoint, uint32_t slot, uint32_t ready, Events& events)
+  RONDO_COLD void SendReady(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
+  RONDO_COLD void ReadyWhilePaused(Endpoint& endpoint, uint32_t slot, uint32_t ready, Events& events)
       RONDO_ON_LOOP;
 
   const UniqueFd epoll_;
@@ -104,6 +120,9 @@ class EpollPoller final : public Poller {
   const std::unique_ptr<char[]> read_buffer_;
   std::array<epoll_event, kEventsPerWait> ready_;
 };
+
+// The socket's buffer, or the kernel's, has no room just now.
+bool IsFull(ssize_t sent) { return sent == -EAGAIN || sent == -ENOBUFS; }
 
 uint32_t EpollEventsOf(uint8_t wanted) {
   return (wanted & kReceive ? EPOLLIN : 0u) | (wanted & kSend ? EPOLLOUT : 0u);
@@ -129,33 +148,51 @@ void EpollPoller::Unregister(Endpoint& endpoint) {
   endpoint.armed = 0;
 }
 
+RONDO_COLD ssize_t SendPieces(int socket, const buffer::OutboundQueue& queue) {
+  if (buffer::OutboundQueue::File file; queue.FrontFile(&file)) {
+    const ssize_t sent = sys::SendFile(socket, file.fd, &file.offset, file.length);
+    // The file ends before the stretch that was promised.
+    return sent == 0 ? -ENODATA : sent;
+  }
+  std::array<iovec, kPiecesPerSend> pieces;
+  return sys::SendMessage(socket, pieces.data(), queue.Gather(absl::MakeSpan(pieces)));
+}
+
 // One call, however much is queued: what one connection may send in a turn is what its socket
 // buffer takes at once.
 int EpollPoller::SendNow(Endpoint& endpoint, uint32_t slot) {
   buffer::OutboundQueue& queue = *endpoint.outbound;
-  ssize_t sent;
-  buffer::OutboundQueue::File file;
-  std::array<iovec, kPiecesPerSend> pieces;
-  if (const size_t count = queue.Gather(absl::MakeSpan(pieces)); count == 1) {
-    sent = sys::Send(endpoint.socket, pieces[0].iov_base, pieces[0].iov_len);
-  } else if (count > 1) {
-    sent = sys::SendMessage(endpoint.socket, pieces.data(), count);
-  } else if (queue.FrontFile(&file)) {
-    sent = sys::SendFile(endpoint.socket, file.fd, &file.offset, file.length);
-    if (sent == 0) return -ENODATA;
-  } else {
-    return 0;
+  const std::string_view bytes = queue.FrontBytes();
+  if (bytes.empty() || !queue.FrontIsAll()) [[unlikely]] {
+    return queue.empty() ? 0 : Sent(endpoint, slot, SendPieces(endpoint.socket, queue));
   }
-  if (sent < 0 && sent != -EAGAIN && sent != -ENOBUFS) return static_cast<int>(sent);
-  if (sent > 0) queue.Consume(static_cast<size_t>(sent));
+  const ssize_t sent = sys::Send(endpoint.socket, bytes.data(), bytes.size());
+  if (sent != static_cast<ssize_t>(bytes.size()) || (endpoint.wanted & kSend)) [[unlikely]] {
+    return Sent(endpoint, slot, sent);
+  }
+  queue.Consume(bytes.size());
+  return 0;
+}
 
-  const uint8_t wanted_before = endpoint.wanted;
-  if (queue.empty()) {
-    endpoint.wanted &= ~kSend;
-  } else {
-    endpoint.wanted |= kSend;
-  }
-  if (endpoint.wanted == wanted_before) return 0;
+ssize_t EpollPoller::SentInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
+                                size_t count, ssize_t sent) {
+  if (IsFull(sent)) sent = 0;
+  if (sent < 0) return sent;
+  size_t length = 0;
+  for (size_t i = 0; i < count; ++i) length += pieces[i].iov_len;
+  if (static_cast<size_t>(sent) == length) return sent;
+  endpoint.wanted |= kSend;
+  const int result = Arm(endpoint, slot);
+  return result < 0 ? result : sent;
+}
+
+int EpollPoller::Sent(Endpoint& endpoint, uint32_t slot, ssize_t sent) {
+  buffer::OutboundQueue& queue = *endpoint.outbound;
+  if (sent < 0 && !IsFull(sent)) return static_cast<int>(sent);
+  if (sent > 0) queue.Consume(static_cast<size_t>(sent));
+  const bool waiting = endpoint.wanted & kSend;
+  if (queue.empty() != waiting) return 0;
+  endpoint.wanted ^= kSend;
   return Arm(endpoint, slot);
 }
 
@@ -195,7 +232,7 @@ void EpollPoller::Dispatch(uint64_t token, uint32_t ready, Events& events) {
     }
   }
   // The callback above may have ended it.
-  if ((ready & EPOLLOUT) && events.Find(id) == endpoint && (endpoint->wanted & kSend)) {
+  if ((ready & EPOLLOUT) != 0 && events.Find(id) == endpoint && (endpoint->wanted & kSend)) {
     SendReady(*endpoint, id.slot, events);
   }
 }

@@ -10,14 +10,16 @@
 //     that a backend already holds for the endpoint are kept and delivered then.
 //   - The end of the peer's bytes is delivered once and stops receiving. A failure is delivered at
 //     most once and nothing after it; it reaches a paused endpoint too.
-//   - `Send` sends what it can at once. What it cannot is sent later without being asked again, and
-//     each time some of it has gone OnSent is called.
+//   - `SendInline` and `Send` send what they can at once. What they cannot is sent later without
+//     being asked again, and each time some of it has gone OnSent is called.
 //   - Memory the kernel may still touch is given back only after OnReleased.
 //   - One Wait delivers a bounded number of events, and a bounded number of bytes for each.
 // Callbacks run inside Wait only. They may call anything here but Wait.
 
 #ifndef RONDO_POLL_POLLER_H_
 #define RONDO_POLL_POLLER_H_
+
+#include <sys/uio.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -39,7 +41,7 @@ class Events {
  public:
   // The wait is over, and what has happened follows. Once in each Wait, first of all.
   virtual void OnAwake() = 0;
-  // The endpoint that `id` names; null when it is gone.
+  // The endpoint that `id` names; null when it is gone. `id` is one that the poller was given.
   virtual Endpoint* Find(EndpointId id) = 0;
 
   // A listener accepted `socket`. False: no more for now, as if PauseAccepting had been called.
@@ -77,6 +79,13 @@ class Poller {
   virtual void PauseReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
   virtual void ResumeReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
 
+  // Sends now, straight from the caller's memory, what the socket takes; returns how many bytes
+  // that is, or a negated errno when the socket has failed. The caller puts what is left into
+  // `endpoint.outbound` before it returns to the poller, which then sends it without being asked.
+  // REQUIRES: `endpoint.outbound` is null, 1 <= count <= kMostInline.
+  static constexpr size_t kMostInline = 8;
+  virtual ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces, size_t count)
+      RONDO_ON_LOOP = 0;
   // Sends from `endpoint.outbound`. Returns 0, or a negated errno when the socket has failed.
   virtual int Send(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
 

@@ -4,6 +4,7 @@
 #include "rondo/connection.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -48,6 +49,8 @@ std::string_view Connection::Peek(size_t n) {
 
 std::string_view Connection::Next() {
   StreamConnection& self = Of(*this);
+  LoopContext& shared = self.context();
+  if (shared.lent_to == &self) return std::exchange(shared.lent, {});
   const std::string_view bytes = self.PeekInput(self.InputSize());
   self.TakeInput(bytes.size());
   return bytes;
@@ -76,12 +79,24 @@ size_t Connection::buffered() const { return Of(*this).InputSize(); }
 
 // --- Writing.
 
-WriteResult Connection::Write(std::string_view bytes) { return Of(*this).Append(bytes); }
+WriteResult Connection::Write(std::string_view bytes) {
+  StreamConnection& self = Of(*this);
+  LoopContext& shared = self.context();
+  if (self.state == StreamConnection::kOpened && self.Gathers() &&
+      bytes.size() < LoopContext::kDirectBytes &&
+      bytes.size() <= shared.gather_limit - shared.gathered) [[likely]] {
+    std::memcpy(shared.gather_buffer.get() + shared.gathered, bytes.data(), bytes.size());
+    shared.gathered += bytes.size();
+    return WriteResult::kOk;
+  }
+  return self.WriteRarely(bytes);
+}
 
 WriteResult Connection::Write(std::string&& bytes) {
   StreamConnection& self = Of(*this);
-  if (bytes.size() < buffer::OutboundQueue::kChunkBytes) return self.Append(bytes);
+  if (bytes.size() < buffer::OutboundQueue::kChunkBytes) return Write(std::string_view(bytes));
   if (!self.Admits(bytes.size())) return WriteResult::kRefused;
+  if (self.Gathers()) return self.SendDirectly(bytes);
   self.NeedOutbound().Append(std::move(bytes));
   return self.Queued();
 }
@@ -92,8 +107,9 @@ WriteResult Connection::Writev(absl::Span<const std::string_view> pieces) {
   for (const std::string_view piece : pieces) total += piece.size();
   if (!self.Admits(total)) return WriteResult::kRefused;
   if (total == 0) return WriteResult::kOk;
-  for (const std::string_view piece : pieces) self.NeedOutbound().Append(piece);
-  return self.Queued();
+  WriteResult result = WriteResult::kOk;
+  for (const std::string_view piece : pieces) result = Write(piece);
+  return result;
 }
 
 WriteResult Connection::SendFile(int fd, int64_t offset, size_t length) {
@@ -108,10 +124,13 @@ WriteResult Connection::SendFile(int fd, int64_t offset, size_t length) {
 
 void Connection::Flush() {
   StreamConnection& self = Of(*this);
-  if (self.outbound == nullptr || self.Is(StreamConnection::kAborting | StreamConnection::kEnding)) {
+  if (self.Is(StreamConnection::kAborting | StreamConnection::kEnding)) return;
+  base::AssertOnLoop();
+  if (self.Gathers()) {
+    if (self.OutboundBytes() > 0) (void)self.SendDirectly({});
     return;
   }
-  base::AssertOnLoop();
+  if (self.outbound == nullptr) return;
   const int result = self.context().poller->Send(self, self.slot());
   if (result < 0) self.Fail("send", -result);
   self.NoteActivity();
@@ -119,8 +138,7 @@ void Connection::Flush() {
 }
 
 size_t Connection::outbound_bytes() const {
-  const StreamConnection& self = Of(*this);
-  return self.outbound == nullptr ? 0 : self.outbound->memory_bytes();
+  return Of(*this).OutboundBytes();
 }
 
 // --- Flow.

@@ -25,7 +25,7 @@ class ConnectionMail : public reactor::Mail {
     if (StreamConnection* connection = loop.streams().Find(id_); connection != nullptr) {
       return Deliver(loop, *connection);
     }
-    Finish(loop, Gone());
+    DeliverGone(loop);
   }
   void Drop(const absl::Status& reason) final {
     if (done_) done_(reason);
@@ -33,16 +33,18 @@ class ConnectionMail : public reactor::Mail {
 
  protected:
   virtual void Deliver(Loop& loop, StreamConnection& connection) RONDO_ON_LOOP = 0;
-  virtual absl::Status Gone() const {
-    return absl::UnavailableError("the connection has ended");
+  // The connection has ended, or its end is decided.
+  virtual void DeliverGone(Loop& loop) RONDO_ON_LOOP {
+    Finish(loop, absl::UnavailableError("the connection has ended"));
   }
   void Finish(Loop& loop, const absl::Status& status) RONDO_ON_LOOP {
     loop.streams().RunDone(TakeDone(), status);
   }
   Done TakeDone() { return std::exchange(done_, nullptr); }
 
- private:
   const poll::EndpointId id_;
+
+ private:
   Done done_;
 };
 
@@ -97,7 +99,7 @@ class CloseMail final : public ConnectionMail {
       connection.NeedExtras().when_closed.push_back(std::move(done));
     }
   }
-  absl::Status Gone() const override { return absl::OkStatus(); }
+  void DeliverGone(Loop& loop) override { loop.streams().RunAfterClose(id_, TakeDone()); }
 };
 
 class VisitMail final : public ConnectionMail {

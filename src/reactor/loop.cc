@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
+#include "poll/new_poller.h"
 #include "poll/waker.h"
 #include "reactor/guard.h"
 #include "reactor/mailbox.h"
@@ -45,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Loop>> Loop::New(size_t index, const Options& opt
                                                 EventHandler& handler, LoopOwner& owner) {
   RONDO_ASSIGN_OR_RETURN(std::shared_ptr<poll::Waker> waker, poll::Waker::New());
   RONDO_ASSIGN_OR_RETURN(std::unique_ptr<poll::Poller> poller,
-                         poll::NewEpollPoller(options.read_buffer_bytes, waker));
+                         poll::NewPoller(options.poller, options.read_buffer_bytes, waker));
   auto mailbox = std::make_shared<Mailbox>(options.mailbox_limit_bytes, std::move(waker));
   return std::unique_ptr<Loop>(
       new Loop(index, options, handler, owner, std::move(mailbox), std::move(poller)));
@@ -255,7 +256,7 @@ poll::Endpoint* Loop::Find(poll::EndpointId id) {
     Acceptor* const acceptor = acceptors_[id.slot & ~kListenerSlot].get();
     return acceptor->stopped() ? nullptr : acceptor;
   }
-  return streams_.Find(id);
+  return streams_.FindInTable(id);
 }
 
 bool Loop::OnAccepted(poll::Endpoint& listener, UniqueFd socket, const SocketAddress& peer) {

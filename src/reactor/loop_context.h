@@ -4,6 +4,7 @@
 #ifndef RONDO_REACTOR_LOOP_CONTEXT_H_
 #define RONDO_REACTOR_LOOP_CONTEXT_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -93,6 +94,15 @@ struct LoopContext {
   // The connection whose callback runs and the bytes the poller has lent it, not yet taken.
   StreamConnection* lent_to = nullptr;
   std::string_view lent;
+  // What the connection whose callback runs has written to an empty queue. It is sent from here when
+  // the callback returns: only what the socket does not take costs the connection memory.
+  static constexpr size_t kGatherBytes = 16 << 10;
+  // Writes of this length are sent from the user's own memory, at once, with what was gathered.
+  static constexpr size_t kDirectBytes = 8 << 10;
+  const std::unique_ptr<char[]> gather_buffer{new char[kGatherBytes]};
+  size_t gathered = 0;
+  // A write that fits nowhere else is not gathered either.
+  const size_t gather_limit = std::min(kGatherBytes, options.outbound_limit_bytes);
   // Bytes that Next or Read took from a connection's ring buffer. They leave it only when the next
   // call reads or the callback has returned, because until then the user may look at them.
   StreamConnection* taken_from = nullptr;

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -36,13 +37,6 @@ SocketAddress StreamConnection::peer() const {
   return SocketAddress(reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
 
-void StreamConnection::Touch() {
-  if (Is(kTouched)) return;
-  state |= kTouched;
-  LoopContext& shared = context();
-  if (shared.in_callback != this) shared.touched.push_back({slot(), generation});
-}
-
 Extras& StreamConnection::NeedExtras() {
   if (extras == nullptr) extras = std::make_unique<Extras>(*this);
   return *extras;
@@ -65,7 +59,9 @@ void StreamConnection::CloseBecause(absl::Status reason) {
 
 void StreamConnection::Fail(const char* call, int error) {
   if (Is(kAborting | kEnding)) return;
-  NeedExtras().reason = base::ErrnoStatus(error, absl::StrCat(call, " ", peer().ToString()));
+  if (NeedExtras().reason.ok()) {
+    extras->reason = base::ErrnoStatus(error, absl::StrCat(call, " ", peer().ToString()));
+  }
   state |= kAborting;
   Touch();
 }
@@ -91,26 +87,76 @@ void StreamConnection::TakeInput(size_t n) {
   shared.taken_bytes = n;
 }
 
-void StreamConnection::ReleaseTaken(LoopContext& shared) {
-  StreamConnection* const connection = std::exchange(shared.taken_from, nullptr);
-  if (connection != nullptr) connection->inbound.Discard(shared.taken_bytes, shared.chunks);
-}
+void StreamConnection::TouchAtEndOfTurn() { context().touched.push_back({slot(), generation}); }
 
-buffer::OutboundQueue& StreamConnection::NeedOutbound() {
-  if (outbound == nullptr) outbound = context().queues.Borrow();
-  return *outbound;
+void StreamConnection::DiscardTaken(LoopContext& shared) {
+  StreamConnection* const connection = std::exchange(shared.taken_from, nullptr);
+  connection->inbound.Discard(shared.taken_bytes, shared.chunks);
 }
 
 bool StreamConnection::Admits(size_t n) const {
   const size_t limit = context().options.outbound_limit_bytes;
-  const size_t queued = outbound == nullptr ? 0 : outbound->memory_bytes();
-  return MayWrite() && n <= limit && queued <= limit - n;
+  return MayWrite() && n <= limit && OutboundBytes() <= limit - n;
 }
 
-WriteResult StreamConnection::Append(std::string_view bytes) {
+size_t StreamConnection::OutboundBytes() const {
+  if (outbound != nullptr) return outbound->memory_bytes();
+  const LoopContext& shared = context();
+  return shared.in_callback == this ? shared.gathered : 0;
+}
+
+buffer::OutboundQueue& StreamConnection::NeedOutbound() {
+  if (outbound != nullptr) return *outbound;
+  LoopContext& shared = context();
+  outbound = shared.queues.Borrow();
+  if (shared.in_callback == this) {
+    outbound->Append(std::string_view(shared.gather_buffer.get(), std::exchange(shared.gathered, 0)));
+  }
+  return *outbound;
+}
+
+WriteResult StreamConnection::WriteRarely(std::string_view bytes) {
   if (!Admits(bytes.size())) return WriteResult::kRefused;
   if (bytes.empty()) return WriteResult::kOk;
-  NeedOutbound().Append(bytes);
+  LoopContext& shared = context();
+  if (!Gathers()) {
+    NeedOutbound().Append(bytes);
+    return Queued();
+  }
+  const bool direct = bytes.size() >= LoopContext::kDirectBytes;
+  if (direct || bytes.size() > LoopContext::kGatherBytes - shared.gathered) {
+    return SendDirectly(bytes);
+  }
+  std::memcpy(shared.gather_buffer.get() + shared.gathered, bytes.data(), bytes.size());
+  shared.gathered += bytes.size();
+  return WriteResult::kOk;
+}
+
+WriteResult StreamConnection::SendDirectly(std::string_view bytes) {
+  base::AssertOnLoop();
+  LoopContext& shared = context();
+  const std::string_view before(shared.gather_buffer.get(), std::exchange(shared.gathered, 0));
+  const std::array<iovec, 2> pieces = {{{const_cast<char*>(before.data()), before.size()},
+                                        {const_cast<char*>(bytes.data()), bytes.size()}}};
+  const size_t first = before.empty() ? 1 : 0;
+  const size_t count = bytes.empty() ? 1 : pieces.size() - first;
+  return SentInline(before, bytes,
+                    shared.poller->SendInline(*this, slot(), &pieces[first], count));
+}
+
+WriteResult StreamConnection::SentInline(std::string_view before, std::string_view bytes,
+                                         ssize_t sent) {
+  if (sent < 0) {
+    Fail("send", static_cast<int>(-sent));
+    return WriteResult::kOk;
+  }
+  NoteActivity();
+  const auto taken = static_cast<size_t>(sent);
+  if (taken == before.size() + bytes.size()) return WriteResult::kOk;
+  outbound = context().queues.Borrow();
+  const size_t taken_before = std::min(taken, before.size());
+  outbound->Append(before.substr(taken_before));
+  outbound->Append(bytes.substr(taken - taken_before));
   return Queued();
 }
 

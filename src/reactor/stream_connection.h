@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 
+#include "base/cold.h"
 #include "base/slab.h"
 #include "buffer/ring_buffer.h"
 #include "poll/endpoint.h"
@@ -85,7 +86,11 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   bool MayWrite() const { return !Is(kFinWanted | kClosing | kAborting | kEnding); }
 
   // Has the loop look at it.
-  void Touch();
+  void Touch() {
+    if (Is(kTouched)) return;
+    state |= kTouched;
+    if (context().in_callback != this) TouchAtEndOfTurn();
+  }
   Extras& NeedExtras();
   // Notes that a byte went either way, for the idle timeout.
   void NoteActivity() {
@@ -95,7 +100,8 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   void WakeBy(Tick due);
   // As Connection::Close, with the reason that OnClose is told, unless there is one already.
   void CloseBecause(absl::Status reason);
-  // Records that `call` failed with `error`, an errno: the connection is of no use any more.
+  // Records that `call` failed with `error`, an errno: the connection is of no use any more. What
+  // ended it before, if anything did, stays the reason.
   void Fail(const char* call, int error);
   SocketAddress peer() const;
 
@@ -105,14 +111,30 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   // Takes the first `n`. What PeekInput showed stays readable, see LoopContext::taken_from.
   void TakeInput(size_t n);
   // Ends that: the bytes taken on this loop leave their buffer.
-  static void ReleaseTaken(LoopContext& shared);
+  static void ReleaseTaken(LoopContext& shared) {
+    if (shared.taken_from != nullptr) DiscardTaken(shared);
+  }
 
-  WriteResult Append(std::string_view bytes);
-  // What a write comes to, once it is in the queue.
+  RONDO_COLD static void DiscardTaken(LoopContext& shared);
+  RONDO_COLD void TouchAtEndOfTurn();
+
+  // Whether writes are gathered just now; see LoopContext::gather_buffer.
+  bool Gathers() const { return outbound == nullptr && context().in_callback == this; }
+  // Sends `bytes` at once, behind what was gathered; what the socket does not take is queued.
+  // REQUIRES: Gathers().
+  WriteResult SendDirectly(std::string_view bytes);
+  // What SendInline made of `before` and `bytes`: queues what is left of them.
+  RONDO_COLD WriteResult SentInline(std::string_view before, std::string_view bytes, ssize_t sent);
+  // A write that is not simply gathered.
+  RONDO_COLD WriteResult WriteRarely(std::string_view bytes);
+  // What a write comes to, once it is in the queue; has the loop send it.
   WriteResult Queued();
   // Whether `n` more bytes of memory may be queued.
   bool Admits(size_t n) const;
+  // The queue, behind everything that was written before.
   buffer::OutboundQueue& NeedOutbound();
+  // Bytes of memory that wait to be sent.
+  size_t OutboundBytes() const;
 
   // These follow the endpoint without a gap: see the size below.
   uint16_t state = 0;

@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
-#include "reactor/guard.h"
 #include "sys/sys.h"
 
 namespace rondo::reactor {
@@ -18,15 +17,13 @@ using State = StreamConnection::State;
 
 // --- Callbacks.
 
-void Streams::Call(StreamConnection& connection, absl::FunctionRef<Action()> callback) {
-  StreamConnection* const outer = std::exchange(shared_.in_callback, &connection);
-  Action action = Action::kNone;
-  absl::Status status = Guard(shared_.owner, "the event handler", [&] { action = callback(); });
-  StreamConnection::ReleaseTaken(shared_);
-  if (!status.ok()) connection.CloseBecause(std::move(status));
+void Streams::OnThrown(StreamConnection& connection) {
+  connection.CloseBecause(ReportThrown(shared_.owner, "the event handler"));
+}
+
+void Streams::Obey(StreamConnection& connection, Action action) {
   if (action == Action::kClose) connection.Close();
   if (action == Action::kShutdown) shared_.owner.RequestStop();
-  shared_.in_callback = outer;
 }
 
 void Streams::CallThenTouch(StreamConnection& connection,
@@ -56,33 +53,34 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer) {
   return true;
 }
 
-StreamConnection* Streams::Find(poll::EndpointId id) {
-  StreamConnection* const connection = table_.At(id.slot);
-  if (connection == nullptr || connection->generation != id.generation) return nullptr;
-  return connection->Is(State::kEnding) ? nullptr : connection;
+// The way of nearly every byte: lent by the poller, taken by the handler, answered, forgotten.
+void Streams::OnReceived(StreamConnection& connection, std::string_view bytes) {
+  if (connection.state != State::kOpened || !connection.inbound.empty() ||
+      connection.extras != nullptr) [[unlikely]] {
+    return OnReceivedRarely(connection, bytes);
+  }
+  Lend(connection, bytes);
 }
 
-void Streams::OnReceived(StreamConnection& connection, std::string_view bytes) {
+void Streams::OnReceivedRarely(StreamConnection& connection, std::string_view bytes) {
   connection.NoteActivity();
-  if (connection.Is(State::kClosing | State::kAborting)) {
+  if (connection.Is(State::kClosing | State::kAborting | State::kEnding)) {
     if (connection.extras != nullptr) connection.extras->linger_received = true;
     return;
   }
-  Offer(connection, bytes);
+  if (connection.inbound.empty()) return Lend(connection, bytes);
+  Keep(connection, bytes);
+  Call(connection, [&] { return shared_.handler.OnTraffic(connection); });
   SettleIfTouched(connection);
 }
 
-void Streams::Offer(StreamConnection& connection, std::string_view bytes) {
-  const auto on_traffic = [&] { return shared_.handler.OnTraffic(connection); };
-  if (!connection.inbound.empty()) {
-    Keep(connection, bytes);
-    return Call(connection, on_traffic);
-  }
+inline void Streams::Lend(StreamConnection& connection, std::string_view bytes) {
   shared_.lent_to = &connection;
   shared_.lent = bytes;
-  Call(connection, on_traffic);
+  Call(connection, [&] { return shared_.handler.OnTraffic(connection); });
   shared_.lent_to = nullptr;
-  if (!shared_.lent.empty()) Keep(connection, shared_.lent);
+  if (!shared_.lent.empty()) [[unlikely]] Keep(connection, shared_.lent);
+  SettleIfTouched(connection);
 }
 
 void Streams::Keep(StreamConnection& connection, std::string_view bytes) {
@@ -95,6 +93,7 @@ void Streams::Keep(StreamConnection& connection, std::string_view bytes) {
 }
 
 void Streams::OnReceiveEnd(StreamConnection& connection) {
+  if (connection.Is(State::kEnding)) return;
   // While draining it is this side that ended the input: the peer's own FIN cannot be seen then.
   if (!connection.Is(State::kDraining)) connection.state |= State::kPeerEnded;
   if (!connection.Is(State::kClosing | State::kAborting)) {
@@ -104,12 +103,13 @@ void Streams::OnReceiveEnd(StreamConnection& connection) {
 }
 
 void Streams::OnSent(StreamConnection& connection) {
-  connection.NoteActivity();
-  AfterSending(connection);
+  if (connection.Is(State::kEnding)) return;
+  AfterSending(connection, 0);
   Settle(connection);
 }
 
 void Streams::OnFailed(StreamConnection& connection, const char* call, int error) {
+  if (connection.Is(State::kEnding)) return;
   // A peer that resets once everything has been sent and FIN too has only been rude.
   const bool complete = connection.Is(State::kClosing) && connection.Is(State::kFinSent);
   if (complete) {
@@ -156,12 +156,13 @@ void Streams::Settle(StreamConnection& connection) {
   connection.state &= ~State::kTouched;
   if (connection.outbound != nullptr && !connection.Is(State::kAborting | State::kEnding)) {
     const int result = shared_.poller->Send(connection, connection.slot());
-    if (result < 0) {
-      connection.Fail("send", -result);
-    } else {
-      connection.NoteActivity();
-      AfterSending(connection);
+    buffer::OutboundQueue* const queue = connection.outbound;
+    if (connection.state == State::kOpened && connection.extras == nullptr && queue->empty() &&
+        !queue->has_done() && result == 0) [[likely]] {
+      connection.outbound = nullptr;
+      return shared_.queues.Return(queue);
     }
+    AfterSending(connection, result);
   }
   if (connection.state & ~(State::kOpened | State::kTouched)) SettleState(connection);
 }
@@ -195,17 +196,25 @@ void Streams::SettleState(StreamConnection& connection) {
   }
 }
 
-void Streams::AfterSending(StreamConnection& connection) {
-  while (connection.outbound != nullptr && connection.outbound->has_due_done()) {
+void Streams::AfterSending(StreamConnection& connection, int result) {
+  if (result < 0) return connection.Fail("send", -result);
+  if (connection.outbound == nullptr) return;
+  connection.NoteActivity();
+  while (connection.outbound->has_due_done()) {
     RunDone(connection.outbound->TakeDueDone(), absl::OkStatus());
   }
-  if (connection.outbound != nullptr && connection.outbound->empty()) {
+  if (connection.outbound->empty()) {
     shared_.queues.Return(std::exchange(connection.outbound, nullptr));
   }
-  if (!connection.Is(State::kBacklogged)) return;
+  if (connection.Is(State::kBacklogged)) BacklogShrank(connection);
+}
+
+void Streams::BacklogShrank(StreamConnection& connection) {
   if (connection.outbound_bytes() > shared_.options.outbound_low_bytes) return;
   connection.state &= ~State::kBacklogged;
-  shared_.poller->ResumeReceiving(connection, connection.slot());
+  if (!connection.Is(State::kPaused)) {
+    shared_.poller->ResumeReceiving(connection, connection.slot());
+  }
   if (connection.Is(State::kClosing | State::kAborting | State::kEnding)) return;
   CallThenTouch(connection, [&] {
     shared_.handler.OnWritable(connection);

@@ -14,14 +14,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 
+#include "base/cold.h"
 #include "base/on_loop.h"
 #include "poll/endpoint.h"
+#include "reactor/guard.h"
 #include "reactor/loop_context.h"
 #include "reactor/stream_connection.h"
 #include "rondo/connection.h"
@@ -42,8 +45,17 @@ class Streams {
   // would not have it; the socket is closed then.
   bool Open(UniqueFd socket, const SocketAddress& peer) RONDO_ON_LOOP;
 
-  // The open connection that `id` names; null when it has ended.
-  StreamConnection* Find(poll::EndpointId id);
+  // The connection that `id` names; null when its memory has gone to another or to nobody.
+  StreamConnection* FindInTable(poll::EndpointId id) {
+    StreamConnection* const connection = table_.At(id.slot);
+    if (connection == nullptr || connection->generation != id.generation) return nullptr;
+    return connection;
+  }
+  // The same, and null also when its end is decided.
+  StreamConnection* Find(poll::EndpointId id) {
+    StreamConnection* const connection = FindInTable(id);
+    return connection != nullptr && connection->Is(StreamConnection::kEnding) ? nullptr : connection;
+  }
 
   // --- What the poller delivers; see poll::Events.
 
@@ -64,6 +76,8 @@ class Streams {
   void ForEach(absl::FunctionRef<void(Connection&)> visit) RONDO_ON_LOOP;
   // Tells `done`, if there is one, what came of an operation.
   void RunDone(ConnectionHandle::Done done, const absl::Status& status) RONDO_ON_LOOP;
+  // Runs `done` with OK once OnClose of the connection that `id` named has run.
+  void RunAfterClose(poll::EndpointId id, ConnectionHandle::Done done) RONDO_ON_LOOP;
   // Serves what has arrived and then closes each connection, new ones too.
   void Drain() RONDO_ON_LOOP;
   // Resets every connection that is left with `reason`; returns how many.
@@ -81,20 +95,30 @@ class Streams {
 
  private:
   // Runs a callback of `connection`; an exception becomes the reason of its end.
-  void Call(StreamConnection& connection, absl::FunctionRef<Action()> callback) RONDO_ON_LOOP;
-  void Offer(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
-  void Keep(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  template <class Callback>
+  void Call(StreamConnection& connection, Callback&& callback) RONDO_ON_LOOP;
+  // Sends what the callback that has just returned has written.
+  void SendGathered(StreamConnection& connection) RONDO_ON_LOOP;
+  RONDO_COLD void OnThrown(StreamConnection& connection) RONDO_ON_LOOP;
+  RONDO_COLD void Obey(StreamConnection& connection, Action action) RONDO_ON_LOOP;
+  // Input that is not simply lent to the handler.
+  RONDO_COLD void OnReceivedRarely(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  // Offers bytes of the poller's, and keeps what the handler leaves.
+  void Lend(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  RONDO_COLD void Keep(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
 
   // Does what was asked for since the last time.
   void Settle(StreamConnection& connection) RONDO_ON_LOOP;
   void SettleIfTouched(StreamConnection& connection) RONDO_ON_LOOP {
     if (connection.Is(StreamConnection::kTouched)) Settle(connection);
   }
-  void SettleState(StreamConnection& connection) RONDO_ON_LOOP;
+  RONDO_COLD void SettleState(StreamConnection& connection) RONDO_ON_LOOP;
   // Runs a callback of a connection that is being settled: what it asks for is for the next time.
   void CallThenTouch(StreamConnection& connection, absl::FunctionRef<Action()> callback)
       RONDO_ON_LOOP;
-  void AfterSending(StreamConnection& connection) RONDO_ON_LOOP;
+  // What a Send that did not simply send everything has come to.
+  RONDO_COLD void AfterSending(StreamConnection& connection, int result) RONDO_ON_LOOP;
+  void BacklogShrank(StreamConnection& connection) RONDO_ON_LOOP;
 
   // --- Ending; streams_end.cc.
 
@@ -112,6 +136,30 @@ class Streams {
   // Ended; OnClose is to come at the end of the turn.
   std::vector<StreamConnection*> ended_;
 };
+
+template <class Callback>
+void Streams::Call(StreamConnection& connection, Callback&& callback) {
+  shared_.in_callback = &connection;
+  try {
+    const Action action = callback();
+    if (action != Action::kNone) [[unlikely]] Obey(connection, action);
+  } catch (...) {
+    OnThrown(connection);
+  }
+  StreamConnection::ReleaseTaken(shared_);
+  shared_.in_callback = nullptr;
+  if (shared_.gathered > 0) SendGathered(connection);
+}
+
+inline void Streams::SendGathered(StreamConnection& connection) {
+  const size_t length = std::exchange(shared_.gathered, 0);
+  if (connection.Is(StreamConnection::kAborting | StreamConnection::kEnding)) return;
+  const iovec piece = {shared_.gather_buffer.get(), length};
+  const ssize_t sent = shared_.poller->SendInline(connection, connection.slot(), &piece, 1);
+  if (sent != static_cast<ssize_t>(length) || connection.extras != nullptr) [[unlikely]] {
+    connection.SentInline({shared_.gather_buffer.get(), length}, {}, sent);
+  }
+}
 
 }  // namespace rondo::reactor
 

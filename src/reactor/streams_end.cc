@@ -13,7 +13,6 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "reactor/guard.h"
 #include "reactor/streams.h"
 #include "sys/sys.h"
 
@@ -42,7 +41,10 @@ void Streams::OnTimer(Extras& extras) {
   };
   if (connection.Is(State::kClosing)) {
     if (extras.close_deadline <= now) {
-      if (connection.outbound != nullptr && extras.reason.ok()) {
+      // What the kernel still holds is lost with the reset as well; FIN counts as one.
+      const bool unsent =
+          connection.outbound != nullptr || sys::UnacknowledgedBytes(connection.socket) > 1;
+      if (unsent && extras.reason.ok()) {
         extras.reason = exceeded("bytes were left unsent at the close timeout");
       }
       connection.Abort();
@@ -111,6 +113,7 @@ void Streams::Bury() {
         connection->extras == nullptr ? absl::OkStatus() : connection->extras->reason;
     if (connection->Is(State::kOpened)) {
       Call(*connection, [&] { return shared_.handler.OnClose(*connection, reason); });
+      connection->state &= ~State::kOpened;
     }
     Release(*connection);
   }
@@ -119,6 +122,8 @@ void Streams::Bury() {
 
 void Streams::Release(StreamConnection& connection) {
   const std::unique_ptr<Extras> extras = std::move(connection.extras);
+  // OnClose may have set a timeout.
+  if (extras != nullptr) shared_.wheel.Cancel(*extras);
   connection.inbound.Clear(shared_.chunks);
   std::vector<ConnectionHandle::Done> unsent;
   if (connection.outbound != nullptr) unsent = connection.outbound->TakeAllDone();
@@ -150,6 +155,14 @@ void Streams::OnReleased(StreamConnection& connection) {
 
 void Streams::RunDone(ConnectionHandle::Done done, const absl::Status& status) {
   if (done) (void)Guard(shared_.owner, "the callback of a write", [&] { done(status); });
+}
+
+void Streams::RunAfterClose(poll::EndpointId id, ConnectionHandle::Done done) {
+  StreamConnection* const ending = table_.At(id.slot);
+  const bool owed =
+      ending != nullptr && ending->generation == id.generation && ending->Is(State::kOpened);
+  if (!owed) return RunDone(std::move(done), absl::OkStatus());
+  if (done) ending->NeedExtras().when_closed.push_back(std::move(done));
 }
 
 void Streams::Drain() {

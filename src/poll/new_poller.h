@@ -1,0 +1,26 @@
+// NewPoller makes the poller that Options::poller names. Which kinds there are depends on the
+// system: new_poller_linux.cc, or the file of another system in its place, knows those that are
+// linked.
+
+#ifndef RONDO_POLL_NEW_POLLER_H_
+#define RONDO_POLL_NEW_POLLER_H_
+
+#include <cstddef>
+#include <memory>
+
+#include "absl/status/statusor.h"
+
+#include "poll/poller.h"
+#include "poll/waker.h"
+#include "rondo/options.h"
+
+namespace rondo::poll {
+
+// The poller takes part in `waker`; `read_buffer_bytes` is what one receive may take. Unimplemented
+// when this system has no such kind: the text names those it has.
+absl::StatusOr<std::unique_ptr<Poller>> NewPoller(PollerKind kind, size_t read_buffer_bytes,
+                                                  std::shared_ptr<Waker> waker);
+
+}  // namespace rondo::poll
+
+#endif  // RONDO_POLL_NEW_POLLER_H_

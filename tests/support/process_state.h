@@ -1,0 +1,27 @@
+// What this process holds, as the kernel tells it in /proc/self: for tests that nothing was left.
+
+#ifndef RONDO_TESTS_SUPPORT_PROCESS_STATE_H_
+#define RONDO_TESTS_SUPPORT_PROCESS_STATE_H_
+
+#include <cstddef>
+#include <functional>
+
+#include "absl/time/time.h"
+
+namespace rondo::testing {
+
+size_t CountDescriptors();
+size_t CountThreads();
+// Resident memory, in bytes.
+size_t ResidentBytes();
+// User and system time of all threads so far.
+absl::Duration CpuTime();
+// The calling thread's alone.
+absl::Duration ThreadCpuTime();
+
+// Waits for what has no event of its own, such as a number in /proc; false after a long time.
+bool Eventually(const std::function<bool()>& condition);
+
+}  // namespace rondo::testing
+
+#endif  // RONDO_TESTS_SUPPORT_PROCESS_STATE_H_

@@ -1,0 +1,66 @@
+#include "tests/support/server_test.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace rondo::testing {
+
+ServerTest::ServerTest()
+    : threads_before_(CountThreads()), descriptors_before_(CountDescriptors()) {}
+
+ServerTest::~ServerTest() = default;
+
+void ServerTest::Start(const std::string& address) {
+  auto started = Engine::Start(handler, address, options);
+  ASSERT_TRUE(started.ok()) << started.status();
+  engine = *std::move(started);
+}
+
+absl::Status ServerTest::Stop(absl::Duration grace) {
+  const absl::Status status = engine->Stop(grace);
+  EXPECT_EQ(engine->connection_count(), 0u);
+  EXPECT_TRUE(handler.shut_down());
+  EXPECT_EQ(handler.opened(), handler.closed());
+  engine.reset();
+  return status;
+}
+
+bool ServerTest::Echoes() const {
+  Client client = Connect();
+  return client.Send("still there?") && client.Receive(12) == "still there?";
+}
+
+void ServerTest::TearDown() {
+  if (engine != nullptr) (void)Stop();
+  EXPECT_EQ(handler.violations(), std::vector<std::string>());
+  handler.Forget();
+  // A thread that has been joined is still listed for a moment.
+  EXPECT_TRUE(Eventually([this] { return CountThreads() <= threads_before_; }))
+      << CountThreads() << " threads, " << threads_before_ << " before";
+  EXPECT_LE(CountDescriptors(), descriptors_before_);
+}
+
+std::vector<Setup> Setups() {
+  std::vector<Setup> all;
+  for (const PollerKind poller : {PollerKind::kEpoll}) {
+    for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
+      for (const int loops : {1, 2}) all.push_back({poller, mode, loops});
+    }
+  }
+  return all;
+}
+
+std::string NameOf(const ::testing::TestParamInfo<Setup>& setup) {
+  const char* poller = setup.param.poller == PollerKind::kEpoll ? "Epoll" : "Auto";
+  const char* mode = setup.param.accept_mode == AcceptMode::kAcceptor ? "Acceptor" : "ReusePort";
+  return absl::StrCat(poller, "_", mode, "_", setup.param.loops);
+}
+
+ConformanceTest::ConformanceTest() {
+  options.poller = GetParam().poller;
+  options.accept_mode = GetParam().accept_mode;
+  options.loops = GetParam().loops;
+}
+
+}  // namespace rondo::testing

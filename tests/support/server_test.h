@@ -1,0 +1,75 @@
+// ServerTest is what most tests of a running server begin with: an engine on a free port, a
+// Recorder as its handler, and, at the end of each test, the questions that are always asked: were
+// the rules of order kept, and is every thread and descriptor gone. GoogleTest owns it.
+//
+// ConformanceTest is the same for every way a server can be set up; a suite instantiates it with
+// Setups().
+
+#ifndef RONDO_TESTS_SUPPORT_SERVER_TEST_H_
+#define RONDO_TESTS_SUPPORT_SERVER_TEST_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+#include "rondo/engine.h"
+#include "rondo/options.h"
+
+#include "gtest/gtest.h"
+#include "tests/support/client.h"
+#include "tests/support/process_state.h"
+#include "tests/support/recorder.h"
+
+namespace rondo::testing {
+
+class ServerTest : public ::testing::Test {
+ protected:
+  ServerTest();
+  ~ServerTest() override;
+
+  // Starts the engine with `options`, which a test changes before.
+  void Start(const std::string& address = "tcp://127.0.0.1:0");
+  // Ends it and checks what is to be checked. At the end of each test, or earlier.
+  absl::Status Stop(absl::Duration grace = absl::Seconds(10));
+  const SocketAddress& address() const { return engine->addresses()[0]; }
+  Client Connect() const { return Client(address()); }
+  Client Connect(const Client::Options& client_options) const {
+    return Client(address(), client_options);
+  }
+  // Whether a new connection gets its echo, from handlers that echo.
+  bool Echoes() const;
+  void TearDown() override;
+
+  Options options;
+  Recorder handler;
+  std::unique_ptr<Engine> engine;
+
+ private:
+  const size_t threads_before_;
+  const size_t descriptors_before_;
+};
+
+// A way to set up a server.
+struct Setup {
+  PollerKind poller = PollerKind::kAuto;
+  AcceptMode accept_mode = AcceptMode::kAcceptor;
+  int loops = 1;
+};
+
+// All of them.
+std::vector<Setup> Setups();
+// "Epoll_ReusePort_2", for the names of tests.
+std::string NameOf(const ::testing::TestParamInfo<Setup>& setup);
+
+class ConformanceTest : public ServerTest, public ::testing::WithParamInterface<Setup> {
+ protected:
+  ConformanceTest();
+};
+
+}  // namespace rondo::testing
+
+#endif  // RONDO_TESTS_SUPPORT_SERVER_TEST_H_
