@@ -19,7 +19,7 @@ namespace {
 constexpr int kMutations = 20000;
 
 std::vector<std::string> Corpus(std::string_view target) {
-  const std::filesystem::path folder = std::filesystem::path(RONDO_SOURCE_ROOT) / "tests/fuzz/corpus" / target;
+  const auto folder = std::filesystem::path(RONDO_SOURCE_ROOT) / "tests/fuzz/corpus" / target;
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::directory_iterator(folder))
     paths.push_back(entry.path());
