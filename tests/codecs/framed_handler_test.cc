@@ -4,8 +4,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <functional>
 #include <memory>
@@ -21,51 +19,13 @@
 #include "rondo/codecs.h"
 #include "rondo/rondo.h"
 
+#include "tests/support/client.h"
+
 namespace rondo {
 namespace {
 
-using ::testing::ElementsAre;
+using testing::Client;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-
-// A blocking socket; every call is complete when it returns.
-class Client {
- public:
-  explicit Client(const SocketAddress& address) : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
-    EXPECT_EQ(connect(socket_.get(), address.data(), address.size()), 0);
-  }
-  void Send(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t n = send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (n <= 0) return;
-      bytes.remove_prefix(static_cast<size_t>(n));
-    }
-  }
-  void Finish() { shutdown(socket_.get(), SHUT_WR); }
-  // What arrives until `bytes` have, or the server ends.
-  std::string Receive(size_t bytes) {
-    std::string received(bytes, '\0');
-    size_t got = 0;
-    while (got < bytes) {
-      const ssize_t n = recv(socket_.get(), received.data() + got, bytes - got, 0);
-      if (n <= 0) break;
-      got += static_cast<size_t>(n);
-    }
-    received.resize(got);
-    return received;
-  }
-  std::string ReceiveAll() {
-    std::string all;
-    while (true) {
-      const std::string more = Receive(1);
-      if (more.empty()) return all;
-      all += more;
-    }
-  }
-
- private:
-  UniqueFd socket_;
-};
 
 // Three tests need what Connection is still to get.
 template <class T>
@@ -157,9 +117,9 @@ TEST(FramedHandlerTest, EndsInOrderAfterTheLastFrame) {
   const Server server(handler);
   Client client(server.address());
   client.Send("one\ntwo\n");
-  client.Finish();
+  client.ShutdownWrite();
   EXPECT_EQ(client.ReceiveAll(), "<one><two>end");
-  EXPECT_EQ(handler.WaitForClose(), absl::OkStatus());
+  EXPECT_TRUE(handler.WaitForClose().ok());
   EXPECT_EQ(handler.frames, 2);
 }
 
@@ -168,7 +128,7 @@ TEST(FramedHandlerTest, ReportsATruncatedFrameToOnClose) {
   const Server server(handler);
   Client client(server.address());
   client.Send("one\ntw");
-  client.Finish();
+  client.ShutdownWrite();
   EXPECT_EQ(client.ReceiveAll(), "<one>");
   const absl::Status reason = handler.WaitForClose();
   EXPECT_EQ(reason.code(), absl::StatusCode::kDataLoss);
@@ -227,9 +187,9 @@ TEST(FramedHandlerTest, DeliversAllFramesOfAFloodThatEnds) {
   const Server server(handler);
   Client client(server.address());
   client.Send(std::string(100001, '\n'));
-  client.Finish();
+  client.ShutdownWrite();
   EXPECT_EQ(client.ReceiveAll(), "end");
-  EXPECT_EQ(handler.WaitForClose(), absl::OkStatus());
+  EXPECT_TRUE(handler.WaitForClose().ok());
   EXPECT_EQ(handler.frames, 100001);
 }
 
@@ -296,7 +256,7 @@ TEST(FramedHandlerTest, DeliversNothingAfterTheHandlerReturnsClose) {
   Client client(server.address());
   client.Send("one\nquit\nthree\n");
   EXPECT_EQ(client.ReceiveAll(), "onequit");
-  EXPECT_EQ(handler.WaitForClose(), absl::OkStatus());
+  EXPECT_TRUE(handler.WaitForClose().ok());
 }
 
 TEST(FramedHandlerTest, HoldsFramesBackWhileTheHandlerPauses) {
@@ -318,9 +278,9 @@ TEST(FramedHandlerTest, HoldsFramesBackWhileTheHandlerPauses) {
   const Server server(handler);
   Client client(server.address());
   client.Send("one\npause\nthree\npause\n");
-  client.Finish();
+  client.ShutdownWrite();
   EXPECT_EQ(client.ReceiveAll(), "<one><pause>resume <three><pause>resume end");
-  EXPECT_EQ(handler.WaitForClose(), absl::OkStatus());
+  EXPECT_TRUE(handler.WaitForClose().ok());
 }
 
 TEST(FramedHandlerTest, WritesFramesOfItsCodec) {
