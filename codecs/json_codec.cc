@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <utility>
@@ -31,36 +34,87 @@ FrameError Corrupt(std::string_view text, uint64_t value, uint64_t limit) {
   return {.text = text, .value = value, .limit = limit, .resynchronises = false};
 }
 
+// Eight bytes at a time. The lowest bit of the result that is set is in the first byte that is `c`;
+// none is set when there is no such byte.
+constexpr uint64_t kOnes = 0x0101010101010101;
+uint64_t Holds(uint64_t word, char c) {
+  const uint64_t difference = word ^ (kOnes * static_cast<unsigned char>(c));
+  return (difference - kOnes) & ~difference & (kOnes << 7);
+}
+
+uint64_t Load(const char* bytes) {
+  uint64_t word;
+  std::memcpy(&word, bytes, sizeof word);
+  return std::endian::native == std::endian::little ? word : __builtin_bswap64(word);
+}
+
+// How many bytes come before the first one that Holds has found.
+size_t BytesBefore(uint64_t found) {
+  return static_cast<size_t>(std::countr_zero(found)) / 8;
+}
+
+// The first byte from `i` on, among whole words, that ends a string or escapes; behind them, `i`
+// is where they end.
+size_t SkipText(std::string_view window, size_t i) {
+  for (; i + 8 <= window.size(); i += 8) {
+    const uint64_t word = Load(window.data() + i);
+    const uint64_t found = Holds(word, '"') | Holds(word, '\\');
+    if (found != 0) return i + BytesBefore(found);
+  }
+  return i;
+}
+
+// The same for a quote, a brace, a bracket or, where they count, a comma.
+size_t SkipPlain(std::string_view window, size_t i, bool commas) {
+  for (; i + 8 <= window.size(); i += 8) {
+    const uint64_t word = Load(window.data() + i);
+    // 0x20 is all that tells a brace from a bracket.
+    const uint64_t folded = word | (kOnes * 0x20);
+    uint64_t found = Holds(word, '"') | Holds(folded, '{') | Holds(folded, '}');
+    if (commas) found |= Holds(word, ',');
+    if (found != 0) return i + BytesBefore(found);
+  }
+  return i;
+}
+
 // From state.scanned on, goes over `window` up to the byte that ends the value, and returns its
 // index; kNone when it is not there. That is the closing brace or bracket of a value, but for an
 // element what follows it: a comma or the closing bracket of the array.
 size_t FindEnd(std::string_view window, JsonCodec::State& state) {
   const bool element = state.mode == JsonCodec::State::kInElements;
   const uint32_t last_depth = element ? 0 : 1;
+  // A copy: the compiler cannot know that the window does not hold the state.
+  JsonCodec::State now = state;
   size_t end = kNone;
   size_t i = state.scanned;
   for (; i < window.size() && end == kNone; ++i) {
+    if (!now.escaped) {
+      i = now.in_string ? SkipText(window, i) : SkipPlain(window, i, element && now.depth == 0);
+      if (i == window.size()) break;
+    }
     const char c = window[i];
-    if (state.in_string) {
-      if (state.escaped) {
-        state.escaped = false;
+    if (now.in_string) {
+      if (now.escaped) {
+        now.escaped = false;
       } else if (c == '\\') {
-        state.escaped = true;
+        now.escaped = true;
       } else if (c == '"') {
-        state.in_string = false;
+        now.in_string = false;
       }
     } else if (c == '"') {
-      state.in_string = true;
+      now.in_string = true;
     } else if (c == '{' || c == '[') {
-      if (state.depth < std::numeric_limits<uint32_t>::max()) ++state.depth;
+      // Only while skipping can there be this many.
+      if (now.depth < std::numeric_limits<uint32_t>::max()) ++now.depth;
     } else if (c == '}' || c == ']') {
-      if (state.depth == last_depth) end = i;
-      --state.depth;
-    } else if (c == ',' && element && state.depth == 0) {
+      if (now.depth == last_depth) end = i;
+      --now.depth;
+    } else if (c == ',' && element && now.depth == 0) {
       end = i;
     }
   }
-  state.scanned = i;
+  now.scanned = i;
+  state = now;
   return end;
 }
 

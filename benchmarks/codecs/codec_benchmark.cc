@@ -191,6 +191,17 @@ std::string MakeStream(const C& codec, std::string_view payload) {
   return stream;
 }
 
+// A JSON array of `bytes` bytes, which every codec can have as payload.
+std::string MakePayload(size_t bytes) {
+  if (bytes < 2) return std::string(bytes, 'x');
+  constexpr std::string_view kMember = R"({"id":12345,"name":"some text","on":true},)";
+  std::string payload = "[";
+  while (payload.size() + kMember.size() < bytes) payload += kMember;
+  payload.resize(bytes, '1');
+  payload.back() = ']';
+  return payload;
+}
+
 void Report(benchmark::State& state, const Sum& sum, size_t stream_bytes) {
   state.SetItemsProcessed(static_cast<int64_t>(sum.frames) * state.iterations());
   state.SetBytesProcessed(static_cast<int64_t>(stream_bytes) * state.iterations());
@@ -199,8 +210,7 @@ void Report(benchmark::State& state, const Sum& sum, size_t stream_bytes) {
 template <rondo::Codec C>
 void RunCodec(benchmark::State& state, const C& codec, size_t around) {
   const size_t payload_bytes = static_cast<size_t>(state.range(0)) - around;
-  std::string payload(payload_bytes, 'x');
-  if (payload_bytes > 2) payload.replace(0, 1, "["), payload.back() = ']';
+  const std::string payload = MakePayload(payload_bytes);
   const std::string stream = MakeStream(codec, payload);
   std::vector<char> buffer(2 * kPieceBytes);
   Sum sum;
