@@ -13,7 +13,8 @@ fail() {
 # install_packages PACKAGE...: installs what is missing of these and of what every build needs.
 install_packages() {
   local missing as_root=() install
-  set -- g++ meson ninja-build pkg-config cmake libabsl-dev libmimalloc-dev liburing-dev "$@"
+  # make: g++ runs it to optimise at link time on several CPUs.
+  set -- g++ make meson ninja-build pkg-config cmake libabsl-dev libmimalloc-dev liburing-dev "$@"
   if ! command -v dpkg-query >/dev/null; then
     command -v meson >/dev/null || fail "not Debian; please install the likes of: $*"
     return 0
