@@ -151,7 +151,7 @@ Action FramedHandler<C, UserContext>::OnTraffic(Connection& connection) {
   const Stop stop = Deliver(connection, state, action);
   // The handler may have asked for its context meanwhile.
   Block* block = FindBlock(connection);
-  const bool unfinished = stop != Stop::kNeedMore;
+  const bool unfinished = stop != Stop::kNeedMore && action != Action::kClose;
   if (block == nullptr && (unfinished || !(state == typename C::State()))) {
     block = &NeedBlock(connection);
   }
@@ -172,7 +172,9 @@ auto FramedHandler<C, UserContext>::Deliver(Connection& connection, typename C::
   const size_t arrived = input.size();
   Stop stop = Stop::kTurnOver;
   for (int step = 0; step < kStepsPerTurn; ++step) {
-    if (action != Action::kNone || !internal::IsReading(connection)) {
+    // After kShutdown the rest comes in the next turn: what has arrived is still served.
+    if (action == Action::kShutdown) break;
+    if (action == Action::kClose || !internal::IsReading(connection)) {
       stop = Stop::kHandler;
       break;
     }

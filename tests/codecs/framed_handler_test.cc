@@ -283,6 +283,19 @@ TEST(FramedHandlerTest, HoldsFramesBackWhileTheHandlerPauses) {
   EXPECT_TRUE(handler.WaitForClose().ok());
 }
 
+TEST(FramedHandlerTest, DeliversWhatHasArrivedAfterShutdown) {
+  AnsweringLines handler = Lines();
+  handler.on_frame = [](Connection& connection, std::string_view frame) {
+    connection.Write(absl::StrCat("<", std::string(frame), ">"));
+    return frame == "stop" ? Action::kShutdown : Action::kNone;
+  };
+  const Server server(handler);
+  Client client(server.address());
+  client.Send("one\nstop\nthree\n");
+  EXPECT_EQ(client.ReceiveAll(), "<one><stop><three>end");
+  EXPECT_TRUE(handler.WaitForClose().ok());
+}
+
 TEST(FramedHandlerTest, WritesFramesOfItsCodec) {
   using Fields = LengthFieldCodec;
   struct Echo : FramedHandler<Fields> {
