@@ -202,12 +202,12 @@ TEST(FramedHandlerTest, BuffersLittleOfAFloodOfSmallFrames) {
     if (frame == "last") connection.Write("done");
     return Action::kNone;
   };
-  // Twenty times what a connection may leave unread.
-  const Server server(handler, {.inbound_limit_bytes = 256 << 10});
+  // Eight times what a connection may leave unread.
+  const Server server(handler, {.inbound_limit_bytes = 128 << 10});
   Client client(server.address());
-  client.Send(std::string(5 << 20, '\n') + "last\n");
+  client.Send(std::string(1 << 20, '\n') + "last\n");
   EXPECT_EQ(client.Receive(4), "done");
-  EXPECT_LE(most_buffered, size_t{256} << 10);
+  EXPECT_LE(most_buffered, size_t{128} << 10);
 }
 
 TEST(FramedHandlerTest, AFloodDoesNotHoldTheLoop) {
