@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -54,7 +55,7 @@ TEST(EncodedFrameTest, RefusesWhatItHasNoRoomFor) {
 }
 
 TEST(MaxFrameBytesTest, CannotWrapWhatIsAddedToIt) {
-  const LineCodec lines(MaxFrameBytes(std::numeric_limits<size_t>::max()));
+  const LineCodec lines{MaxFrameBytes(std::numeric_limits<size_t>::max())};
   EXPECT_THAT(tests::Decode(lines, "a\nb\n").frames, ElementsAre("a", "b"));
 }
 
