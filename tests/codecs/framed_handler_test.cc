@@ -207,6 +207,8 @@ TEST(FramedHandlerTest, BuffersLittleOfAFloodOfSmallFrames) {
   Client client(server.address());
   client.Send(std::string(1 << 20, '\n') + "last\n");
   EXPECT_EQ(client.Receive(4), "done");
+  client.ShutdownWrite();
+  (void)handler.WaitForClose();
   EXPECT_LE(most_buffered, size_t{128} << 10);
 }
 
