@@ -62,7 +62,7 @@ def cargo(program, source):
         return False
     PEER_PROGRAMS.mkdir(parents=True, exist_ok=True)
     target = PEER_PROGRAMS / "cargo"
-    built = _run(["cargo", "build", "--release", "--locked", "--target-dir", target],
+    built = _run(["cargo", "build", "--release", "--target-dir", target],
                  cwd=PEER_SOURCES / source)
     if not built:
         print(f"Skipping {program}: it does not build here", file=sys.stderr)
