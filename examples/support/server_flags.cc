@@ -17,7 +17,8 @@ ABSL_FLAG(int, loops, 1, "event loops, one thread each; 0: one for each CPU");
 ABSL_FLAG(std::string, accept_mode, "acceptor", "acceptor or reuseport");
 ABSL_FLAG(std::string, load_balancer, "round_robin",
           "round_robin, source_address_hash or least_connections");
-ABSL_FLAG(std::string, poller, "auto", "auto, epoll or io_uring");
+ABSL_FLAG(std::string, poller, "auto",
+          "auto, epoll, epoll_edge, io_uring or kqueue; not every system has each");
 
 namespace examples {
 namespace {
@@ -49,7 +50,9 @@ rondo::Options OptionsFromFlags() {
       "poller", absl::GetFlag(FLAGS_poller),
       {{"auto", rondo::PollerKind::kAuto},
        {"epoll", rondo::PollerKind::kEpoll},
-       {"io_uring", rondo::PollerKind::kIoUring}});
+       {"epoll_edge", rondo::PollerKind::kEpollEdge},
+       {"io_uring", rondo::PollerKind::kIoUring},
+       {"kqueue", rondo::PollerKind::kKqueue}});
   return options;
 }
 

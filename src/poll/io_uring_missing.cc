@@ -1,6 +1,6 @@
 // In the place of the io_uring poller where it is not built: no liburing, or -Dio_uring=disabled.
 
-#include "poll/poller.h"
+#include "poll/new_poller.h"
 
 namespace rondo::poll {
 

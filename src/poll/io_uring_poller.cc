@@ -34,6 +34,7 @@
 
 #include "base/check.h"
 #include "base/status.h"
+#include "poll/new_poller.h"
 #include "sys/ring.h"
 #include "sys/sys.h"
 

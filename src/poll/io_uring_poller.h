@@ -21,6 +21,7 @@
 #include "poll/poller.h"
 #include "poll/provided_buffers.h"
 #include "poll/send_records.h"
+#include "poll/waker.h"
 
 namespace rondo::poll::uring {
 

@@ -23,14 +23,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string_view>
-
-#include "absl/status/statusor.h"
 
 #include "base/on_loop.h"
 #include "poll/endpoint.h"
-#include "poll/waker.h"
 #include "rondo/socket_address.h"
 #include "rondo/unique_fd.h"
 
@@ -97,12 +93,6 @@ class Poller {
   // nanoseconds have passed (negative: no limit; rounded up to what the kernel can do).
   virtual void Wait(int64_t timeout_ns, Events& events) RONDO_ON_LOOP = 0;
 };
-
-// `read_buffer_bytes` is what one receive may take.
-absl::StatusOr<std::unique_ptr<Poller>> NewEpollPoller(size_t read_buffer_bytes,
-                                                       std::shared_ptr<Waker> waker);
-absl::StatusOr<std::unique_ptr<Poller>> NewIoUringPoller(size_t read_buffer_bytes,
-                                                         std::shared_ptr<Waker> waker);
 
 }  // namespace rondo::poll
 

@@ -49,7 +49,7 @@ int Duplicate(int fd);
 // A descriptor that is good for nothing but being closed when the table is full.
 int OpenReserve();
 
-// --- Waiting and waking.
+// --- Waiting and waking, on Linux. For other systems see kqueue.h.
 
 int EpollCreate();
 int EpollControl(int epoll, int operation, int fd, uint32_t events, uint64_t data);

@@ -3,6 +3,7 @@
 // The real calls, compiled once more under the name of rondo::real_sys.
 #define sys real_sys
 #include "sys/sys.cc"
+#include "sys/sys_linux.cc"
 #undef sys
 #undef RONDO_SYS_SYS_H_
 #include <algorithm>
