@@ -448,7 +448,9 @@ TEST_F(GnetTest, B22OptimisedWakeUpsGotLost) {
       for (int n = 0; n < kPosts; ++n) {
         EXPECT_TRUE(engine->loop(0).Post([&] { ++ran; }));
         // Now and then the loop has to fall asleep in between.
-        if (n % 1000 == 0) EXPECT_TRUE(Eventually([&, before = ran.load()] { return ran >= before; }));
+        if (n % 1000 == 0) {
+          EXPECT_TRUE(Eventually([&, posted = ran.load()] { return ran >= posted; }));
+        }
       }
     });
   }
