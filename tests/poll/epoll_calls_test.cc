@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include "rondo/unique_fd.h"
+
 #include "base/check.h"
 #include "base/on_loop.h"
 #include "buffer/chunk_pool.h"
@@ -19,7 +21,6 @@
 #include "gtest/gtest.h"
 #include "poll/poller.h"
 #include "poll/waker.h"
-#include "rondo/unique_fd.h"
 #include "tests/support/faulty_sys.h"
 
 namespace rondo::poll {
@@ -85,8 +86,7 @@ class EpollCallsTest : public ::testing::Test, private Events {
     return sent;
   }
   void PeerWrites(std::string_view bytes) {
-    EXPECT_EQ(::write(peer_.get(), bytes.data(), bytes.size()),
-              static_cast<ssize_t>(bytes.size()));
+    EXPECT_EQ(::write(peer_.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
   }
   std::string PeerReads() {
     std::string bytes(64 << 10, '\0');
