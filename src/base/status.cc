@@ -21,6 +21,8 @@ absl::StatusCode CodeOf(int error) {
       return absl::StatusCode::kUnavailable;
     case ETIMEDOUT:
       return absl::StatusCode::kDeadlineExceeded;
+    case ENODATA:
+      return absl::StatusCode::kDataLoss;
     case EADDRINUSE:
       return absl::StatusCode::kAlreadyExists;
     default:

@@ -35,10 +35,10 @@ void RingBuffer::Discard(size_t n, ChunkPool& pool) {
   if (header_->size == 0) return Release(pool);
   header_->head += n;
   if (header_->head >= header_->capacity) header_->head -= header_->capacity;
-  // A factor of eight between holding and needing, and the copy is of an eighth: shrinking cannot
-  // be provoked more often than once for each capacity's worth of bytes read.
+  // A factor of eight between holding and needing, and two afterwards: shrinking copies an eighth
+  // at most, and cannot be provoked again before most of what then fits has been read.
   if (header_->capacity > ChunkPool::kLargestBytes && header_->size <= header_->capacity / 8) {
-    Relocate(header_->capacity / 4, pool);
+    Relocate(2 * header_->size, pool);
   }
 }
 

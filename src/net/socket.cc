@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <limits>
 #include <string>
@@ -131,7 +132,10 @@ absl::Status SetLinger(int fd, absl::Duration linger) {
   ::linger value = {};
   if (linger != absl::InfiniteDuration()) {
     value.l_onoff = 1;
-    value.l_linger = static_cast<int>(absl::ToInt64Seconds(absl::Ceil(linger, absl::Seconds(1))));
+    // Cut to an int, a very long one could become 0: a reset.
+    const absl::Duration longest = absl::Seconds(std::numeric_limits<int>::max());
+    value.l_linger = static_cast<int>(
+        absl::ToInt64Seconds(absl::Ceil(std::min(linger, longest), absl::Seconds(1))));
   }
   const int result = sys::SetOption(fd, SOL_SOCKET, SO_LINGER, &value, sizeof value);
   return result >= 0 ? absl::OkStatus() : base::ErrnoStatus(-result, "setsockopt SO_LINGER");

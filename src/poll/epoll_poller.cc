@@ -77,7 +77,8 @@ class EpollPoller final : public Poller {
     const ssize_t sent = count == 1
                              ? sys::Send(endpoint.socket, pieces->iov_base, pieces->iov_len)
                              : sys::SendMessage(endpoint.socket, pieces, count);
-    if (sent != static_cast<ssize_t>(pieces->iov_len)) [[unlikely]] {
+    // Of several pieces the first alone says nothing about the whole.
+    if (count > 1 || sent != static_cast<ssize_t>(pieces->iov_len)) [[unlikely]] {
       return SentInline(endpoint, slot, pieces, count, sent);
     }
     return sent;

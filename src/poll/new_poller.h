@@ -26,6 +26,8 @@ absl::StatusOr<std::unique_ptr<Poller>> NewEpollPoller(size_t read_buffer_bytes,
                                                        std::shared_ptr<Waker> waker);
 absl::StatusOr<std::unique_ptr<Poller>> NewEpollEdgePoller(size_t read_buffer_bytes,
                                                            std::shared_ptr<Waker> waker);
+absl::StatusOr<std::unique_ptr<Poller>> NewIoUringPoller(size_t read_buffer_bytes,
+                                                         std::shared_ptr<Waker> waker);
 absl::StatusOr<std::unique_ptr<Poller>> NewKqueuePoller(size_t read_buffer_bytes,
                                                         std::shared_ptr<Waker> waker);
 

@@ -12,12 +12,14 @@ absl::StatusOr<std::unique_ptr<Poller>> NewPoller(PollerKind kind, size_t read_b
       return NewEpollPoller(read_buffer_bytes, std::move(waker));
     case PollerKind::kEpollEdge:
       return NewEpollEdgePoller(read_buffer_bytes, std::move(waker));
+    case PollerKind::kIoUring:
+      return NewIoUringPoller(read_buffer_bytes, std::move(waker));
     case PollerKind::kKqueue:
       break;
   }
   return absl::UnimplementedError(
-      "Options::poller is a kind that Linux does not have; expected kAuto, kEpoll or "
-      "kEpollEdge");
+      "Options::poller is a kind that Linux does not have; expected kAuto, kEpoll, kEpollEdge or "
+      "kIoUring");
 }
 
 }  // namespace rondo::poll

@@ -75,9 +75,9 @@ class Poller {
   virtual void PauseReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
   virtual void ResumeReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
 
-  // Sends now, straight from the caller's memory, what the socket takes; returns how many bytes
-  // that is, or a negated errno when the socket has failed. The caller puts what is left into
-  // `endpoint.outbound` before it returns to the poller, which then sends it without being asked.
+  // Sends now, straight from the caller's memory, what the socket takes, or takes bytes over to send
+  // them in a moment (`endpoint.sending`); returns how many bytes that is, or a negated errno when
+  // the socket has failed. The caller puts what is left into `endpoint.outbound` and calls Send.
   // REQUIRES: `endpoint.outbound` is null, 1 <= count <= kMostInline.
   static constexpr size_t kMostInline = 8;
   virtual ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces, size_t count)

@@ -12,7 +12,8 @@ namespace rondo::reactor {
 namespace {
 
 // Slots with this bit are listeners', the others are the connection table's.
-constexpr uint32_t kListenerSlot = uint32_t{1} << 31;
+// Pollers may count on slots of at most 28 bits.
+constexpr uint32_t kListenerSlot = uint32_t{1} << 27;
 // An engine has at most this many loops.
 constexpr uint64_t kLoopsPerEngine = 1024;
 

@@ -34,7 +34,10 @@ void TimerWheel::Cancel(Timer& timer) {
 
 Tick TimerWheel::NextEvent() const {
   if (size_ == 0) return kNever;
-  if (!IsEmpty(due_)) return now_;
+  return IsEmpty(due_) ? NextSlot() : now_;
+}
+
+Tick TimerWheel::NextSlot() const {
   // What is on a lower wheel is due before anything on a higher one.
   for (int wheel = 0; wheel < kWheels; ++wheel) {
     if (occupied_[wheel] == 0) continue;
@@ -46,8 +49,7 @@ Tick TimerWheel::NextEvent() const {
 }
 
 void TimerWheel::Advance(Tick now, absl::FunctionRef<void(Timer&)> fire) {
-  for (Tick event = NextEvent(); event <= now; event = NextEvent()) {
-    if (!IsEmpty(due_) && event == now_) break;
+  for (Tick event = NextSlot(); event <= now; event = NextSlot()) {
     now_ = event;
     // Time has come to the beginning of a slot: of wheel 0, and perhaps of higher ones too.
     for (int wheel = kWheels - 1; wheel >= 0; --wheel) {
@@ -83,9 +85,11 @@ void TimerWheel::Place(Timer& timer) {
   int wheel = highest_bit / kBits;
   int slot = static_cast<int>((timer.due_ >> (wheel * kBits)) % kSlots);
   if (wheel >= kWheels) {
-    // Beyond the last wheel: in the slot that comes round last.
+    // Beyond the last wheel's turn: in its own slot if that comes round before now does, which it
+    // does when time is about to carry into a digit that no wheel has, else in the one before now.
     wheel = kWheels - 1;
-    slot = static_cast<int>(((now_ >> (wheel * kBits)) + kSlots - 1) % kSlots);
+    const Tick last = (now_ >> (wheel * kBits)) + kSlots - 1;
+    slot = static_cast<int>(std::min(timer.due_ >> (wheel * kBits), last) % kSlots);
   }
   occupied_[wheel] |= uint64_t{1} << slot;
   Append(slots_[wheel * kSlots + slot], timer);

@@ -83,6 +83,8 @@ class TimerWheel {
   static constexpr int kBits = 6;
   static constexpr int kSlots = 1 << kBits;
 
+  // When the first occupied slot begins; kNever when none is.
+  Tick NextSlot() const;
   void Place(Timer& timer);
   static void Append(TimerLinks& list, Timer& timer);
   // Takes `timer` out of its list, and notes when that has emptied a slot.

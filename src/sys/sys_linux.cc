@@ -74,6 +74,12 @@ ssize_t SendFile(int fd, int file, int64_t* offset, size_t length) {
   return result;
 }
 
+int UnreadBytes(int fd) {
+  int bytes = 0;
+  const int result = OrErrno(::ioctl(fd, SIOCINQ, &bytes));
+  return result < 0 ? result : bytes;
+}
+
 int UnacknowledgedBytes(int fd) {
   int bytes = 0;
   const int result = OrErrno(::ioctl(fd, SIOCOUTQ, &bytes));

@@ -182,6 +182,10 @@ int UnacknowledgedBytes(int fd) {
   return Do(Call::kUnacknowledgedBytes, fd, [&] { return real_sys::UnacknowledgedBytes(fd); });
 }
 
+int UnreadBytes(int fd) {
+  return Do(Call::kUnreadBytes, fd, [&] { return real_sys::UnreadBytes(fd); });
+}
+
 int Close(int fd) {
   const int error = Enter(Call::kClose, fd);
   const int result = real_sys::Close(fd);

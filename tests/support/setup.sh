@@ -13,7 +13,8 @@ fail() {
 # install_packages PACKAGE...: installs what is missing of these and of what every build needs.
 install_packages() {
   local missing as_root=() install
-  set -- g++ meson ninja-build pkg-config cmake libabsl-dev libmimalloc-dev liburing-dev "$@"
+  # make: g++ runs it to optimise at link time on several CPUs.
+  set -- g++ make meson ninja-build pkg-config cmake libabsl-dev libmimalloc-dev liburing-dev "$@"
   if ! command -v dpkg-query >/dev/null; then
     command -v meson >/dev/null || fail "not Debian; please install the likes of: $*"
     return 0
@@ -45,7 +46,8 @@ configure() {
   local folder=$root/build/$1 werror=false options known again=()
   shift
   [[ ${CI:-} ]] && werror=true
-  options="-Dwerror=$werror $*"
+  # With the build files that there are: Meson does not see that a folder has got its first.
+  options="-Dwerror=$werror $* $(cd "$root" && echo ./*/meson.build ./*/*/meson.build)"
   known=$folder/options
   if [[ -f $known && -f $folder/build.ninja && $(<"$known") == "$options" ]]; then return 0; fi
   [[ -f $folder/meson-private/coredata.dat ]] && again=(--reconfigure)

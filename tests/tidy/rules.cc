@@ -71,7 +71,9 @@ std::string PathOfInclude(const std::string& from, const std::string& name) {
   if (first == name) return from.substr(0, from.rfind('/') + 1) + name;
   if (first == "rondo") return "include/" + name;
   if (kTopLevel.contains(first)) return name;
-  return kMayInclude.contains(first) ? "src/" + name : "";
+  if (kForeign.contains(first)) return "";
+  // Programs include their own files from their top folder: "support/serve.h".
+  return (kMayInclude.contains(first) ? "src" : from.substr(0, from.find('/'))) + "/" + name;
 }
 
 Problems LayerProblems(const Source& source) {
@@ -294,10 +296,14 @@ Problems BuildProblems(const std::vector<Source>& sources,
   Problems problems;
   for (const Source& source : sources) {
     const auto names_it = [&](const auto& meson_file) {
-      const std::string folder = meson_file.first.substr(0, meson_file.first.rfind('/') + 1);
-      return source.path.starts_with(folder) &&
-             meson_file.second.find("'" + source.path.substr(folder.size()) + "'") !=
-                 std::string::npos;
+      const auto& [path, text] = meson_file;
+      const std::string folder = path.substr(0, path.rfind('/') + 1);
+      if (!source.path.starts_with(folder)) return false;
+      const std::string name = source.path.substr(folder.size());
+      // In full, or as in `foreach name : ['echo', 'hello'] ... name + '.cc'`.
+      return text.find("'" + name + "'") != text.npos ||
+             (name.ends_with(".cc") && text.find("+ '.cc'") != text.npos &&
+              text.find("'" + name.substr(0, name.size() - 3) + "'") != text.npos);
     };
     if (std::any_of(meson_files.begin(), meson_files.end(), names_it)) continue;
     // A private header is built by whoever includes it.

@@ -34,6 +34,15 @@ TEST(RulesTest, ALayerMayNotIncludeOneAboveIt) {
   EXPECT_EQ(LayerProblems(Scan("codecs/a.cc", "#include \"src/net/socket.h\"\n")).size(), 1u);
 }
 
+TEST(RulesTest, IncludesAreFoundInTheTree) {
+  EXPECT_EQ(PathOfInclude("src/net/a.cc", "rondo/rondo.h"), "include/rondo/rondo.h");
+  EXPECT_EQ(PathOfInclude("src/net/a.cc", "base/check.h"), "src/base/check.h");
+  EXPECT_EQ(PathOfInclude("src/net/a.cc", "codecs/a.h"), "codecs/a.h");
+  EXPECT_EQ(PathOfInclude("src/net/a.cc", "a.h"), "src/net/a.h");
+  EXPECT_EQ(PathOfInclude("examples/support/a.cc", "support/a.h"), "examples/support/a.h");
+  EXPECT_EQ(PathOfInclude("src/net/a.cc", "absl/status/status.h"), "");
+}
+
 TEST(RulesTest, IncludesMayNotGoInACircle) {
   const Source a = Scan("src/poll/a.h", "#include \"poll/b.h\"\n");
   const Source b = Scan("src/poll/b.h", "#include \"src/poll/a.h\"\n");
@@ -150,6 +159,8 @@ TEST(RulesTest, EveryFileIsNamedInMeson) {
   EXPECT_TRUE(BuildProblems({a, b}, {{"src/net/meson.build", "files('a.cc')"}}).empty());
   EXPECT_TRUE(BuildProblems({a, b}, {{"src/meson.build", "files('net/a.cc')"}}).empty());
   EXPECT_EQ(BuildProblems({a, b}, {{"src/net/meson.build", "files('aa.cc')"}}).size(), 1u);
+  EXPECT_TRUE(
+      BuildProblems({a, b}, {{"meson.build", "foreach n : ['src/net/a'] n + '.cc'"}}).empty());
   EXPECT_EQ(BuildProblems({b}, {}).size(), 1u);
   EXPECT_EQ(BuildProblems({Scan("include/rondo/c.h", "")}, {}).size(), 1u);
 }

@@ -72,6 +72,8 @@ const Names kBannedWords = Split(
     "cout cerr clog printf fprintf vprintf vfprintf puts fputs putchar exit _exit _Exit abort "
     "getenv secure_getenv setenv putenv raise signal sigaction quick_exit atexit terminate");
 
+const Names kForeign = Split("absl benchmark gmock gtest");
+
 const Names kSleeps =
     Split("sleep_for sleep_until usleep nanosleep sleep SleepFor clock_nanosleep");
 

@@ -32,6 +32,8 @@ extern const std::map<std::string, Names> kSystemHeaders;
 extern const Names kKernelCalls;
 // What a library does not do to its process.
 extern const Names kBannedWords;
+// First folders of quoted includes that are not of this tree.
+extern const Names kForeign;
 extern const Names kSleeps;
 extern const Names kTopLevel;
 

@@ -1,0 +1,86 @@
+#include "buffer/chunk_pool.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace rondo::buffer {
+namespace {
+
+constexpr size_t kKiB = 1 << 10;
+constexpr size_t kClasses = 7;
+
+TEST(ChunkPoolTest, BlocksAreTheNextPowerOfTwo) {
+  const struct {
+    size_t bytes, block;
+  } table[] = {
+      {0, kKiB},           {1, kKiB},          {kKiB, kKiB},
+      {kKiB + 1, 2 * kKiB}, {3 * kKiB, 4 * kKiB}, {64 * kKiB, 64 * kKiB},
+      {64 * kKiB + 1, 128 * kKiB}, {5 * kKiB * kKiB, 8 * kKiB * kKiB},
+  };
+  for (const auto& row : table) EXPECT_EQ(ChunkPool::BlockBytes(row.bytes), row.block);
+}
+
+TEST(ChunkPoolTest, EveryByteOfABlockIsTheBorrowers) {
+  ChunkPool pool;
+  for (size_t bytes = 1; bytes <= 512 * kKiB; bytes = bytes * 2 + 1) {
+    void* block = pool.Borrow(bytes);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(block) % alignof(std::max_align_t), 0u);
+    std::memset(block, 0xa5, ChunkPool::BlockBytes(bytes));
+    pool.Return(block, bytes);
+  }
+}
+
+TEST(ChunkPoolTest, AReturnedBlockIsLentAgain) {
+  ChunkPool pool;
+  void* block = pool.Borrow(3000);
+  pool.Return(block, 3000);
+  EXPECT_EQ(pool.kept_bytes(), 4 * kKiB);
+  void* other_size = pool.Borrow(5000);
+  EXPECT_NE(other_size, block);
+  EXPECT_EQ(pool.Borrow(4096), block);
+  EXPECT_EQ(pool.kept_bytes(), 0u);
+  pool.Return(block, 4096);
+  pool.Return(other_size, 5000);
+}
+
+TEST(ChunkPoolTest, CountsWhatIsLent) {
+  ChunkPool pool;
+  void* small = pool.Borrow(1);
+  void* large = pool.Borrow(100 * kKiB);
+  EXPECT_EQ(pool.lent_bytes(), kKiB + 128 * kKiB);
+  pool.Return(small, 1);
+  EXPECT_EQ(pool.lent_bytes(), 128 * kKiB);
+  pool.Return(large, 100 * kKiB);
+  EXPECT_EQ(pool.lent_bytes(), 0u);
+}
+
+TEST(ChunkPoolTest, KeepsNoMoreThanItsBoundOfAnySize) {
+  ChunkPool pool;
+  for (size_t bytes = ChunkPool::kSmallestBytes; bytes <= ChunkPool::kLargestBytes; bytes *= 2) {
+    std::vector<void*> blocks;
+    for (size_t i = 0; i < 2 * ChunkPool::kKeptBytes / bytes; ++i) {
+      blocks.push_back(pool.Borrow(bytes));
+    }
+    const size_t kept_before = pool.kept_bytes();
+    for (void* block : blocks) pool.Return(block, bytes);
+    EXPECT_EQ(pool.kept_bytes() - kept_before, ChunkPool::kKeptBytes);
+  }
+  EXPECT_EQ(pool.kept_bytes(), kClasses * ChunkPool::kKeptBytes);
+}
+
+TEST(ChunkPoolTest, KeepsNoBlockAboveTheLargestClass) {
+  ChunkPool pool;
+  pool.Return(pool.Borrow(ChunkPool::kLargestBytes + 1), ChunkPool::kLargestBytes + 1);
+  EXPECT_EQ(pool.kept_bytes(), 0u);
+}
+
+TEST(ChunkPoolDeathTest, APoolIsNotDestroyedBeforeItsBlocksAreBack) {
+  EXPECT_DEATH((void)ChunkPool().Borrow(1), "rondo is broken: lent_bytes_ == 0");
+}
+
+}  // namespace
+}  // namespace rondo::buffer

@@ -1,0 +1,446 @@
+#include "buffer/outbound_queue.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "buffer/chunk_pool.h"
+#include "buffer/outbound_queue_pool.h"
+#include "gtest/gtest.h"
+#include "rondo/unique_fd.h"
+
+namespace rondo::buffer {
+namespace {
+
+using std::string_view_literals::operator""sv;
+
+constexpr size_t kKiB = 1 << 10;
+
+std::string Bytes(size_t count, size_t first = 0) {
+  std::string bytes(count, '\0');
+  for (size_t i = 0; i < count; ++i) bytes[i] = static_cast<char>((first + i) * 37 >> 2);
+  return bytes;
+}
+
+UniqueFd FileOf(std::string_view content) {
+  UniqueFd file(::memfd_create("outbound", MFD_CLOEXEC));
+  EXPECT_EQ(::write(file.get(), content.data(), content.size()),
+            static_cast<ssize_t>(content.size()));
+  return file;
+}
+
+bool IsOpen(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
+
+// What the queue would have the kernel send next, at most `count` pieces of it.
+std::string Sendable(const OutboundQueue& queue, size_t count) {
+  if (OutboundQueue::File file; queue.FrontFile(&file)) {
+    std::string content(file.length, '\0');
+    EXPECT_EQ(::pread(file.fd, content.data(), file.length, file.offset),
+              static_cast<ssize_t>(file.length));
+    return content;
+  }
+  std::vector<iovec> pieces(count);
+  pieces.resize(queue.Gather(absl::MakeSpan(pieces)));
+  std::string bytes;
+  for (const iovec& piece : pieces) {
+    bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+  }
+  return bytes;
+}
+
+std::string SendAll(OutboundQueue& queue) {
+  std::string sent;
+  while (!queue.empty()) {
+    const std::string next = Sendable(queue, 3);
+    EXPECT_FALSE(next.empty());
+    if (next.empty()) break;
+    queue.Consume(next.size());
+    sent += next;
+  }
+  return sent;
+}
+
+// Runs the Dones that are due; returns how many were.
+int RunDue(OutboundQueue& queue) {
+  int count = 0;
+  for (; queue.has_due_done(); ++count) queue.TakeDueDone()(absl::OkStatus());
+  return count;
+}
+
+class OutboundQueueTest : public ::testing::Test {
+ protected:
+  ~OutboundQueueTest() override {
+    queue_.reset();
+    EXPECT_EQ(pool_.lent_bytes(), 0u);
+  }
+
+  ChunkPool pool_;
+  std::unique_ptr<OutboundQueue> queue_ = std::make_unique<OutboundQueue>(pool_);
+};
+
+TEST_F(OutboundQueueTest, AnEmptyQueueHasNothingToSend) {
+  OutboundQueue::File file;
+  EXPECT_TRUE(queue_->empty());
+  EXPECT_EQ(queue_->memory_bytes(), 0u);
+  EXPECT_FALSE(queue_->FrontFile(&file));
+  EXPECT_EQ(Sendable(*queue_, 8), "");
+  queue_->Append(""sv);
+  queue_->Append(std::string());
+  EXPECT_TRUE(queue_->empty());
+  EXPECT_EQ(queue_->FrontBytes(), "");
+  EXPECT_TRUE(queue_->FrontIsAll());
+}
+
+TEST_F(OutboundQueueTest, FrontBytesAreWhatGatherShowsFirst) {
+  queue_->Append("abc"sv);
+  EXPECT_EQ(queue_->FrontBytes(), "abc");
+  EXPECT_TRUE(queue_->FrontIsAll());
+  queue_->Consume(1);
+  EXPECT_EQ(queue_->FrontBytes(), "bc");
+  queue_->Append(Bytes(5 * kKiB));
+  EXPECT_EQ(queue_->FrontBytes(), "bc");
+  EXPECT_FALSE(queue_->FrontIsAll());
+  queue_->Consume(2);
+  EXPECT_EQ(queue_->FrontBytes(), Bytes(5 * kKiB));
+  queue_->Consume(5 * kKiB);
+  EXPECT_EQ(queue_->FrontBytes(), "");
+  queue_->AppendFile(FileOf("x"), 0, 1);
+  EXPECT_EQ(queue_->FrontBytes(), "");
+  queue_->Append("behind it"sv);
+  EXPECT_FALSE(queue_->FrontIsAll());
+  EXPECT_EQ(SendAll(*queue_), "xbehind it");
+}
+
+TEST_F(OutboundQueueTest, SmallWritesShareAChunkAndGoOutAsOnePiece) {
+  for (const std::string_view text : {"GET "sv, "/"sv, " HTTP/1.1"sv}) queue_->Append(text);
+  iovec pieces[8];
+  ASSERT_EQ(queue_->Gather(pieces), 1u);
+  EXPECT_EQ(Sendable(*queue_, 8), "GET / HTTP/1.1");
+  EXPECT_EQ(pool_.lent_bytes(), OutboundQueue::kChunkBytes);
+  EXPECT_EQ(SendAll(*queue_), "GET / HTTP/1.1");
+}
+
+TEST_F(OutboundQueueTest, ALargeStringIsKeptAndNotCopied) {
+  std::string text = Bytes(100 * kKiB);
+  const char* const where = text.data();
+  queue_->Append(std::move(text));
+  iovec pieces[8];
+  ASSERT_EQ(queue_->Gather(pieces), 1u);
+  EXPECT_EQ(pieces[0].iov_base, where);
+  EXPECT_EQ(pieces[0].iov_len, 100 * kKiB);
+  EXPECT_EQ(pool_.lent_bytes(), 0u);
+  EXPECT_EQ(SendAll(*queue_), Bytes(100 * kKiB));
+}
+
+TEST_F(OutboundQueueTest, ACopyOfManyMegabytesComesOutWhole) {
+  queue_->Append(std::string_view(Bytes(5 * kKiB * kKiB + 3)));
+  EXPECT_EQ(queue_->memory_bytes(), 5 * kKiB * kKiB + 3);
+  // Chunks of any size must leave little of themselves unused.
+  EXPECT_LT(pool_.lent_bytes(), 6 * kKiB * kKiB);
+  EXPECT_EQ(SendAll(*queue_), Bytes(5 * kKiB * kKiB + 3));
+}
+
+TEST_F(OutboundQueueTest, CopiesStringsAndFilesKeepTheirOrderAtEveryPartialSend) {
+  const std::string content = Bytes(900, 7);
+  const std::string large = Bytes(4200, 5);
+  const std::string all = "head" + large + content.substr(100, 700) + "middle" +
+                          content.substr(0, 1) + large + "tail";
+  for (size_t first = 0; first <= all.size(); ++first) {
+    OutboundQueue queue(pool_);
+    queue.Append("head"sv);
+    queue.Append(std::string(large));
+    queue.AppendFile(FileOf(content), 100, 700);
+    queue.Append("middle"sv);
+    queue.AppendFile(FileOf(content), 0, 1);
+    queue.Append(std::string(large));
+    queue.Append("tail"sv);
+    std::string sent;
+    while (sent.size() < first) {
+      const std::string next = Sendable(queue, 8).substr(0, first - sent.size());
+      ASSERT_FALSE(next.empty());
+      queue.Consume(next.size());
+      sent += next;
+    }
+    sent += SendAll(queue);
+    ASSERT_EQ(sent, all) << "after a first send of " << first;
+    ASSERT_EQ(queue.memory_bytes(), 0u);
+  }
+}
+
+TEST_F(OutboundQueueTest, GatherFillsNoMoreThanItIsGiven) {
+  for (size_t i = 0; i < 2000; ++i) queue_->Append(Bytes(OutboundQueue::kChunkBytes, i));
+  std::vector<iovec> pieces(1024);
+  EXPECT_EQ(queue_->Gather(absl::MakeSpan(pieces)), 1024u);
+  EXPECT_EQ(queue_->Gather(absl::MakeSpan(pieces).first(1)), 1u);
+  EXPECT_EQ(queue_->Gather({}), 0u);
+  size_t sent = 0;
+  while (!queue_->empty()) {
+    const std::string next = Sendable(*queue_, 1024);
+    queue_->Consume(next.size());
+    sent += next.size();
+  }
+  EXPECT_EQ(sent, 2000 * OutboundQueue::kChunkBytes);
+}
+
+TEST_F(OutboundQueueTest, GatherStopsAtAFile) {
+  queue_->Append("before"sv);
+  queue_->AppendFile(FileOf("content"), 0, 7);
+  queue_->Append("after"sv);
+  EXPECT_EQ(Sendable(*queue_, 8), "before");
+  queue_->Consume(6);
+  iovec pieces[8];
+  EXPECT_EQ(queue_->Gather(pieces), 0u);
+  EXPECT_EQ(SendAll(*queue_), "contentafter");
+}
+
+TEST_F(OutboundQueueTest, AFileMovesOnByWhatWasSentAndIsClosedAtItsEnd) {
+  UniqueFd owned = FileOf(Bytes(100));
+  const int fd = owned.get();
+  queue_->AppendFile(std::move(owned), 20, 50);
+  queue_->Consume(49);
+  OutboundQueue::File file;
+  ASSERT_TRUE(queue_->FrontFile(&file));
+  EXPECT_EQ(file.fd, fd);
+  EXPECT_EQ(file.offset, 69);
+  EXPECT_EQ(file.length, 1u);
+  EXPECT_TRUE(IsOpen(fd));
+  queue_->Consume(1);
+  EXPECT_FALSE(IsOpen(fd));
+  EXPECT_TRUE(queue_->empty());
+}
+
+TEST_F(OutboundQueueTest, FilesDoNotCountAsMemory) {
+  queue_->Append("ab"sv);
+  queue_->AppendFile(FileOf("content"), 0, 7);
+  queue_->Append(Bytes(10 * kKiB));
+  EXPECT_EQ(queue_->memory_bytes(), 2 + 10 * kKiB);
+  queue_->Consume(1);
+  EXPECT_EQ(queue_->memory_bytes(), 1 + 10 * kKiB);
+  queue_->Consume(8);
+  EXPECT_EQ(queue_->memory_bytes(), 10 * kKiB);
+  SendAll(*queue_);
+  EXPECT_EQ(queue_->memory_bytes(), 0u);
+}
+
+TEST_F(OutboundQueueTest, GatheredBytesStayWhereTheyAreWhateverIsAppended) {
+  queue_->Append("first"sv);
+  queue_->Append(Bytes(5 * kKiB));
+  queue_->Append("last"sv);
+  std::vector<iovec> pieces(8);
+  pieces.resize(queue_->Gather(absl::MakeSpan(pieces)));
+  const std::string before = Sendable(*queue_, 8);
+  for (size_t i = 0; i < 50; ++i) {
+    queue_->Append(std::string_view(Bytes(i * 50)));
+    queue_->Append(Bytes(i * 500));
+  }
+  queue_->AppendFile(FileOf("x"), 0, 1);
+  std::string after;
+  for (const iovec& piece : pieces) {
+    after.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+  }
+  EXPECT_EQ(after, before);
+  EXPECT_EQ(Sendable(*queue_, 1000).substr(0, before.size()), before);
+}
+
+TEST_F(OutboundQueueTest, WhatIsGatheredStaysWhenOnlyPartOfItIsConsumed) {
+  queue_->Append("abcdef"sv);
+  iovec pieces[1];
+  ASSERT_EQ(queue_->Gather(pieces), 1u);
+  const char* const where = static_cast<const char*>(pieces[0].iov_base);
+  queue_->Consume(2);
+  queue_->Append("gh"sv);
+  ASSERT_EQ(queue_->Gather(pieces), 1u);
+  EXPECT_EQ(pieces[0].iov_base, where + 2);
+  EXPECT_EQ(SendAll(*queue_), "cdefgh");
+}
+
+TEST_F(OutboundQueueTest, ADoneIsDueExactlyWhenTheLastByteBeforeItIsConsumed) {
+  int told = 0;
+  queue_->Append("abc"sv);
+  queue_->NotifyWhenSent([&](const absl::Status& status) { told += status.ok() ? 1 : 100; });
+  queue_->Append("def"sv);
+  EXPECT_FALSE(queue_->has_due_done());
+  queue_->Consume(2);
+  EXPECT_FALSE(queue_->has_due_done());
+  queue_->Consume(1);
+  ASSERT_TRUE(queue_->has_due_done());
+  queue_->TakeDueDone()(absl::OkStatus());
+  EXPECT_EQ(told, 1);
+  EXPECT_FALSE(queue_->has_due_done());
+  queue_->Consume(3);
+  EXPECT_FALSE(queue_->has_due_done());
+}
+
+TEST_F(OutboundQueueTest, ADoneBehindNothingIsDueAtOnce) {
+  queue_->NotifyWhenSent([](const absl::Status&) {});
+  EXPECT_EQ(RunDue(*queue_), 1);
+}
+
+TEST_F(OutboundQueueTest, DonesComeInTheirOrderAlsoWhenSeveralAreDue) {
+  std::vector<int> told;
+  for (int i = 0; i < 5; ++i) {
+    queue_->Append("abc"sv);
+    queue_->NotifyWhenSent([&told, i](const absl::Status&) { told.push_back(i); });
+  }
+  queue_->Consume(11);
+  EXPECT_EQ(RunDue(*queue_), 3);
+  queue_->Consume(4);
+  EXPECT_EQ(RunDue(*queue_), 2);
+  EXPECT_EQ(told, (std::vector<int>{0, 1, 2, 3, 4}));
+}
+
+TEST_F(OutboundQueueTest, ADoneMayQueueMore) {
+  queue_->NotifyWhenSent([this](const absl::Status&) {
+    queue_->Append("more"sv);
+    queue_->NotifyWhenSent([](const absl::Status&) {});
+  });
+  EXPECT_EQ(RunDue(*queue_), 1);
+  EXPECT_EQ(SendAll(*queue_), "more");
+  EXPECT_EQ(RunDue(*queue_), 1);
+}
+
+TEST_F(OutboundQueueTest, TheDonesThatAreLeftAreHandedOutOnce) {
+  int told = 0;
+  for (int i = 0; i < 3; ++i) {
+    queue_->Append("abc"sv);
+    queue_->NotifyWhenSent([&](const absl::Status&) { ++told; });
+  }
+  queue_->Consume(4);
+  EXPECT_EQ(RunDue(*queue_), 1);
+  for (OutboundQueue::Done& done : queue_->TakeAllDone()) done(absl::CancelledError());
+  EXPECT_EQ(told, 3);
+  EXPECT_TRUE(queue_->TakeAllDone().empty());
+  queue_->Clear();
+  EXPECT_FALSE(queue_->has_due_done());
+}
+
+TEST_F(OutboundQueueTest, ClearDropsEverythingAndTheQueueIsAsNew) {
+  UniqueFd owned = FileOf("content");
+  const int fd = owned.get();
+  queue_->Append("abc"sv);
+  queue_->Append(Bytes(9000));
+  queue_->AppendFile(std::move(owned), 0, 7);
+  queue_->Clear();
+  EXPECT_TRUE(queue_->empty());
+  EXPECT_EQ(queue_->memory_bytes(), 0u);
+  EXPECT_FALSE(IsOpen(fd));
+  EXPECT_EQ(pool_.lent_bytes(), 0u);
+  queue_->Append("new"sv);
+  queue_->NotifyWhenSent([](const absl::Status&) {});
+  EXPECT_FALSE(queue_->has_due_done());
+  EXPECT_EQ(SendAll(*queue_), "new");
+  EXPECT_EQ(RunDue(*queue_), 1);
+}
+
+TEST_F(OutboundQueueTest, AnEmptiedQueueHoldsAtMostOneOrdinaryChunk) {
+  for (size_t i = 0; i < 1000; ++i) queue_->Append(std::string_view(Bytes(1 + i * 7)));
+  SendAll(*queue_);
+  EXPECT_LE(pool_.lent_bytes(), OutboundQueue::kChunkBytes);
+  for (int i = 0; i < 10'000; ++i) {
+    queue_->Append("ping"sv);
+    queue_->Consume(4);
+    ASSERT_LE(pool_.lent_bytes(), OutboundQueue::kChunkBytes);
+  }
+}
+
+TEST_F(OutboundQueueTest, BehavesAsAStringUnderRandomUse) {
+  std::mt19937 random(3);
+  const std::string content = Bytes(20 * kKiB, 11);
+  std::string model;  // what is queued
+  size_t appended = 0, consumed = 0;
+  std::deque<std::pair<size_t, int>> marks;
+  std::vector<int> told;
+  int marked = 0;
+  for (int step = 0; step < 30'000; ++step) {
+    const size_t largest = random() % 30 == 0 ? 30 * kKiB : random() % 3 == 0 ? 5000 : 60;
+    const std::string bytes = Bytes(random() % (largest + 1), appended);
+    const bool filling = step / 1500 % 2 == 0;
+    switch (random() % (filling ? 6 : 12)) {
+      case 0:
+        queue_->Append(std::string_view(bytes));
+        model += bytes;
+        appended += bytes.size();
+        break;
+      case 1:
+        queue_->Append(std::string(bytes));
+        model += bytes;
+        appended += bytes.size();
+        break;
+      case 2: {
+        const size_t offset = random() % content.size();
+        const size_t length = 1 + random() % (content.size() - offset);
+        if (model.size() > 100 * kKiB) break;
+        queue_->AppendFile(FileOf(content), static_cast<int64_t>(offset), length);
+        model += content.substr(offset, length);
+        appended += length;
+        break;
+      }
+      case 3:
+        queue_->NotifyWhenSent([&told, marked](const absl::Status&) { told.push_back(marked); });
+        marks.emplace_back(appended, marked++);
+        break;
+      default: {
+        const std::string next = Sendable(*queue_, 1 + random() % 64);
+        ASSERT_EQ(next.empty(), model.empty());
+        ASSERT_EQ(next, model.substr(0, next.size()));
+        const size_t taken = random() % 2 == 0 ? next.size() : random() % (next.size() + 1);
+        if (taken > 0) queue_->Consume(taken);
+        model.erase(0, taken);
+        consumed += taken;
+      }
+    }
+    ASSERT_EQ(queue_->empty(), model.empty());
+    told.clear();
+    RunDue(*queue_);
+    for (const int mark : told) {
+      ASSERT_FALSE(marks.empty());
+      ASSERT_EQ(mark, marks.front().second);
+      ASSERT_LE(marks.front().first, consumed);
+      marks.pop_front();
+    }
+    ASSERT_TRUE(marks.empty() || marks.front().first > consumed);
+  }
+  EXPECT_EQ(SendAll(*queue_), model);
+  RunDue(*queue_);
+}
+
+TEST(OutboundQueueDeathTest, AQueueIsNotDestroyedWhileSomebodyWaitsToBeTold) {
+  EXPECT_DEATH(
+      {
+        ChunkPool pool;
+        OutboundQueue queue(pool);
+        queue.NotifyWhenSent([](const absl::Status&) {});
+      },
+      "rondo is broken");
+}
+
+TEST(OutboundQueueDeathTest, MoreThanIsQueuedCannotBeConsumed) {
+  ChunkPool pool;
+  OutboundQueue queue(pool);
+  queue.Append("abc"sv);
+  EXPECT_DEATH(queue.Consume(4), "rondo is broken");
+}
+
+TEST(OutboundQueuePoolTest, AReturnedQueueIsLentAgainAndTheRestAreFreed) {
+  ChunkPool chunks;
+  OutboundQueuePool pool(chunks);
+  std::vector<OutboundQueue*> queues;
+  for (size_t i = 0; i < 2 * OutboundQueuePool::kKept; ++i) queues.push_back(pool.Borrow());
+  for (OutboundQueue* queue : queues) pool.Return(queue);
+  OutboundQueue* const again = pool.Borrow();
+  EXPECT_NE(std::find(queues.begin(), queues.end(), again), queues.end());
+  EXPECT_TRUE(again->empty());
+  pool.Return(again);
+}
+
+}  // namespace
+}  // namespace rondo::buffer

@@ -1,0 +1,145 @@
+// What Engine::Start refuses, and that it leaves nothing behind then.
+
+#include <netdb.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "rondo/rondo.h"
+#include "tests/support/client.h"
+#include "tests/support/faulty_sys.h"
+#include "tests/support/process_state.h"
+
+namespace rondo {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using rondo::testing::Call;
+using rondo::testing::Client;
+using rondo::testing::CountDescriptors;
+using rondo::testing::CountThreads;
+using rondo::testing::FaultySys;
+
+class StartTest : public ::testing::Test {
+ protected:
+  ~StartTest() override {
+    EXPECT_EQ(CountDescriptors(), descriptors_);
+    EXPECT_TRUE(rondo::testing::Eventually([this] { return CountThreads() <= threads_; }));
+  }
+  absl::Status Failure(const std::vector<std::string>& addresses, const Options& options = {}) {
+    return Engine::Start(handler_, addresses, options).status();
+  }
+
+  EventHandler handler_;
+  const size_t descriptors_ = CountDescriptors();
+  const size_t threads_ = CountThreads();
+};
+
+TEST_F(StartTest, ABadAddressAmongGoodOnesStartsNothing) {
+  const absl::Status status =
+      Failure({"tcp://127.0.0.1:0", "tcp://:0", "tcp:/127.0.0.1:0"}, {.loops = 2});
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("\"tcp:/127.0.0.1:0\""));
+}
+
+TEST_F(StartTest, AHostThatDoesNotResolveStartsNothing) {
+  FaultySys kernel;
+  kernel.Fail(Call::kResolve, EAI_NONAME);
+  const absl::Status status = Failure({"tcp://:0", "tcp://no-such-host.example:80"});
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no-such-host.example"));
+}
+
+TEST_F(StartTest, APortInUseStartsNothing) {
+  auto first = Engine::Start(handler_, "tcp://127.0.0.1:0");
+  ASSERT_TRUE(first.ok());
+  const std::string address = (*first)->addresses()[0].ToString();
+  for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
+    const absl::Status status =
+        Failure({"tcp://127.0.0.1:0", address}, {.loops = 2, .accept_mode = mode});
+    EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+    EXPECT_THAT(std::string(status.message()), StartsWith("bind " + address + ": "));
+  }
+}
+
+TEST_F(StartTest, APortThatNeedsPrivilegesStartsNothing) {
+  FaultySys kernel;
+  kernel.Fail(Call::kBind, EACCES);
+  const absl::Status status = Failure({"tcp://127.0.0.1:80"});
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("CAP_NET_BIND_SERVICE"));
+}
+
+TEST_F(StartTest, WhateverTheKernelRefusesStartsNothing) {
+  for (const Call call : {Call::kSocket, Call::kSetOption, Call::kBind, Call::kListen,
+                          Call::kEpollCreate, Call::kEpollControl, Call::kEventFd}) {
+    for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
+      FaultySys kernel;
+      kernel.Fail(call, ENOMEM);
+      const absl::Status status =
+          Failure({"tcp://127.0.0.1:0"}, {.loops = 2, .accept_mode = mode});
+      EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << static_cast<int>(call);
+    }
+    EXPECT_EQ(CountDescriptors(), descriptors_) << static_cast<int>(call);
+  }
+}
+
+TEST_F(StartTest, OnBootCanCallItOff) {
+  class Reluctant : public EventHandler {
+    Action OnBoot(Engine&) override { return Action::kShutdown; }
+  } reluctant;
+  const absl::Status status = Engine::Start(reluctant, "tcp://127.0.0.1:0").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("OnBoot"));
+}
+
+TEST_F(StartTest, AnEmptyFactoryIsRefused) {
+  const std::vector<std::string> addresses = {"tcp://127.0.0.1:0"};
+  EXPECT_EQ(Engine::Start(HandlerFactory(), addresses).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(StartTest, AddressesAreAsBoundAndInOrder) {
+  const std::vector<std::string> addresses = {"tcp://127.0.0.1:0", "tcp://:0", "tcp6://[::1]:0"};
+  for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
+    auto engine = Engine::Start(handler_, addresses, {.loops = 2, .accept_mode = mode});
+    ASSERT_TRUE(engine.ok()) << engine.status();
+    ASSERT_EQ((*engine)->addresses().size(), 3u);
+    EXPECT_EQ((*engine)->addresses()[0].host(), "127.0.0.1");
+    EXPECT_EQ((*engine)->addresses()[1].host(), "::");
+    EXPECT_EQ((*engine)->addresses()[2].host(), "::1");
+    for (const SocketAddress& address : (*engine)->addresses()) {
+      EXPECT_NE(address.port(), 0);
+      EXPECT_TRUE(Client(address).connected());
+    }
+  }
+}
+
+TEST_F(StartTest, AListenerThatIsNotThereCannotBeDuplicated) {
+  auto engine = Engine::Start(handler_, "tcp://127.0.0.1:0");
+  ASSERT_TRUE(engine.ok());
+  EXPECT_EQ((*engine)->DuplicateListener(SocketAddress()).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(StartTest, ACpuThatIsNotThereIsLoggedAndTheLoopRunsAnywhere) {
+  absl::Mutex mutex;
+  std::vector<std::string> warnings;
+  auto engine = Engine::Start(handler_, "tcp://127.0.0.1:0",
+                              {.cpus = {4095}, .log = [&](LogSeverity, std::string_view text) {
+                                 const absl::MutexLock lock(&mutex);
+                                 warnings.emplace_back(text);
+                               }});
+  ASSERT_TRUE(engine.ok());
+  EXPECT_TRUE((*engine)->Stop(absl::InfiniteDuration()).ok());
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_THAT(warnings[0], StartsWith("binding rondo/0 to CPU 4095: invalid argument"));
+}
+
+}  // namespace
+}  // namespace rondo

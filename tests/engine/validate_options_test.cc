@@ -1,0 +1,164 @@
+#include "engine/validate_options.h"
+
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "rondo/engine.h"
+#include "rondo/options.h"
+
+namespace rondo::engine {
+namespace {
+
+constexpr size_t kKiB = 1 << 10;
+constexpr size_t kMiB = kKiB << 10;
+constexpr size_t kGiB = kMiB << 10;
+constexpr size_t kHuge = std::numeric_limits<size_t>::max();
+constexpr int kLeastInt = std::numeric_limits<int>::min();
+constexpr int kMostInt = std::numeric_limits<int>::max();
+
+struct Bad {
+  std::function<void(Options&)> change;
+  std::string message;
+};
+
+// Each value lies just outside its range, or far outside.
+const std::vector<Bad>& BadOptions() {
+  static const std::vector<Bad> table = {
+      {[](Options& o) { o.loops = -1; },
+       "Options::loops is -1; expected 1 to 1024, or 0 for one on each CPU"},
+      {[](Options& o) { o.loops = 1025; },
+       "Options::loops is 1025; expected 1 to 1024, or 0 for one on each CPU"},
+      {[](Options& o) { o.loops = kLeastInt; },
+       "Options::loops is -2147483648; expected 1 to 1024, or 0 for one on each CPU"},
+      {[](Options& o) { o.cpus = {0, -1}; }, "Options::cpus contains -1; expected 0 to 4095"},
+      {[](Options& o) { o.cpus = {4096}; }, "Options::cpus contains 4096; expected 0 to 4095"},
+      {[](Options& o) { o.thread_name = ""; },
+       "Options::thread_name is \"\"; expected 1 to 8 characters"},
+      {[](Options& o) { o.thread_name = "ninechars"; },
+       "Options::thread_name is \"ninechars\"; expected 1 to 8 characters"},
+      {[](Options& o) { o.backlog = 0; }, "Options::backlog is 0; expected 1 to 65535"},
+      {[](Options& o) { o.backlog = -1; }, "Options::backlog is -1; expected 1 to 65535"},
+      {[](Options& o) { o.backlog = 65536; }, "Options::backlog is 65536; expected 1 to 65535"},
+      {[](Options& o) { o.backlog = kMostInt; },
+       "Options::backlog is 2147483647; expected 1 to 65535"},
+      {[](Options& o) { o.max_connections = 0; },
+       "Options::max_connections is 0; expected 1 to 18446744073709551615"},
+      {[](Options& o) { o.read_buffer_bytes = kKiB - 1; },
+       "Options::read_buffer_bytes is 1023; expected 1024 to 16777216"},
+      {[](Options& o) { o.read_buffer_bytes = 16 * kMiB + 1; },
+       "Options::read_buffer_bytes is 16777217; expected 1024 to 16777216"},
+      {[](Options& o) { o.inbound_limit_bytes = kKiB - 1; },
+       "Options::inbound_limit_bytes is 1023; expected 1024 to 1073741824"},
+      {[](Options& o) { o.inbound_limit_bytes = kGiB + 1; },
+       "Options::inbound_limit_bytes is 1073741825; expected 1024 to 1073741824"},
+      {[](Options& o) { o.outbound_limit_bytes = kKiB - 1; },
+       "Options::outbound_limit_bytes is 1023; expected 1024 to 4294967296"},
+      {[](Options& o) { o.outbound_limit_bytes = 4 * kGiB + 1; },
+       "Options::outbound_limit_bytes is 4294967297; expected 1024 to 4294967296"},
+      {[](Options& o) { o.outbound_high_bytes = o.outbound_limit_bytes + 1; },
+       "Options::outbound_high_bytes is 16777217; expected 0 to 16777216"},
+      {[](Options& o) { o.outbound_limit_bytes = 1024; },
+       "Options::outbound_high_bytes is 262144; expected 0 to 1024"},
+      {[](Options& o) { o.outbound_low_bytes = o.outbound_high_bytes + 1; },
+       "Options::outbound_low_bytes is 262145; expected 0 to 262144"},
+      {[](Options& o) { o.mailbox_limit_bytes = 64 * kKiB - 1; },
+       "Options::mailbox_limit_bytes is 65535; expected 65536 to 4294967296"},
+      {[](Options& o) { o.mailbox_limit_bytes = kHuge; },
+       "Options::mailbox_limit_bytes is 18446744073709551615; expected 65536 to 4294967296"},
+      {[](Options& o) { o.idle_timeout = absl::Microseconds(999); },
+       "Options::idle_timeout is 999us; expected at least 1ms"},
+      {[](Options& o) { o.idle_timeout = absl::ZeroDuration(); },
+       "Options::idle_timeout is 0; expected at least 1ms"},
+      {[](Options& o) { o.idle_timeout = -absl::InfiniteDuration(); },
+       "Options::idle_timeout is -inf; expected at least 1ms"},
+      {[](Options& o) { o.close_timeout = absl::ZeroDuration(); },
+       "Options::close_timeout is 0; expected at least 1ms"},
+      {[](Options& o) { o.close_timeout = -absl::Seconds(1); },
+       "Options::close_timeout is -1s; expected at least 1ms"},
+      {[](Options& o) { o.shutdown_grace = -absl::Nanoseconds(1); },
+       "Options::shutdown_grace is -1ns; expected zero or more"},
+      {[](Options& o) { o.receive_buffer_bytes = 1; },
+       "Options::receive_buffer_bytes is 1; expected 1024 to 1073741824"},
+      {[](Options& o) { o.receive_buffer_bytes = kGiB + 1; },
+       "Options::receive_buffer_bytes is 1073741825; expected 1024 to 1073741824"},
+      {[](Options& o) { o.send_buffer_bytes = kKiB - 1; },
+       "Options::send_buffer_bytes is 1023; expected 1024 to 1073741824"},
+      {[](Options& o) { o.send_buffer_bytes = kHuge; },
+       "Options::send_buffer_bytes is 18446744073709551615; expected 1024 to 1073741824"},
+      {[](Options& o) { o.keep_alive = KeepAlive{.idle = absl::ZeroDuration()}; },
+       "KeepAlive::idle is 0; expected whole seconds from 1 s to 9 h"},
+      {[](Options& o) { o.keep_alive = KeepAlive{.interval = absl::Hours(10)}; },
+       "KeepAlive::interval is 10h; expected whole seconds from 1 s to 9 h"},
+      {[](Options& o) { o.keep_alive = KeepAlive{.probes = 128}; },
+       "KeepAlive::probes is 128; expected 1 to 127"},
+  };
+  return table;
+}
+
+TEST(ValidateOptionsTest, WhatIsOutOfRangeIsRefusedWithFieldValueAndRange) {
+  for (const Bad& bad : BadOptions()) {
+    Options options;
+    bad.change(options);
+    EXPECT_EQ(ValidateOptions(options), absl::InvalidArgumentError(bad.message));
+  }
+}
+
+TEST(ValidateOptionsTest, AnEngineWithSuchOptionsDoesNotStart) {
+  EventHandler handler;
+  for (const Bad& bad : BadOptions()) {
+    Options options;
+    bad.change(options);
+    EXPECT_EQ(Engine::Start(handler, "tcp://127.0.0.1:0", options).status(),
+              absl::InvalidArgumentError(bad.message));
+  }
+}
+
+TEST(ValidateOptionsTest, BothEndsOfEveryRangeAreAllowed) {
+  const std::function<void(Options&)> table[] = {
+      [](Options&) {},
+      [](Options& o) { o.loops = 0; },
+      [](Options& o) { o.loops = 1024; },
+      [](Options& o) { o.cpus = {0, 4095, 0}; },
+      [](Options& o) { o.thread_name = "a"; },
+      [](Options& o) { o.thread_name = "8letters"; },
+      [](Options& o) { o.backlog = 1; },
+      [](Options& o) { o.backlog = 65535; },
+      [](Options& o) { o.max_connections = 1; },
+      [](Options& o) { o.max_connections = kHuge; },
+      [](Options& o) { o.read_buffer_bytes = kKiB; },
+      [](Options& o) { o.read_buffer_bytes = 16 * kMiB; },
+      [](Options& o) { o.inbound_limit_bytes = kKiB; },
+      [](Options& o) { o.inbound_limit_bytes = kGiB; },
+      [](Options& o) {
+        o.outbound_limit_bytes = kKiB;
+        o.outbound_high_bytes = kKiB;
+        o.outbound_low_bytes = kKiB;
+      },
+      [](Options& o) { o.outbound_limit_bytes = 4 * kGiB; },
+      [](Options& o) { o.outbound_high_bytes = o.outbound_low_bytes = 0; },
+      [](Options& o) { o.mailbox_limit_bytes = 64 * kKiB; },
+      [](Options& o) { o.mailbox_limit_bytes = 4 * kGiB; },
+      [](Options& o) { o.idle_timeout = absl::Milliseconds(1); },
+      [](Options& o) { o.idle_timeout = absl::InfiniteDuration(); },
+      [](Options& o) { o.close_timeout = absl::Milliseconds(1); },
+      [](Options& o) { o.close_timeout = absl::InfiniteDuration(); },
+      [](Options& o) { o.shutdown_grace = absl::ZeroDuration(); },
+      [](Options& o) { o.shutdown_grace = absl::InfiniteDuration(); },
+      [](Options& o) { o.receive_buffer_bytes = o.send_buffer_bytes = 0; },
+      [](Options& o) { o.receive_buffer_bytes = o.send_buffer_bytes = kKiB; },
+      [](Options& o) { o.receive_buffer_bytes = o.send_buffer_bytes = kGiB; },
+      [](Options& o) { o.keep_alive = KeepAlive{absl::Seconds(1), absl::Hours(9), 127}; },
+  };
+  for (const auto& change : table) {
+    Options options;
+    change(options);
+    const absl::Status status = ValidateOptions(options);
+    EXPECT_TRUE(status.ok()) << status;
+  }
+}
+
+}  // namespace
+}  // namespace rondo::engine

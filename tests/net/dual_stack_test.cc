@@ -1,0 +1,70 @@
+// Who reaches which listener over which family.
+
+#include <sys/socket.h>
+
+#include <string>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "net/address.h"
+#include "net/socket.h"
+#include "rondo/unique_fd.h"
+#include "sys/sys.h"
+
+namespace rondo::net {
+namespace {
+
+enum class Reach { kNobody, kIpv4, kIpv6, kBoth };
+
+struct Row {
+  std::string_view name;
+  std::string_view address;
+  Reach reach;
+};
+
+class DualStackTest : public ::testing::TestWithParam<Row> {
+ protected:
+  // The peer's host as the listener saw it; empty when there was no connection.
+  static std::string PeerOver(const Listener& listener, std::string_view loopback) {
+    const auto to = Resolve(absl::StrCat("tcp://", std::string(loopback), ":",
+                                         listener.address.port()));
+    const UniqueFd client(::socket(to->address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (::connect(client.get(), to->address.data(), to->address.size()) != 0) return "";
+    sockaddr_storage storage = {};
+    socklen_t length = sizeof storage;
+    auto* peer = reinterpret_cast<sockaddr*>(&storage);
+    const UniqueFd accepted(sys::Accept(listener.fd.get(), peer, &length));
+    EXPECT_TRUE(accepted);
+    return SocketAddress(peer, length).host();
+  }
+};
+
+TEST_P(DualStackTest, ReachesWhomItSays) {
+  const auto target = Resolve(GetParam().address);
+  ASSERT_TRUE(target.ok()) << target.status();
+  const auto listener = Listen(*target, {}, Sharing::kExclusive);
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  const Reach reach = GetParam().reach;
+  const bool ipv4 = reach == Reach::kIpv4 || reach == Reach::kBoth;
+  const bool ipv6 = reach == Reach::kIpv6 || reach == Reach::kBoth;
+  EXPECT_EQ(PeerOver(*listener, "127.0.0.1"), ipv4 ? "127.0.0.1" : "");
+  EXPECT_EQ(PeerOver(*listener, "[::1]"), ipv6 ? "::1" : "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    DualStackTest, DualStackTest,
+    ::testing::Values(Row{"AnyAddress", "tcp://:0", Reach::kBoth},
+                      Row{"AnyIpv4Address", "tcp4://:0", Reach::kIpv4},
+                      Row{"AnyIpv6Address", "tcp6://:0", Reach::kIpv6},
+                      Row{"ZeroesAreIpv4Alone", "tcp://0.0.0.0:0", Reach::kIpv4},
+                      Row{"ColonsAreIpv6Alone", "tcp://[::]:0", Reach::kIpv6},
+                      Row{"LoopbackOfIpv4", "tcp://127.0.0.1:0", Reach::kIpv4},
+                      Row{"LoopbackOfIpv6", "tcp://[::1]:0", Reach::kIpv6},
+                      Row{"MappedLoopbackIsIpv4", "tcp://[::ffff:127.0.0.1]:0", Reach::kIpv4},
+                      Row{"OtherHostOnLoopback", "tcp://127.0.0.2:0", Reach::kNobody},
+                      Row{"LocalhostIsIpv4", "tcp://localhost:0", Reach::kIpv4}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+}  // namespace
+}  // namespace rondo::net

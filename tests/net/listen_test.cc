@@ -1,0 +1,238 @@
+// Listeners: their options, read back from the kernel on the listener and on what it accepts, and
+// what they say when they cannot be.
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "net/address.h"
+#include "net/socket.h"
+#include "rondo/unique_fd.h"
+#include "sys/sys.h"
+#include "tests/support/client.h"
+#include "tests/support/faulty_sys.h"
+#include "tests/support/process_state.h"
+
+namespace rondo::net {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using rondo::testing::Call;
+using rondo::testing::Client;
+using rondo::testing::FaultySys;
+
+int Get(const UniqueFd& socket, int level, int option) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  EXPECT_EQ(::getsockopt(socket.get(), level, option, &value, &length), 0);
+  return value;
+}
+
+absl::StatusOr<Listener> ListenOn(const std::string& address, const Options& options = {},
+                                  Sharing sharing = Sharing::kExclusive) {
+  const auto target = Resolve(address);
+  EXPECT_TRUE(target.ok()) << target.status();
+  return Listen(*target, options, sharing);
+}
+
+// A listener and one socket that it accepted.
+class Pair {
+ public:
+  explicit Pair(const Options& options, const std::string& address = "tcp://127.0.0.1:0",
+                Sharing sharing = Sharing::kExclusive) {
+    auto made = ListenOn(address, options, sharing);
+    EXPECT_TRUE(made.ok()) << made.status();
+    listener = std::move(made->fd);
+    client = Client(made->address);
+    EXPECT_TRUE(client.connected());
+    accepted.Reset(sys::Accept(listener.get(), nullptr, nullptr));
+  }
+  // That both read `value`.
+  void Expect(int level, int option, int value) const {
+    EXPECT_EQ(Get(listener, level, option), value) << "listener";
+    EXPECT_EQ(Get(accepted, level, option), value) << "accepted";
+  }
+
+  UniqueFd listener;
+  Client client;
+  UniqueFd accepted;
+};
+
+TEST(ListenTest, SocketsDoNotBlockAndAreNotInherited) {
+  const Pair pair({});
+  for (const UniqueFd* socket : {&pair.listener, &pair.accepted}) {
+    EXPECT_TRUE(::fcntl(socket->get(), F_GETFL) & O_NONBLOCK);
+    EXPECT_TRUE(::fcntl(socket->get(), F_GETFD) & FD_CLOEXEC);
+  }
+}
+
+TEST(ListenTest, ByDefaultNothingIsDelayedProbedOrTuned) {
+  const Pair pair({});
+  pair.Expect(IPPROTO_TCP, TCP_NODELAY, 1);
+  pair.Expect(SOL_SOCKET, SO_KEEPALIVE, 0);
+  pair.Expect(SOL_SOCKET, SO_REUSEADDR, 1);
+  pair.Expect(SOL_SOCKET, SO_REUSEPORT, 0);
+  const UniqueFd untouched(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(Get(pair.listener, SOL_SOCKET, SO_RCVBUF), Get(untouched, SOL_SOCKET, SO_RCVBUF));
+  EXPECT_EQ(Get(pair.listener, SOL_SOCKET, SO_SNDBUF), Get(untouched, SOL_SOCKET, SO_SNDBUF));
+}
+
+TEST(ListenTest, NaglesAlgorithmMayBeKept) {
+  Pair({.no_delay = false}).Expect(IPPROTO_TCP, TCP_NODELAY, 0);
+}
+
+TEST(ListenTest, KeepAliveReachesAcceptedSockets) {
+  const Pair pair({.keep_alive = KeepAlive{absl::Minutes(3), absl::Seconds(7), 4}});
+  pair.Expect(SOL_SOCKET, SO_KEEPALIVE, 1);
+  pair.Expect(IPPROTO_TCP, TCP_KEEPIDLE, 180);
+  pair.Expect(IPPROTO_TCP, TCP_KEEPINTVL, 7);
+  pair.Expect(IPPROTO_TCP, TCP_KEEPCNT, 4);
+}
+
+TEST(ListenTest, BuffersReachAcceptedSockets) {
+  const Pair pair({.receive_buffer_bytes = 50'000, .send_buffer_bytes = 60'000});
+  pair.Expect(SOL_SOCKET, SO_RCVBUF, 100'000);
+  pair.Expect(SOL_SOCKET, SO_SNDBUF, 120'000);
+}
+
+TEST(ListenTest, TheBacklogIsTheListeners) {
+  int most = 0;
+  std::ifstream("/proc/sys/net/core/somaxconn") >> most;
+  for (const int backlog : {1, 7, 4096, 65535}) {
+    const auto listener = ListenOn("tcp://127.0.0.1:0", {.backlog = backlog});
+    ASSERT_TRUE(listener.ok());
+    // Of a listener the kernel tells the backlog here (inet_diag, tcp_get_info).
+    tcp_info info = {};
+    socklen_t length = sizeof info;
+    ASSERT_EQ(::getsockopt(listener->fd.get(), IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    EXPECT_EQ(info.tcpi_sacked, static_cast<unsigned>(std::min(backlog, most)));
+  }
+}
+
+TEST(ListenTest, SharingIsAskedForOnlyWhenWanted) {
+  Pair({}, "tcp://127.0.0.1:0", Sharing::kReusePort).Expect(SOL_SOCKET, SO_REUSEPORT, 1);
+}
+
+TEST(ListenTest, Ipv6AloneIsAskedForUnlessBothAreMeant) {
+  EXPECT_EQ(Get(Pair({}, "tcp6://:0").listener, IPPROTO_IPV6, IPV6_V6ONLY), 1);
+  EXPECT_EQ(Get(Pair({}, "tcp://[::1]:0").listener, IPPROTO_IPV6, IPV6_V6ONLY), 1);
+  EXPECT_EQ(Get(Pair({}, "tcp://:0").listener, IPPROTO_IPV6, IPV6_V6ONLY), 0);
+}
+
+TEST(ListenTest, TheAddressIsAsBoundWithItsPort) {
+  const auto listener = ListenOn("tcp://127.0.0.1:0");
+  ASSERT_TRUE(listener.ok());
+  EXPECT_NE(listener->address.port(), 0);
+  EXPECT_EQ(listener->address, LocalAddress(listener->fd.get()));
+}
+
+TEST(ListenTest, TwoThatShareMayBindOnePort) {
+  const auto first = ListenOn("tcp://127.0.0.1:0", {}, Sharing::kReusePort);
+  ASSERT_TRUE(first.ok());
+  const auto second = ListenOn(first->address.ToString(), {}, Sharing::kReusePort);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(second->address, first->address);
+}
+
+TEST(ListenTest, APortInUseIsNamedWithItsCure) {
+  const auto first = ListenOn("tcp://127.0.0.1:0");
+  ASSERT_TRUE(first.ok());
+  for (const Sharing sharing : {Sharing::kExclusive, Sharing::kReusePort}) {
+    const absl::Status status = ListenOn(first->address.ToString(), {}, sharing).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+    EXPECT_THAT(std::string(status.message()),
+                StartsWith(absl::StrCat("bind ", first->address.ToString(),
+                                        ": address already in use; another socket listens there")));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("Options::reuse_port"));
+  }
+}
+
+TEST(ListenTest, APortIsFreeAgainWhileItsLastConnectionIsInTimeWait) {
+  Pair pair({});
+  const SocketAddress address = LocalAddress(pair.listener.get());
+  // This side ends first, and so has TIME_WAIT to itself.
+  pair.accepted.Reset();
+  EXPECT_EQ(pair.client.WaitForEnd(), Client::Ending::kFin);
+  pair.client.Close();
+  pair.listener.Reset();
+  const auto again = ListenOn(address.ToString());
+  EXPECT_TRUE(again.ok()) << again.status();
+}
+
+TEST(ListenTest, AnAddressOfAnotherMachineIsNamedWithItsCure) {
+  const absl::Status status = ListenOn("tcp://192.0.2.1:0").status();
+  EXPECT_EQ(status.message(),
+            "bind tcp://192.0.2.1:0: cannot assign requested address; this machine has no such "
+            "address");
+}
+
+TEST(ListenTest, APortThatNeedsPrivilegesIsNamedWithItsCure) {
+  for (const int error : {EACCES, EPERM}) {
+    FaultySys kernel;
+    kernel.Fail(Call::kBind, error);
+    const absl::Status status = ListenOn("tcp://127.0.0.1:80").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+    EXPECT_THAT(std::string(status.message()), StartsWith("bind tcp://127.0.0.1:80: "));
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr("ports below 1024 need CAP_NET_BIND_SERVICE"));
+  }
+}
+
+TEST(ListenTest, WithoutDescriptorsItSaysSo) {
+  FaultySys kernel;
+  kernel.Fail(Call::kSocket, EMFILE);
+  const absl::Status status = ListenOn("tcp://127.0.0.1:0").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(status.message(),
+            "socket tcp://127.0.0.1:0: too many open files; raise the limit of open descriptors "
+            "(ulimit -n)");
+}
+
+TEST(ListenTest, ListenFailuresAreNamedToo) {
+  FaultySys kernel;
+  kernel.Fail(Call::kListen, EADDRINUSE);
+  EXPECT_THAT(std::string(ListenOn("tcp://127.0.0.1:0").status().message()),
+              StartsWith("listen tcp://127.0.0.1:0: address already in use"));
+}
+
+TEST(ListenTest, WhateverFailsLeavesNoDescriptorOpen) {
+  const size_t before = rondo::testing::CountDescriptors();
+  for (const Call call : {Call::kSocket, Call::kSetOption, Call::kBind, Call::kListen}) {
+    FaultySys kernel;
+    kernel.Fail(call, ENOBUFS);
+    EXPECT_FALSE(ListenOn("tcp://127.0.0.1:0").ok());
+    EXPECT_EQ(rondo::testing::CountDescriptors(), before);
+  }
+}
+
+TEST(ListenTest, EveryOptionThatTheKernelRefusesStopsIt) {
+  const Options options{
+      .keep_alive = KeepAlive(), .receive_buffer_bytes = 4096, .send_buffer_bytes = 4096};
+  FaultySys counting;
+  ASSERT_TRUE(ListenOn("tcp6://[::1]:0", options, Sharing::kReusePort).ok());
+  const auto calls = counting.count(Call::kSetOption);
+  EXPECT_EQ(calls, 10);
+  for (int failing = 0; failing < calls; ++failing) {
+    int made = 0;
+    counting.Before(Call::kSetOption, [&](int) {
+      // The hook runs after the decision for its own call was taken: this is for the next one.
+      if (++made == failing) counting.Fail(Call::kSetOption, ENOBUFS, 1);
+    });
+    if (failing == 0) counting.Fail(Call::kSetOption, ENOBUFS, 1);
+    EXPECT_FALSE(ListenOn("tcp6://[::1]:0", options, Sharing::kReusePort).ok()) << failing;
+  }
+}
+
+}  // namespace
+}  // namespace rondo::net
