@@ -26,7 +26,7 @@ using testing::Client;
 using testing::ExampleServer;
 
 constexpr size_t kCrowd = 60;
-// The allocator's, and queues kept for reuse; the marks of all at once were more than ten times it.
+// The allocator's, see crowd_test.cc, and queues kept for reuse; the marks of all are 15 MiB.
 constexpr size_t kKeptBytes = 2 << 20;
 
 // One thread's worth of bad clients.
