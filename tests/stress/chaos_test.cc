@@ -108,7 +108,8 @@ class ChaosTest : public ::testing::TestWithParam<testing::Flags> {
     EXPECT_TRUE(testing::Eventually([&] {
       return echo.process().CountDescriptors() == descriptors &&
              (RONDO_SANITIZED || grown() <= static_cast<int64_t>(kKeptBytes));
-    })) << echo.process().CountDescriptors() << " descriptors, were " << descriptors;
+    })) << echo.process().CountDescriptors()
+        << " descriptors, were " << descriptors;
     std::cout << deeds << " bad deeds beside " << echoes << " good echoes; memory was up to "
               << (most_memory >> 10) << " KiB above the first figure, is " << grown() / 1024
               << " KiB above it" << std::endl;
@@ -120,9 +121,13 @@ class ChaosTest : public ::testing::TestWithParam<testing::Flags> {
   }
 };
 
-TEST_P(ChaosTest, LeavesNoTrace) { Rage(absl::Milliseconds(1250)); }
+TEST_P(ChaosTest, LeavesNoTrace) {
+  Rage(absl::Milliseconds(1250));
+}
 
-TEST_P(ChaosTest, DISABLED_LeavesNoTraceAfterAMinute) { Rage(absl::Seconds(60)); }
+TEST_P(ChaosTest, DISABLED_LeavesNoTraceAfterAMinute) {
+  Rage(absl::Seconds(60));
+}
 
 INSTANTIATE_TEST_SUITE_P(, ChaosTest, ::testing::ValuesIn(testing::WaysToRun()),
                          [](const auto& ways) { return ways.param.name; });
