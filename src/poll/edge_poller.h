@@ -47,15 +47,20 @@ class EdgePoller : public Poller {
   // What one endpoint may receive in one Wait, and send in one: at least one call each.
   static constexpr size_t kBytesPerTurn = 256 << 10;
 
-  int AddListener(Endpoint& listener, uint32_t slot) final;
-  int AddConnection(Endpoint& endpoint, uint32_t slot) final;
-  void PauseAccepting(Endpoint& listener) final { listener.wanted &= ~kReceive; }
-  void ResumeAccepting(Endpoint& listener, uint32_t slot) final { ResumeReceiving(listener, slot); }
-  void PauseReceiving(Endpoint& endpoint, uint32_t) final { endpoint.wanted &= ~kReceive; }
-  void ResumeReceiving(Endpoint& endpoint, uint32_t slot) final;
-  ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces, size_t count) final;
-  int Send(Endpoint& endpoint, uint32_t slot) final;
-  bool Close(Endpoint& endpoint, uint32_t slot) final;
+  int AddListener(Endpoint& listener, uint32_t slot) RONDO_ON_LOOP final;
+  int AddConnection(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;
+  void PauseAccepting(Endpoint& listener) RONDO_ON_LOOP final { listener.wanted &= ~kReceive; }
+  void ResumeAccepting(Endpoint& listener, uint32_t slot) RONDO_ON_LOOP final {
+    ResumeReceiving(listener, slot);
+  }
+  void PauseReceiving(Endpoint& endpoint, uint32_t) RONDO_ON_LOOP final {
+    endpoint.wanted &= ~kReceive;
+  }
+  void ResumeReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;
+  ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces, size_t count)
+      RONDO_ON_LOOP final;
+  int Send(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;
+  bool Close(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;
 
  protected:
   // What the kernel said of an endpoint.
@@ -74,7 +79,8 @@ class EdgePoller : public Poller {
   virtual int Register(Endpoint& endpoint, uint64_t token) RONDO_ON_LOOP = 0;
   // Its descriptor is about to be closed.
   virtual void Unregister(Endpoint& endpoint) RONDO_ON_LOOP = 0;
-  // A send met a full socket: the kernel is to say when there is room. Returns 0 or a negated errno.
+  // A send met a full socket: the kernel is to say when there is room. Returns 0 or a negated
+  // errno.
   virtual int AwaitRoom(Endpoint& endpoint, uint64_t token) RONDO_ON_LOOP = 0;
 
   // A Wait is BeginWait, Dispatch for each event, EndWait.

@@ -37,18 +37,18 @@ class EpollEdgePoller final : public EdgePoller {
       : EdgePoller(read_buffer_bytes), epoll_(std::move(epoll)), waker_(std::move(waker)) {}
 
   const char* name() const override { return "epoll_edge"; }
-  void Wait(int64_t timeout_ns, Events& events) override;
+  void Wait(int64_t timeout_ns, Events& events) RONDO_ON_LOOP override;
 
  private:
-  int Register(Endpoint& endpoint, uint64_t token) override {
+  int Register(Endpoint& endpoint, uint64_t token) RONDO_ON_LOOP override {
     return sys::EpollControl(epoll_.get(), EPOLL_CTL_ADD, endpoint.socket,
                              EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, token);
   }
-  void Unregister(Endpoint& endpoint) override {
+  void Unregister(Endpoint& endpoint) RONDO_ON_LOOP override {
     (void)sys::EpollControl(epoll_.get(), EPOLL_CTL_DEL, endpoint.socket, 0, 0);
   }
   // The edge comes by itself.
-  int AwaitRoom(Endpoint&, uint64_t) override { return 0; }
+  int AwaitRoom(Endpoint&, uint64_t) RONDO_ON_LOOP override { return 0; }
 
   const UniqueFd epoll_;
   const std::shared_ptr<Waker> waker_;

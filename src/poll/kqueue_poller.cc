@@ -49,14 +49,14 @@ class KqueuePoller final : public EdgePoller {
       : EdgePoller(read_buffer_bytes), waker_(std::move(waker)) {}
 
   const char* name() const override { return "kqueue"; }
-  void Wait(int64_t timeout_ns, Events& events) override;
+  void Wait(int64_t timeout_ns, Events& events) RONDO_ON_LOOP override;
 
  private:
-  int Register(Endpoint& endpoint, uint64_t token) override {
+  int Register(Endpoint& endpoint, uint64_t token) RONDO_ON_LOOP override {
     return Add(endpoint, EVFILT_READ, EV_CLEAR, token);
   }
-  void Unregister(Endpoint&) override {}
-  int AwaitRoom(Endpoint& endpoint, uint64_t token) override {
+  void Unregister(Endpoint&) RONDO_ON_LOOP override {}
+  int AwaitRoom(Endpoint& endpoint, uint64_t token) RONDO_ON_LOOP override {
     return Add(endpoint, EVFILT_WRITE, EV_ONESHOT, token);
   }
   int Add(Endpoint& endpoint, int16_t filter, uint16_t flags, uint64_t token) RONDO_ON_LOOP;

@@ -1,5 +1,5 @@
-// The kernel calls of kqueue(2), in the manner of sys.h: FreeBSD and macOS, and the tests' emulation
-// of them. Any thread.
+// The kernel calls of kqueue(2), in the manner of sys.h: FreeBSD and macOS, and the tests'
+// emulation of them. Any thread.
 
 #ifndef RONDO_SYS_KQUEUE_H_
 #define RONDO_SYS_KQUEUE_H_

@@ -30,6 +30,10 @@ int GetSocketName(int fd, sockaddr* address, socklen_t* length);
 int GetOption(int fd, int level, int option, void* value, socklen_t* length);
 int SetOption(int fd, int level, int option, const void* value, socklen_t length);
 
+// Which option of IPPROTO_TCP is the silence before the first keep-alive probe, in seconds: Linux
+// and FreeBSD call it TCP_KEEPIDLE, macOS TCP_KEEPALIVE.
+int KeepIdleOption();
+
 // --- Bytes. Nothing here blocks or raises SIGPIPE.
 
 ssize_t Receive(int fd, void* into, size_t length);

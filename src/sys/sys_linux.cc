@@ -1,6 +1,8 @@
 // The kernel calls that Linux has in a way of its own.
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -36,6 +38,8 @@ int Socket(int family, int type, int protocol) {
 int Accept(int listener, sockaddr* peer, socklen_t* length) {
   return Repeat([&] { return ::accept4(listener, peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC); });
 }
+
+int KeepIdleOption() { return TCP_KEEPIDLE; }
 
 ssize_t Receive(int fd, void* into, size_t length) {
   return Repeat([&] { return Direct(SYS_recvfrom, fd, into, length, 0, nullptr, nullptr); });

@@ -164,7 +164,8 @@ TEST_P(ContractTest, ManyFullSocketsAtOnceAreAllEmptied) {
   EXPECT_TRUE(RunUntil([&] {
     bool all = true;
     for (size_t i = 0; i < kEndpoints; ++i) {
-      written[i] += WriteSome(connections[i].second.get(), std::string_view(sent).substr(written[i]));
+      const std::string_view rest = std::string_view(sent).substr(written[i]);
+      written[i] += WriteSome(connections[i].second.get(), rest);
       all = all && connections[i].first->received.size() == sent.size();
     }
     return all;

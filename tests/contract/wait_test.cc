@@ -75,7 +75,7 @@ TEST_P(ContractTest, AWakeReachesAWaitThatHasBegun) {
 // Each producer waits until the loop has seen what it posted: a Wake that is lost stops them all.
 TEST_P(ContractTest, NoWakeOfFourProducersIsLost) {
   constexpr int kProducers = 4;
-  constexpr int kPosts = 500;
+  constexpr int kPosts = 200;
   std::atomic<int> posted = 0;
   std::atomic<int> seen = 0;
   std::vector<std::thread> producers;

@@ -148,6 +148,8 @@ int SetOption(int fd, int level, int option, const void* value, socklen_t length
             [&] { return real_sys::SetOption(fd, level, option, value, length); });
 }
 
+int KeepIdleOption() { return real_sys::KeepIdleOption(); }
+
 ssize_t Receive(int fd, void* into, size_t length) {
   return Do(Call::kReceive, fd,
             [&] { return real_sys::Receive(fd, into, Shortened(Call::kReceive, length)); });
