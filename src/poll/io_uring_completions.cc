@@ -30,6 +30,7 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
     ArmWaker();
   }
   (void)sys::RingSubmitAndWait(&ring_, rearm_.empty() ? timeout_ns : 0);
+  Submitted();
   events.OnAwake();
   io_uring_cqe* completion = nullptr;
   for (unsigned seen = 0; seen < kEventsPerWait; ++seen) {
@@ -42,7 +43,7 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
 }
 
 void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
-  const auto operation = static_cast<Operation>(completion.user_data >> 60);
+  const Operation operation = OperationOf(completion.user_data);
   const EndpointId id = {static_cast<uint32_t>(completion.user_data >> 32) & 0x0fffffff,
                          static_cast<uint32_t>(completion.user_data)};
   switch (operation) {

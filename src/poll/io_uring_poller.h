@@ -49,6 +49,8 @@ inline uint64_t Tag(Operation operation, uint32_t slot, uint32_t number) {
   return static_cast<uint64_t>(operation) << 60 | uint64_t{slot} << 32 | number;
 }
 
+inline Operation OperationOf(uint64_t tag) { return static_cast<Operation>(tag >> 60); }
+
 class IoUringPoller final : public Poller {
  public:
   explicit IoUringPoller(std::shared_ptr<Waker> waker) : waker_(std::move(waker)) {}
@@ -71,6 +73,11 @@ class IoUringPoller final : public Poller {
 
  private:
   io_uring_sqe* NextEntry() RONDO_ON_LOOP;
+  void Submit() RONDO_ON_LOOP;
+  // What is in the ring has been handed to the kernel, unless it was too busy.
+  void Submitted() {
+    if (io_uring_sq_ready(&ring_) == 0) unsubmitted_closes_.clear();
+  }
   void ArmWaker() RONDO_ON_LOOP;
   void ArmInput(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   // Learns of the failure of a socket that is not received from.
@@ -105,6 +112,8 @@ class IoUringPoller final : public Poller {
   ProvidedBuffers buffers_;
   SendRecords sends_;
   std::vector<EndpointId> rearm_;
+  // Sockets to be closed by what is in the ring and not submitted yet.
+  std::vector<int> unsubmitted_closes_;
   // What came in during a pause, by packed id.
   absl::flat_hash_map<uint64_t, std::string> held_bytes_;
   absl::flat_hash_map<uint64_t, std::deque<UniqueFd>> held_sockets_;
