@@ -22,6 +22,8 @@ constexpr size_t kLongestLine = 4096;
 // What the room knows of a member; on the member's own loop only.
 struct Member : rondo::ConnectionContext {
   std::string name;
+  // Too much waits for it already; until OnWritable.
+  bool behind = false;
   size_t missed = 0;
 };
 
@@ -51,6 +53,7 @@ class Chat : public rondo::EventHandler {
 
   void OnWritable(rondo::Connection& connection) override {
     Member& member = *connection.context<Member>();
+    member.behind = false;
     if (member.missed == 0) return;
     connection.Write("* you were too slow and missed " + std::to_string(member.missed) +
                      " lines\n");
@@ -79,13 +82,13 @@ class Chat : public rondo::EventHandler {
   }
 
   static void Hear(rondo::Connection& member, const std::string& line) {
-    // 64 KiB behind is too slow: what it has not read yet is worth more than what it would miss.
     Member* const state = member.context<Member>();
     if (state == nullptr) return;
-    if (state->missed > 0 || member.outbound_bytes() > (64 << 10)) {
+    // What it has not read yet is worth more than what it would miss.
+    if (state->behind) {
       ++state->missed;
     } else {
-      member.Write(line);
+      state->behind = member.Write(line) == rondo::WriteResult::kAboveHighWater;
     }
   }
 };

@@ -17,7 +17,8 @@ ABSL_FLAG(int, loops, 1, "event loops, one thread each; 0: one for each CPU");
 ABSL_FLAG(std::string, accept_mode, "acceptor", "acceptor or reuseport");
 ABSL_FLAG(std::string, load_balancer, "round_robin",
           "round_robin, source_address_hash or least_connections");
-ABSL_FLAG(std::string, poller, "auto", "auto or epoll");
+ABSL_FLAG(std::string, poller, "auto",
+          "auto, epoll, epoll_edge, io_uring or kqueue; not every system has each");
 
 namespace examples {
 namespace {
@@ -47,7 +48,11 @@ rondo::Options OptionsFromFlags() {
                                             {"least_connections", rondo::NewLeastConnections}})();
   options.poller = Choose<rondo::PollerKind>(
       "poller", absl::GetFlag(FLAGS_poller),
-      {{"auto", rondo::PollerKind::kAuto}, {"epoll", rondo::PollerKind::kEpoll}});
+      {{"auto", rondo::PollerKind::kAuto},
+       {"epoll", rondo::PollerKind::kEpoll},
+       {"epoll_edge", rondo::PollerKind::kEpollEdge},
+       {"io_uring", rondo::PollerKind::kIoUring},
+       {"kqueue", rondo::PollerKind::kKqueue}});
   return options;
 }
 

@@ -1,7 +1,7 @@
 // The flags that the example servers share, and the options they make:
 //
 //   --address=tcp://127.0.0.1:7000[,MORE]   --loops=N   --accept_mode=acceptor|reuseport
-//   --load_balancer=round_robin|source_address_hash|least_connections   --poller=auto|epoll
+//   --load_balancer=round_robin|source_address_hash|least_connections   --poller=auto|...
 //
 // Main thread only, after absl::ParseCommandLine.
 

@@ -90,7 +90,8 @@ class Connection {
   WriteResult Writev(absl::Span<const std::string_view> pieces);
   // Queues `length` bytes of the file `fd` from `offset` on, sent by sendfile(2) without passing
   // through this process. The descriptor is duplicated: the caller may close its own. A file that
-  // turns out shorter closes the connection with DataLoss. Does not count as memory.
+  // turns out shorter closes the connection with DataLoss. Against the outbound marks and the limit
+  // it counts as 4 KiB, whatever its length.
   WriteResult SendFile(int fd, int64_t offset, size_t length);
   // Sends what is queued now rather than when the callback returns.
   void Flush();

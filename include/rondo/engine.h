@@ -56,10 +56,10 @@ class Engine {
   // Any thread. Stops in order: accepts nothing more, serves what has already arrived, sends what
   // is queued, closes every connection, ends the loops, calls OnShutdown. Connections that are
   // not done after `grace` are reset, and the result is DeadlineExceeded with their number; else
-  // OK. Returns when all of it is done; a second call waits for the first. On a loop's own thread
-  // it only asks for the stop and returns OK.
+  // OK. Returns when all of it is done; a second call waits for the first. In a callback it
+  // only asks for the stop and returns OK.
   absl::Status Stop(absl::Duration grace);
-  // Any thread but a loop's. Blocks until the engine has stopped, for whatever reason: the result
+  // Any thread, but not in a callback. Blocks until the engine has stopped, for whatever reason: the result
   // of the stop, or the failure that ended a loop.
   absl::Status Wait();
 
@@ -71,7 +71,8 @@ class Engine {
   // Any thread. Open connections, as of now.
   size_t connection_count() const;
   // Any thread. A duplicate of the (first) listener on `address`, one of addresses(); for handing
-  // it to another process. Close-on-exec. NotFound when there is none.
+  // it to another process. Close-on-exec. NotFound when there is none, FailedPrecondition once a
+  // stop was asked for.
   absl::StatusOr<UniqueFd> DuplicateListener(const SocketAddress& address) const;
 
  private:

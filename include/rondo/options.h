@@ -41,6 +41,11 @@ enum class PollerKind {
   kAuto,
   // epoll(7), level-triggered. Linux.
   kEpoll,
+  // epoll(7), edge-triggered: fewer system calls on streams and under backpressure, one more for
+  // each burst of short messages. Linux.
+  kEpollEdge,
+  // io_uring(7), Linux 6.1 or newer.
+  kIoUring,
   // kqueue(2). FreeBSD and macOS.
   kKqueue,
 };

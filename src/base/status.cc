@@ -1,7 +1,8 @@
 #include "base/status.h"
 
+#include <cctype>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 
@@ -20,6 +21,8 @@ absl::StatusCode CodeOf(int error) {
       return absl::StatusCode::kUnavailable;
     case ETIMEDOUT:
       return absl::StatusCode::kDeadlineExceeded;
+    case ENODATA:
+      return absl::StatusCode::kDataLoss;
     case EADDRINUSE:
       return absl::StatusCode::kAlreadyExists;
     default:
@@ -28,8 +31,7 @@ absl::StatusCode CodeOf(int error) {
 }
 
 std::string Text(int error) {
-  char storage[128];
-  std::string text = strerror_r(error, storage, sizeof storage);
+  std::string text = std::generic_category().message(error);
   // "Connection reset by peer" continues a sentence here.
   if (text.size() > 1 && text[1] >= 'a' && text[1] <= 'z') {
     text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));

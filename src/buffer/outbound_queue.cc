@@ -44,6 +44,7 @@ void OutboundQueue::AppendFile(UniqueFd file, int64_t offset, size_t length) {
   piece->offset = offset;
   piece->length = length;
   appended_ += length;
+  ++files_;
   PushBack(piece.release());
 }
 
@@ -141,6 +142,7 @@ void OutboundQueue::PopFront() {
       return;
     case Kind::kFile:
       delete static_cast<FilePiece*>(piece);
+      --files_;
       return;
   }
 }

@@ -37,6 +37,8 @@ class OutboundQueue {
   // The usual size of a chunk, and the length from which a given string is kept rather than
   // copied into one.
   static constexpr size_t kChunkBytes = 4 << 10;
+  // What a file counts as: its bytes are not in memory, but it holds a descriptor.
+  static constexpr size_t kFileBytes = 4 << 10;
 
   explicit OutboundQueue(ChunkPool& pool) : pool_(pool) {}
   OutboundQueue(const OutboundQueue&) = delete;
@@ -73,6 +75,8 @@ class OutboundQueue {
   bool empty() const { return consumed_ == appended_; }
   // Bytes waiting in memory; files do not count.
   size_t memory_bytes() const { return memory_bytes_; }
+  // The same and what the files cost, for limits.
+  size_t held_bytes() const { return memory_bytes_ + files_ * kFileBytes; }
   // The bytes in front that lie together; empty when a file is in front.
   std::string_view FrontBytes() const {
     if (front_ == nullptr) return {};
@@ -143,6 +147,7 @@ class OutboundQueue {
   Piece* front_ = nullptr;
   Piece* back_ = nullptr;
   size_t memory_bytes_ = 0;
+  size_t files_ = 0;
   // Both count from the beginning of the queue's life.
   uint64_t appended_ = 0;
   uint64_t consumed_ = 0;

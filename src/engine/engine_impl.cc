@@ -100,11 +100,13 @@ absl::Status Engine::Impl::Launch(Engine& engine) {
     ++running_;
   };
   try {
-    for (const auto& loop : loops_) {
-      start(*loop, absl::StrCat(options_.thread_name, "/", loop->index()), Loop::Ticking::kYes);
-    }
+    // The acceptor first: a stop goes through it, also the one that follows when no thread could be
+    // started for one of the others.
     if (acceptor_ != nullptr) {
       start(*acceptor_, options_.thread_name + "/accept", Loop::Ticking::kNo);
+    }
+    for (const auto& loop : loops_) {
+      start(*loop, absl::StrCat(options_.thread_name, "/", loop->index()), Loop::Ticking::kYes);
     }
   } catch (const std::system_error& error) {
     return absl::ResourceExhaustedError(
@@ -148,10 +150,16 @@ void Engine::Impl::ReleaseConnection() {
 }
 
 void Engine::Impl::Log(LogSeverity severity, std::string_view text) {
-  if (options_.log) options_.log(severity, text);
+  if (!options_.log) return;
+  try {
+    options_.log(severity, text);
+  } catch (...) {
+    // It is the log that one would tell of it.
+  }
 }
 
 bool Engine::Impl::IsOnLoop() const {
+  if (finisher_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return true;
   for (const auto& loop : loops_) {
     if (loop->IsCurrent()) return true;
   }
@@ -159,6 +167,13 @@ bool Engine::Impl::IsOnLoop() const {
 }
 
 absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& address) const {
+  // The loops close their listeners only after a stop was asked for; from then on their numbers
+  // may be somebody else's.
+  absl::MutexLock lock(&mutex_);
+  if (stop_requested_) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("no listener on ", address.ToString(), " any more: the engine is stopping"));
+  }
   const Loop& loop = acceptor_ != nullptr ? *acceptor_ : *loops_[0];
   for (const auto& listener : loop.acceptors()) {
     if (!(listener->address() == address)) continue;
@@ -192,7 +207,7 @@ void Engine::Impl::RequestStop(absl::Duration grace) {
 
 absl::Status Engine::Impl::Wait() {
   if (IsOnLoop()) {
-    return absl::FailedPreconditionError("Engine::Wait on a loop's thread would never return");
+    return absl::FailedPreconditionError("Engine::Wait in a callback would never return");
   }
   const auto ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return running_ == 0; };
   const auto done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -226,10 +241,13 @@ void Engine::Impl::Finish() {
     threads.swap(threads_);
   }
   for (std::thread& thread : threads) thread.join();
+  // A thread finds its own id here or not: nothing is ordered by it.
+  finisher_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   const size_t handlers = shared_handler_ != nullptr ? 1 : owned_handlers_.size();
   for (size_t i = 0; i < handlers; ++i) {
     (void)reactor::Guard(*this, "OnShutdown", [&] { HandlerOf(i).OnShutdown(*engine_); });
   }
+  finisher_.store(std::thread::id(), std::memory_order_relaxed);
   absl::MutexLock lock(&mutex_);
   phase_ = Phase::kFinished;
 }

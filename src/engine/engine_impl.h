@@ -6,6 +6,7 @@
 #ifndef RONDO_ENGINE_ENGINE_IMPL_H_
 #define RONDO_ENGINE_ENGINE_IMPL_H_
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -45,7 +46,7 @@ class Engine::Impl final : public reactor::LoopOwner {
   bool launched() const;
   void RequestStop(absl::Duration grace);
   absl::Status Wait();
-  // Whether the caller is a loop's thread.
+  // Whether the caller is a loop's thread, or runs inside OnShutdown: it cannot wait for the end.
   bool IsOnLoop() const;
   const std::vector<SocketAddress>& addresses() const { return addresses_; }
   const std::vector<std::unique_ptr<reactor::Loop>>& loops() const { return loops_; }
@@ -86,6 +87,8 @@ class Engine::Impl final : public reactor::LoopOwner {
   // Any thread.
   engine::ConnectionBudget budget_;
   mutable absl::Mutex mutex_;
+  // The thread that runs OnShutdown, while it does.
+  std::atomic<std::thread::id> finisher_;
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
   size_t running_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;

@@ -115,7 +115,8 @@ absl::Status SetKeepAlive(int fd, const KeepAlive& keep_alive) {
   RONDO_RETURN_IF_ERROR(Validate(keep_alive));
   const auto seconds = [](absl::Duration d) { return static_cast<int>(absl::ToInt64Seconds(d)); };
   RONDO_RETURN_IF_ERROR(
-      SetIntOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds(keep_alive.idle), "TCP_KEEPIDLE"));
+      SetIntOption(fd, IPPROTO_TCP, sys::KeepIdleOption(), seconds(keep_alive.idle),
+                   "TCP_KEEPIDLE"));
   RONDO_RETURN_IF_ERROR(
       SetIntOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds(keep_alive.interval), "TCP_KEEPINTVL"));
   RONDO_RETURN_IF_ERROR(

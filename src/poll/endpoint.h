@@ -27,6 +27,9 @@ struct EndpointId {
 class Endpoint {
  public:
   Endpoint(int socket, uint32_t generation) : socket(socket), generation(generation) {}
+  // Whether anything that was written waits to be sent.
+  bool has_output() const { return outbound != nullptr || sending; }
+
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
@@ -39,8 +42,10 @@ class Endpoint {
 
   // --- The poller's own: how it mirrors what the kernel was asked.
 
-  // Kernel operations that have not completed, and may still write to memory.
-  uint16_t in_flight = 0;
+  // Bytes that the poller took into memory of its own are on their way; OnSent follows.
+  bool sending = false;
+  // Kernel operations that have not completed, and may still touch memory.
+  uint8_t in_flight = 0;
   uint8_t wanted = 0;
   uint8_t armed = 0;
 

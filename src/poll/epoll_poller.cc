@@ -7,16 +7,15 @@
 // is paused and resumed between two arrivals makes no epoll_ctl at all, and one that never pauses
 // makes two in its life.
 //
-//   kReceive   EPOLLIN. Armed from the start.
-//   kSend      EPOLLOUT. Armed only while output is left that the socket did not take, and taken
-//              back as soon as it is gone: level-triggered, it would fire for ever.
+//   kReceive     EPOLLIN. Armed from the start.
+//   kSend        EPOLLOUT. Armed only while output is left that the socket did not take, and taken
+//                back as soon as it is gone: level-triggered, it would fire for ever.
 //   kRegistered  the descriptor is in the epoll set.
-//   kEnded     the peer's last byte was delivered; never receive again.
-//   kAccept    what kReceive means for this endpoint is accepting: it is a listener.
+// (The other bits of `wanted` are in readiness.h.)
 //
 // Hang-ups and errors cannot be masked: epoll reports them whatever is armed. A receiving endpoint
 // learns of them by receiving. One that is not receiving is taken out of the set, after an error
-// was reported, so that the loop does not spin; resuming puts it back.
+// was reported, so that the loop does not spin; resuming puts it back, unless it has failed.
 //
 // The descriptor is always taken out of the set before it is closed. A duplicate (of a user, or in
 // a child between fork and exec) keeps the open file alive, and with it the entry, which nobody
@@ -26,28 +25,23 @@
 
 #include <array>
 #include <cerrno>
-#include <limits>
 #include <memory>
 #include <utility>
 
 #include "base/check.h"
 #include "base/cold.h"
 #include "base/status.h"
-#include "poll/poller.h"
+#include "poll/epoll_timeout.h"
+#include "poll/new_poller.h"
+#include "poll/readiness.h"
 #include "sys/sys.h"
 
 namespace rondo::poll {
 namespace {
 
-constexpr uint8_t kReceive = 1;
-constexpr uint8_t kSend = 2;
-constexpr uint8_t kRegistered = 4;
-constexpr uint8_t kEnded = 8;
-constexpr uint8_t kAccept = 16;
+// A bit of Endpoint::armed, beside kReceive and kSend.
+constexpr uint8_t kRegistered = 1 << 7;
 
-constexpr int kEventsPerWait = 256;
-constexpr int kAcceptsPerEvent = 64;
-constexpr size_t kPiecesPerSend = 64;
 // No endpoint has this generation.
 constexpr uint64_t kWakeToken = 0;
 
@@ -73,7 +67,7 @@ class EpollPoller final : public Poller {
   }
   void PauseReceiving(Endpoint& endpoint, uint32_t) override { endpoint.wanted &= ~kReceive; }
   void ResumeReceiving(Endpoint& endpoint, uint32_t slot) override {
-    if (endpoint.wanted & kEnded) return;
+    if (endpoint.wanted & (kEnded | kFailed)) return;
     endpoint.wanted |= kReceive;
     if (!(endpoint.armed & kReceive)) Arm(endpoint, slot);
   }
@@ -109,7 +103,6 @@ class EpollPoller final : public Poller {
   RONDO_COLD int Sent(Endpoint& endpoint, uint32_t slot, ssize_t sent) RONDO_ON_LOOP;
 
   void Dispatch(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
-  RONDO_COLD void AcceptReady(Endpoint& listener, Events& events) RONDO_ON_LOOP;
   void ReceiveReady(Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void SendReady(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void ReadyWhilePaused(Endpoint& endpoint, uint32_t slot, uint32_t ready, Events& events)
@@ -121,9 +114,6 @@ class EpollPoller final : public Poller {
   const std::unique_ptr<char[]> read_buffer_;
   std::array<epoll_event, kEventsPerWait> ready_;
 };
-
-// The socket's buffer, or the kernel's, has no room just now.
-bool IsFull(ssize_t sent) { return sent == -EAGAIN || sent == -ENOBUFS; }
 
 uint32_t EpollEventsOf(uint8_t wanted) {
   return (wanted & kReceive ? EPOLLIN : 0u) | (wanted & kSend ? EPOLLOUT : 0u);
@@ -149,23 +139,13 @@ void EpollPoller::Unregister(Endpoint& endpoint) {
   endpoint.armed = 0;
 }
 
-RONDO_COLD ssize_t SendPieces(int socket, const buffer::OutboundQueue& queue) {
-  if (buffer::OutboundQueue::File file; queue.FrontFile(&file)) {
-    const ssize_t sent = sys::SendFile(socket, file.fd, &file.offset, file.length);
-    // The file ends before the stretch that was promised.
-    return sent == 0 ? -ENODATA : sent;
-  }
-  std::array<iovec, kPiecesPerSend> pieces;
-  return sys::SendMessage(socket, pieces.data(), queue.Gather(absl::MakeSpan(pieces)));
-}
-
 // One call, however much is queued: what one connection may send in a turn is what its socket
 // buffer takes at once.
 int EpollPoller::SendNow(Endpoint& endpoint, uint32_t slot) {
   buffer::OutboundQueue& queue = *endpoint.outbound;
   const std::string_view bytes = queue.FrontBytes();
   if (bytes.empty() || !queue.FrontIsAll()) [[unlikely]] {
-    return queue.empty() ? 0 : Sent(endpoint, slot, SendPieces(endpoint.socket, queue));
+    return queue.empty() ? 0 : Sent(endpoint, slot, SendFront(endpoint.socket, queue));
   }
   const ssize_t sent = sys::Send(endpoint.socket, bytes.data(), bytes.size());
   if (sent != static_cast<ssize_t>(bytes.size()) || (endpoint.wanted & kSend)) [[unlikely]] {
@@ -178,7 +158,10 @@ int EpollPoller::SendNow(Endpoint& endpoint, uint32_t slot) {
 ssize_t EpollPoller::SentInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
                                 size_t count, ssize_t sent) {
   if (IsFull(sent)) sent = 0;
-  if (sent < 0) return sent;
+  if (sent < 0) {
+    MarkFailed(endpoint);
+    return sent;
+  }
   size_t length = 0;
   for (size_t i = 0; i < count; ++i) length += pieces[i].iov_len;
   if (static_cast<size_t>(sent) == length) return sent;
@@ -189,7 +172,10 @@ ssize_t EpollPoller::SentInline(Endpoint& endpoint, uint32_t slot, const iovec* 
 
 int EpollPoller::Sent(Endpoint& endpoint, uint32_t slot, ssize_t sent) {
   buffer::OutboundQueue& queue = *endpoint.outbound;
-  if (sent < 0 && !IsFull(sent)) return static_cast<int>(sent);
+  if (sent < 0 && !IsFull(sent)) {
+    MarkFailed(endpoint);
+    return static_cast<int>(sent);
+  }
   if (sent > 0) queue.Consume(static_cast<size_t>(sent));
   const bool waiting = endpoint.wanted & kSend;
   if (queue.empty() != waiting) return 0;
@@ -204,15 +190,8 @@ bool EpollPoller::Close(Endpoint& endpoint, uint32_t) {
 }
 
 void EpollPoller::Wait(int64_t timeout_ns, Events& events) {
-  constexpr int64_t kNanosecondsPerMillisecond = 1'000'000;
-  int timeout_ms = -1;
-  if (timeout_ns >= 0) {
-    const int64_t rounded_up =
-        timeout_ns / kNanosecondsPerMillisecond + (timeout_ns % kNanosecondsPerMillisecond != 0);
-    timeout_ms = static_cast<int>(
-        rounded_up < std::numeric_limits<int>::max() ? rounded_up : std::numeric_limits<int>::max());
-  }
-  const int count = sys::EpollWait(epoll_.get(), ready_.data(), kEventsPerWait, timeout_ms);
+  const int count = sys::EpollWait(epoll_.get(), ready_.data(), kEventsPerWait,
+                                   EpollTimeout(timeout_ns));
   RONDO_CHECK(count >= 0);
   events.OnAwake();
   for (int i = 0; i < count; ++i) Dispatch(ready_[i].data.u64, ready_[i].events, events);
@@ -227,7 +206,7 @@ void EpollPoller::Dispatch(uint64_t token, uint32_t ready, Events& events) {
     if (!(endpoint->wanted & kReceive)) {
       ReadyWhilePaused(*endpoint, id.slot, ready, events);
     } else if (endpoint->wanted & kAccept) {
-      AcceptReady(*endpoint, events);
+      (void)AcceptSome(*endpoint, id, events);
     } else {
       ReceiveReady(*endpoint, events);
     }
@@ -235,24 +214,6 @@ void EpollPoller::Dispatch(uint64_t token, uint32_t ready, Events& events) {
   // The callback above may have ended it.
   if ((ready & EPOLLOUT) != 0 && events.Find(id) == endpoint && (endpoint->wanted & kSend)) {
     SendReady(*endpoint, id.slot, events);
-  }
-}
-
-void EpollPoller::AcceptReady(Endpoint& listener, Events& events) {
-  for (int i = 0; i < kAcceptsPerEvent && (listener.wanted & kReceive); ++i) {
-    sockaddr_storage storage;
-    socklen_t length = sizeof storage;
-    auto* peer = reinterpret_cast<sockaddr*>(&storage);
-    const int fd = sys::Accept(listener.socket, peer, &length);
-    if (fd == -EAGAIN) return;
-    if (fd < 0) {
-      PauseAccepting(listener);
-      events.OnAcceptFailed(listener, -fd);
-      return;
-    }
-    if (!events.OnAccepted(listener, UniqueFd(fd), SocketAddress(peer, length))) {
-      PauseAccepting(listener);
-    }
   }
 }
 
@@ -264,7 +225,7 @@ void EpollPoller::ReceiveReady(Endpoint& endpoint, Events& events) {
     endpoint.wanted = (endpoint.wanted & ~kReceive) | kEnded;
     events.OnReceiveEnd(endpoint);
   } else if (received != -EAGAIN) {
-    endpoint.wanted &= ~kReceive;
+    MarkFailed(endpoint);
     events.OnFailed(endpoint, "recv", static_cast<int>(-received));
   }
 }
@@ -279,15 +240,11 @@ void EpollPoller::SendReady(Endpoint& endpoint, uint32_t slot, Events& events) {
 
 void EpollPoller::ReadyWhilePaused(Endpoint& endpoint, uint32_t slot, uint32_t ready,
                                    Events& events) {
-  if (ready & EPOLLERR) {
-    int error = 0;
-    socklen_t length = sizeof error;
-    if (sys::GetOption(endpoint.socket, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error == 0) {
-      error = ECONNRESET;
-    }
+  if ((ready & EPOLLERR) && !(endpoint.wanted & (kFailed | kAccept))) {
+    MarkFailed(endpoint);
     Unregister(endpoint);
-    events.OnFailed(endpoint, "recv", error);
-  } else if (ready & EPOLLHUP) {
+    events.OnFailed(endpoint, "recv", TakeError(endpoint.socket));
+  } else if (ready & (EPOLLERR | EPOLLHUP)) {
     Unregister(endpoint);
   } else if (endpoint.armed & kReceive) {
     (void)Arm(endpoint, slot);

@@ -21,6 +21,16 @@ namespace rondo::poll {
 absl::StatusOr<std::unique_ptr<Poller>> NewPoller(PollerKind kind, size_t read_buffer_bytes,
                                                   std::shared_ptr<Waker> waker);
 
+// The backends. Which of them are linked is the system's choice.
+absl::StatusOr<std::unique_ptr<Poller>> NewEpollPoller(size_t read_buffer_bytes,
+                                                       std::shared_ptr<Waker> waker);
+absl::StatusOr<std::unique_ptr<Poller>> NewEpollEdgePoller(size_t read_buffer_bytes,
+                                                           std::shared_ptr<Waker> waker);
+absl::StatusOr<std::unique_ptr<Poller>> NewIoUringPoller(size_t read_buffer_bytes,
+                                                         std::shared_ptr<Waker> waker);
+absl::StatusOr<std::unique_ptr<Poller>> NewKqueuePoller(size_t read_buffer_bytes,
+                                                        std::shared_ptr<Waker> waker);
+
 }  // namespace rondo::poll
 
 #endif  // RONDO_POLL_NEW_POLLER_H_

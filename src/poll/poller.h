@@ -23,14 +23,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string_view>
-
-#include "absl/status/statusor.h"
 
 #include "base/on_loop.h"
 #include "poll/endpoint.h"
-#include "poll/waker.h"
 #include "rondo/socket_address.h"
 #include "rondo/unique_fd.h"
 
@@ -79,9 +75,9 @@ class Poller {
   virtual void PauseReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
   virtual void ResumeReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
 
-  // Sends now, straight from the caller's memory, what the socket takes; returns how many bytes
-  // that is, or a negated errno when the socket has failed. The caller puts what is left into
-  // `endpoint.outbound` before it returns to the poller, which then sends it without being asked.
+  // Sends now, straight from the caller's memory, what the socket takes, or takes bytes over to send
+  // them in a moment (`endpoint.sending`); returns how many bytes that is, or a negated errno when
+  // the socket has failed. The caller puts what is left into `endpoint.outbound` and calls Send.
   // REQUIRES: `endpoint.outbound` is null, 1 <= count <= kMostInline.
   static constexpr size_t kMostInline = 8;
   virtual ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces, size_t count)
@@ -97,10 +93,6 @@ class Poller {
   // nanoseconds have passed (negative: no limit; rounded up to what the kernel can do).
   virtual void Wait(int64_t timeout_ns, Events& events) RONDO_ON_LOOP = 0;
 };
-
-// `read_buffer_bytes` is what one receive may take.
-absl::StatusOr<std::unique_ptr<Poller>> NewEpollPoller(size_t read_buffer_bytes,
-                                                       std::shared_ptr<Waker> waker);
 
 }  // namespace rondo::poll
 

@@ -1,5 +1,6 @@
-// A Waker ends the wait of one loop. The loop's poller watches `fd`; any thread may call Wake, also
-// after the loop has gone, which is why poller and mailbox share one.
+// A Waker ends the wait of one loop. Any thread may call Wake, also after the loop has gone, which
+// is why poller and mailbox share one. How it wakes is the system's: waker_linux.cc,
+// waker_kqueue.cc.
 
 #ifndef RONDO_POLL_WAKER_H_
 #define RONDO_POLL_WAKER_H_
@@ -16,16 +17,17 @@ namespace rondo::poll {
 class Waker {
  public:
   static absl::StatusOr<std::shared_ptr<Waker>> New();
-  explicit Waker(UniqueFd event_fd) : event_fd_(std::move(event_fd)) {}
+  explicit Waker(UniqueFd fd) : fd_(std::move(fd)) {}
 
   // Any thread. Makes the wait that runs now, or the next one, return. Costs a system call.
   void Wake();
 
-  // An eventfd(2), to be watched edge-triggered and never read: each Wake is an edge.
-  int fd() const { return event_fd_.get(); }
+  // Linux: an eventfd(2), to be watched edge-triggered and never read: each Wake is an edge. With
+  // kqueue(2): the queue on which each Wake is a user event, and on which the poller waits.
+  int fd() const { return fd_.get(); }
 
  private:
-  const UniqueFd event_fd_;
+  const UniqueFd fd_;
 };
 
 }  // namespace rondo::poll

@@ -114,7 +114,7 @@ WriteResult Connection::Writev(absl::Span<const std::string_view> pieces) {
 
 WriteResult Connection::SendFile(int fd, int64_t offset, size_t length) {
   StreamConnection& self = Of(*this);
-  if (!self.MayWrite()) return WriteResult::kRefused;
+  if (!self.Admits(buffer::OutboundQueue::kFileBytes)) return WriteResult::kRefused;
   if (length == 0) return WriteResult::kOk;
   UniqueFd file(sys::Duplicate(fd));
   if (!file || offset < 0) return WriteResult::kRefused;

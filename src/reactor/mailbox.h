@@ -1,5 +1,5 @@
-// Mailbox is how other threads reach a loop: they post mail, the loop collects it once a turn and
-// delivers what it found, in order. Nothing else of a loop is shared with other threads but plain
+// Mailbox is how other threads reach a loop: they post mail, the loop collects it and delivers what
+// it found, in order. Nothing else of a loop is shared with other threads but plain
 // counters. It outlives its loop: whoever holds it may post for ever, and is told when nobody reads
 // any more.
 //
@@ -11,8 +11,9 @@
 //   anything else    the newest mail, linked to the older ones
 //
 // So a post is one compare-and-exchange, and only the first post after the loop fell asleep costs
-// the system call that wakes it. Taking everything is one exchange, which is also the bound of a
-// turn: what is posted meanwhile, by the mail itself too, waits for the next one.
+// the system call that wakes it. Taking everything is one exchange: what is posted meanwhile, by the
+// mail itself too, waits for a later turn. A turn delivers a bounded number of what was taken, and
+// the sockets have theirs before the rest.
 
 #ifndef RONDO_REACTOR_MAILBOX_H_
 #define RONDO_REACTOR_MAILBOX_H_
@@ -70,7 +71,7 @@ class Mailbox {
 
   // --- Loop thread only.
 
-  // Delivers what has been posted so far; returns whether there was anything.
+  // Delivers the oldest of what has been posted so far; returns whether there was anything.
   bool Deliver(Loop& loop) RONDO_ON_LOOP;
   // True: nothing is there, and whoever posts next will call the waker. False: there is mail.
   bool FallAsleep() RONDO_ON_LOOP;
@@ -83,12 +84,16 @@ class Mailbox {
   bool Push(std::unique_ptr<Mail> mail);
   // The mail that was taken, oldest first.
   static Mail* Reverse(Mail* newest);
+  static void DropAll(Mail* oldest);
 
   const size_t limit_bytes_;
   const std::shared_ptr<poll::Waker> waker_;
   // Any thread.
   alignas(64) std::atomic<Mail*> newest_{nullptr};
   std::atomic<size_t> waiting_bytes_{0};
+
+  // Loop thread only. Taken and not delivered yet, oldest first.
+  Mail* collected_ = nullptr;
 };
 
 }  // namespace rondo::reactor

@@ -96,13 +96,17 @@ void StreamConnection::DiscardTaken(LoopContext& shared) {
 
 bool StreamConnection::Admits(size_t n) const {
   const size_t limit = context().options.outbound_limit_bytes;
-  return MayWrite() && n <= limit && OutboundBytes() <= limit - n;
+  return MayWrite() && n <= limit && HeldBytes() <= limit - n;
 }
 
 size_t StreamConnection::OutboundBytes() const {
   if (outbound != nullptr) return outbound->memory_bytes();
   const LoopContext& shared = context();
   return shared.in_callback == this ? shared.gathered : 0;
+}
+
+size_t StreamConnection::HeldBytes() const {
+  return outbound != nullptr ? outbound->held_bytes() : OutboundBytes();
 }
 
 buffer::OutboundQueue& StreamConnection::NeedOutbound() {
@@ -162,7 +166,7 @@ WriteResult StreamConnection::SentInline(std::string_view before, std::string_vi
 
 WriteResult StreamConnection::Queued() {
   Touch();
-  if (outbound->memory_bytes() > context().options.outbound_high_bytes) state |= kBacklogged;
+  if (outbound->held_bytes() > context().options.outbound_high_bytes) state |= kBacklogged;
   return Is(kBacklogged) ? WriteResult::kAboveHighWater : WriteResult::kOk;
 }
 

@@ -50,6 +50,8 @@ struct Extras : Timer {
   Tick linger_wait = 0;
   // The peer sent something since the last look.
   bool linger_received = false;
+  // While draining: bytes that had arrived when that began and were not delivered yet.
+  size_t undelivered = 0;
   absl::Status reason;
   std::vector<ConnectionHandle::Done> when_closed;
   // Of a link-local IPv6 peer (RFC 4007).
@@ -64,7 +66,7 @@ class StreamConnection final : public poll::Endpoint, public Connection {
     kTouched = 1 << 1,         // Settle will look at it
     kPaused = 1 << 2,          // by PauseReading
     kBacklogged = 1 << 3,      // passed the outbound high mark and not fallen to the low one
-    kPeerEnded = 1 << 4,       // the peer's FIN was delivered
+    kPeerEnded = 1 << 4,       // the peer's FIN has arrived
     kFinWanted = 1 << 5,       // by ShutdownWrite
     kFinSent = 1 << 6,
     kClosing = 1 << 7,         // by Close: no more input or output but what is queued
@@ -72,6 +74,7 @@ class StreamConnection final : public poll::Endpoint, public Connection {
     kEnding = 1 << 9,          // its end is decided; OnClose comes at the end of the turn
     kDraining = 1 << 10,       // the engine stops: serve what has arrived, then Close
     kOfferAgain = 1 << 11,     // call OnTraffic with what is buffered
+    kInputEnded = 1 << 12,     // the handler was told that no more will come
   };
   // For Slab: a generation is never 0.
   static constexpr bool kFirstWordIsNeverZero = true;
@@ -133,8 +136,9 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   bool Admits(size_t n) const;
   // The queue, behind everything that was written before.
   buffer::OutboundQueue& NeedOutbound();
-  // Bytes of memory that wait to be sent.
+  // Bytes of memory that wait to be sent; and with what files count as, for the limits.
   size_t OutboundBytes() const;
+  size_t HeldBytes() const;
 
   // These follow the endpoint without a gap: see the size below.
   uint16_t state = 0;

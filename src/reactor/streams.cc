@@ -48,7 +48,7 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer) {
   connection.SetIdleTimeout(shared_.options.idle_timeout);
   connection.state |= State::kOpened;
   Call(connection, [&] { return shared_.handler.OnOpen(connection); });
-  if (draining_ && sys::Shutdown(connection.socket, SHUT_RD) == 0) connection.state |= State::kDraining;
+  if (draining_) BeginDrain(connection);
   SettleIfTouched(connection);
   return true;
 }
@@ -68,9 +68,18 @@ void Streams::OnReceivedRarely(StreamConnection& connection, std::string_view by
     if (connection.extras != nullptr) connection.extras->linger_received = true;
     return;
   }
-  if (connection.inbound.empty()) return Lend(connection, bytes);
-  Keep(connection, bytes);
-  Call(connection, [&] { return shared_.handler.OnTraffic(connection); });
+  if (connection.Is(State::kInputEnded)) return;
+  if (connection.inbound.empty()) {
+    Lend(connection, bytes);
+  } else {
+    connection.inbound.Append(bytes, shared_.chunks);
+    Call(connection, [&] { return shared_.handler.OnTraffic(connection); });
+    CheckInboundLimit(connection);
+    SettleIfTouched(connection);
+  }
+  if (!connection.Is(State::kDraining) || connection.Is(State::kEnding)) return;
+  connection.extras->undelivered -= std::min(connection.extras->undelivered, bytes.size());
+  EndInputIfDrained(connection);
   SettleIfTouched(connection);
 }
 
@@ -85,6 +94,11 @@ inline void Streams::Lend(StreamConnection& connection, std::string_view bytes) 
 
 void Streams::Keep(StreamConnection& connection, std::string_view bytes) {
   connection.inbound.Append(bytes, shared_.chunks);
+  CheckInboundLimit(connection);
+}
+
+// After OnTraffic: what the handler had no chance to consume is not held against the peer.
+void Streams::CheckInboundLimit(StreamConnection& connection) {
   const size_t limit = shared_.options.inbound_limit_bytes;
   if (connection.inbound.size() <= limit) return;
   connection.CloseBecause(absl::ResourceExhaustedError(
@@ -94,16 +108,24 @@ void Streams::Keep(StreamConnection& connection, std::string_view bytes) {
 
 void Streams::OnReceiveEnd(StreamConnection& connection) {
   if (connection.Is(State::kEnding)) return;
-  // While draining it is this side that ended the input: the peer's own FIN cannot be seen then.
-  if (!connection.Is(State::kDraining)) connection.state |= State::kPeerEnded;
-  if (!connection.Is(State::kClosing | State::kAborting)) {
-    Call(connection, [&] { return shared_.handler.OnPeerShutdown(connection); });
-  }
+  connection.state |= State::kPeerEnded;
+  EndInput(connection);
   Settle(connection);
+}
+
+void Streams::EndInput(StreamConnection& connection) {
+  if (connection.Is(State::kInputEnded | State::kClosing | State::kAborting)) return;
+  connection.state |= State::kInputEnded;
+  connection.Touch();
+  CallThenTouch(connection, [&] { return shared_.handler.OnPeerShutdown(connection); });
 }
 
 void Streams::OnSent(StreamConnection& connection) {
   if (connection.Is(State::kEnding)) return;
+  if (connection.state == State::kOpened && connection.outbound == nullptr &&
+      connection.extras == nullptr) [[likely]] {
+    return;
+  }
   AfterSending(connection, 0);
   Settle(connection);
 }
@@ -171,19 +193,22 @@ void Streams::SettleState(StreamConnection& connection) {
   if (connection.Is(State::kEnding)) return;
   if (connection.Is(State::kAborting)) return End(connection);
   const bool closing = connection.Is(State::kClosing);
-  const bool paused = !closing && connection.Is(State::kPaused | State::kBacklogged);
+  const bool paused =
+      !closing && connection.Is(State::kPaused | State::kBacklogged | State::kInputEnded);
   if (paused) {
     shared_.poller->PauseReceiving(connection, connection.slot());
   } else {
     shared_.poller->ResumeReceiving(connection, connection.slot());
   }
-  if (connection.outbound == nullptr) {
+  if (!connection.has_output()) {
     if (closing) return FinishClosing(connection);
     if (connection.Is(State::kFinWanted) && !connection.Is(State::kFinSent)) {
       (void)sys::Shutdown(connection.socket, SHUT_WR);
       connection.state |= State::kFinSent;
     }
-    if (connection.Is(State::kFinSent) && connection.Is(State::kPeerEnded)) return End(connection);
+    if (connection.Is(State::kFinSent) && connection.Is(State::kInputEnded)) {
+      return connection.Is(State::kPeerEnded) ? End(connection) : connection.Close();
+    }
   } else if (closing && connection.NeedExtras().close_deadline == kNever) {
     connection.extras->close_deadline = LoopContext::TickAfter(shared_.options.close_timeout);
     connection.WakeBy(connection.extras->close_deadline);
@@ -193,6 +218,7 @@ void Streams::SettleState(StreamConnection& connection) {
     if (connection.InputSize() > 0 && !closing) {
       CallThenTouch(connection, [&] { return shared_.handler.OnTraffic(connection); });
     }
+    EndInputIfDrained(connection);
   }
 }
 
@@ -210,9 +236,9 @@ void Streams::AfterSending(StreamConnection& connection, int result) {
 }
 
 void Streams::BacklogShrank(StreamConnection& connection) {
-  if (connection.outbound_bytes() > shared_.options.outbound_low_bytes) return;
+  if (connection.HeldBytes() > shared_.options.outbound_low_bytes) return;
   connection.state &= ~State::kBacklogged;
-  if (!connection.Is(State::kPaused)) {
+  if (!connection.Is(State::kPaused | State::kInputEnded)) {
     shared_.poller->ResumeReceiving(connection, connection.slot());
   }
   if (connection.Is(State::kClosing | State::kAborting | State::kEnding)) return;

@@ -78,7 +78,8 @@ class Streams {
   void RunDone(ConnectionHandle::Done done, const absl::Status& status) RONDO_ON_LOOP;
   // Runs `done` with OK once OnClose of the connection that `id` named has run.
   void RunAfterClose(poll::EndpointId id, ConnectionHandle::Done done) RONDO_ON_LOOP;
-  // Serves what has arrived and then closes each connection, new ones too.
+  // Serves what has arrived and then ends the input of each connection, of new ones too: the
+  // handler is told OnPeerShutdown, and closes when it has answered.
   void Drain() RONDO_ON_LOOP;
   // Resets every connection that is left with `reason`; returns how many.
   size_t AbortAll(const absl::Status& reason) RONDO_ON_LOOP;
@@ -106,6 +107,7 @@ class Streams {
   // Offers bytes of the poller's, and keeps what the handler leaves.
   void Lend(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
   RONDO_COLD void Keep(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  void CheckInboundLimit(StreamConnection& connection) RONDO_ON_LOOP;
 
   // Does what was asked for since the last time.
   void Settle(StreamConnection& connection) RONDO_ON_LOOP;
@@ -119,11 +121,17 @@ class Streams {
   // What a Send that did not simply send everything has come to.
   RONDO_COLD void AfterSending(StreamConnection& connection, int result) RONDO_ON_LOOP;
   void BacklogShrank(StreamConnection& connection) RONDO_ON_LOOP;
+  // Tells the handler, once, that no more input will come.
+  void EndInput(StreamConnection& connection) RONDO_ON_LOOP;
 
   // --- Ending; streams_end.cc.
 
   // Nothing is queued: ends this direction, and the connection when the peer has everything.
   void FinishClosing(StreamConnection& connection) RONDO_ON_LOOP;
+  void BeginDrain(StreamConnection& connection) RONDO_ON_LOOP;
+  // While draining, when all is delivered. A connection that is paused is busy: not before it
+  // resumes.
+  void EndInputIfDrained(StreamConnection& connection) RONDO_ON_LOOP;
   void CheckLinger(StreamConnection& connection) RONDO_ON_LOOP;
   void End(StreamConnection& connection) RONDO_ON_LOOP;
   void Release(StreamConnection& connection) RONDO_ON_LOOP;

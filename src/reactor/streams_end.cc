@@ -43,7 +43,7 @@ void Streams::OnTimer(Extras& extras) {
     if (extras.close_deadline <= now) {
       // What the kernel still holds is lost with the reset as well; FIN counts as one.
       const bool unsent =
-          connection.outbound != nullptr || sys::UnacknowledgedBytes(connection.socket) > 1;
+          connection.has_output() || sys::UnacknowledgedBytes(connection.socket) > 1;
       if (unsent && extras.reason.ok()) {
         extras.reason = exceeded("bytes were left unsent at the close timeout");
       }
@@ -53,12 +53,12 @@ void Streams::OnTimer(Extras& extras) {
     }
   } else if (extras.idle_timeout != kNever && extras.last_active + extras.idle_timeout <= now) {
     connection.CloseBecause(exceeded("idle timeout"));
-    if (connection.outbound != nullptr) connection.Abort();
+    if (connection.has_output()) connection.Abort();
   } else if (extras.read_deadline <= now) {
     connection.CloseBecause(exceeded("read deadline"));
   } else if (extras.write_deadline <= now) {
     extras.write_deadline = kNever;
-    if (connection.outbound != nullptr) {
+    if (connection.has_output()) {
       connection.CloseBecause(exceeded("write deadline"));
       connection.Abort();
     }
@@ -169,15 +169,22 @@ void Streams::Drain() {
   draining_ = true;
   table_.ForEach([&](StreamConnection& connection) {
     base::AssertOnLoop();
-    if (connection.Is(State::kEnding | State::kClosing | State::kAborting)) return;
-    // From here on the kernel shows what has arrived, then the end of input.
-    const bool will_read = !connection.Is(State::kPaused | State::kPeerEnded);
-    if (will_read && sys::Shutdown(connection.socket, SHUT_RD) == 0) {
-      connection.state |= State::kDraining;
-    } else {
-      connection.Close();
-    }
+    BeginDrain(connection);
   });
+}
+
+// Not shutdown(SHUT_RD): on Linux that does not stop a peer that goes on sending, and hides its FIN.
+void Streams::BeginDrain(StreamConnection& connection) {
+  if (connection.Is(State::kInputEnded | State::kClosing | State::kAborting | State::kEnding)) return;
+  const int unread = sys::UnreadBytes(connection.socket);
+  connection.NeedExtras().undelivered = unread > 0 ? static_cast<size_t>(unread) : 0;
+  connection.state |= State::kDraining;
+  EndInputIfDrained(connection);
+}
+
+void Streams::EndInputIfDrained(StreamConnection& connection) {
+  if (!connection.Is(State::kDraining) || connection.Is(State::kPaused | State::kEnding)) return;
+  if (connection.extras->undelivered == 0) EndInput(connection);
 }
 
 size_t Streams::AbortAll(const absl::Status& reason) {

@@ -1,60 +1,23 @@
+// What POSIX has, and so every system: sys_linux.cc and sys_bsd.cc hold the rest.
+
 #include "sys/sys.h"
 
 #include <fcntl.h>
-#include <linux/sockios.h>
 #include <netdb.h>
-#include <pthread.h>
-#include <sched.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/ioctl.h>
-#include <sys/sendfile.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <ctime>
 
+#include "sys/errno_result.h"
+
 namespace rondo::sys {
-namespace {
-
-template <class T>
-T OrErrno(T result) {
-  return result >= 0 ? result : static_cast<T>(-errno);
-}
-
-// The calls of the data path go round glibc's wrappers, each of which switches the thread's
-// cancellation state twice: thirty instructions that a thread which is never cancelled can do
-// without.
-template <class... Arguments>
-ssize_t Direct(long number, Arguments... arguments) {
-  return ::syscall(number, arguments...);
-}
-
-template <class Call>
-[[gnu::always_inline]] inline auto Repeat(Call call) {
-  auto result = call();
-  while (result < 0 && errno == EINTR) result = call();
-  return OrErrno(result);
-}
-
-}  // namespace
-
-int Socket(int family, int type, int protocol) {
-  return OrErrno(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
-}
 
 int Bind(int fd, const sockaddr* address, socklen_t length) {
   return OrErrno(::bind(fd, address, length));
 }
 
 int Listen(int fd, int backlog) { return OrErrno(::listen(fd, backlog)); }
-
-int Accept(int listener, sockaddr* peer, socklen_t* length) {
-  return Repeat([&] { return ::accept4(listener, peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC); });
-}
 
 int Shutdown(int fd, int how) { return OrErrno(::shutdown(fd, how)); }
 
@@ -70,45 +33,6 @@ int SetOption(int fd, int level, int option, const void* value, socklen_t length
   return OrErrno(::setsockopt(fd, level, option, value, length));
 }
 
-ssize_t Receive(int fd, void* into, size_t length) {
-  return Repeat([&] { return Direct(SYS_recvfrom, fd, into, length, 0, nullptr, nullptr); });
-}
-
-ssize_t Send(int fd, const void* bytes, size_t length) {
-  return Repeat(
-      [&] { return Direct(SYS_sendto, fd, bytes, length, MSG_NOSIGNAL, nullptr, 0); });
-}
-
-ssize_t SendMessage(int fd, const iovec* pieces, size_t count) {
-  msghdr message = {};
-  message.msg_iov = const_cast<iovec*>(pieces);
-  message.msg_iovlen = count;
-  return Repeat([&] { return Direct(SYS_sendmsg, fd, &message, MSG_NOSIGNAL); });
-}
-
-ssize_t SendFile(int fd, int file, int64_t* offset, size_t length) {
-  // sendfile has no MSG_NOSIGNAL: SIGPIPE is held back on this thread, and taken off again.
-  sigset_t pipe_signal, before;
-  sigemptyset(&pipe_signal);
-  sigaddset(&pipe_signal, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-  off_t position = *offset;
-  const ssize_t result = Repeat([&] { return ::sendfile(fd, file, &position, length); });
-  if (result == -EPIPE) {
-    const timespec at_once = {};
-    sigtimedwait(&pipe_signal, nullptr, &at_once);
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  *offset = position;
-  return result;
-}
-
-int UnacknowledgedBytes(int fd) {
-  int bytes = 0;
-  const int result = OrErrno(::ioctl(fd, SIOCOUTQ, &bytes));
-  return result < 0 ? result : bytes;
-}
-
 // Not repeated on EINTR: Linux has freed the number by then, and it may be somebody else's.
 int Close(int fd) { return OrErrno(::close(fd)); }
 
@@ -116,51 +40,10 @@ int Duplicate(int fd) { return OrErrno(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
 int OpenReserve() { return OrErrno(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
-int EpollCreate() { return OrErrno(::epoll_create1(EPOLL_CLOEXEC)); }
-
-int EpollControl(int epoll, int operation, int fd, uint32_t events, uint64_t data) {
-  epoll_event event = {};
-  event.events = events;
-  event.data.u64 = data;
-  return OrErrno(::epoll_ctl(epoll, operation, fd, &event));
-}
-
-int EpollWait(int epoll, epoll_event* events, int capacity, int timeout_ms) {
-  const auto result = static_cast<int>(
-      OrErrno(Direct(SYS_epoll_pwait, epoll, events, capacity, timeout_ms, nullptr, 0)));
-  return result == -EINTR ? 0 : result;
-}
-
-int EventFd() { return OrErrno(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
-
-int SignalEventFd(int event_fd) {
-  const uint64_t one = 1;
-  return static_cast<int>(Repeat([&] { return ::write(event_fd, &one, sizeof one); }));
-}
-
 int64_t Now() {
   timespec now;
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
-}
-
-int SetThreadName(const std::string& name) {
-  return -::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
-}
-
-int BindThreadToCpu(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (cpu < 0 || cpu >= CPU_SETSIZE) return -EINVAL;
-  CPU_SET(cpu, &set);
-  return OrErrno(::sched_setaffinity(0, sizeof set, &set));
-}
-
-int CpuCount() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) < 0) return 1;
-  return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
 }
 
 int Resolve(const std::string& host, int family, std::vector<sockaddr_storage>* addresses) {

@@ -30,6 +30,10 @@ int GetSocketName(int fd, sockaddr* address, socklen_t* length);
 int GetOption(int fd, int level, int option, void* value, socklen_t* length);
 int SetOption(int fd, int level, int option, const void* value, socklen_t length);
 
+// Which option of IPPROTO_TCP is the silence before the first keep-alive probe, in seconds: Linux
+// and FreeBSD call it TCP_KEEPIDLE, macOS TCP_KEEPALIVE.
+int KeepIdleOption();
+
 // --- Bytes. Nothing here blocks or raises SIGPIPE.
 
 ssize_t Receive(int fd, void* into, size_t length);
@@ -39,6 +43,8 @@ ssize_t SendMessage(int fd, const iovec* pieces, size_t count);
 ssize_t SendFile(int fd, int file, int64_t* offset, size_t length);
 // Bytes written to a TCP socket that its peer has not acknowledged yet (SIOCOUTQ, tcp(7)).
 int UnacknowledgedBytes(int fd);
+// Bytes that have arrived at a socket and were not received yet (SIOCINQ, tcp(7)).
+int UnreadBytes(int fd);
 
 // --- Descriptors.
 
@@ -47,7 +53,7 @@ int Duplicate(int fd);
 // A descriptor that is good for nothing but being closed when the table is full.
 int OpenReserve();
 
-// --- Waiting and waking.
+// --- Waiting and waking, on Linux. For other systems see kqueue.h.
 
 int EpollCreate();
 int EpollControl(int epoll, int operation, int fd, uint32_t events, uint64_t data);

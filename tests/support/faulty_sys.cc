@@ -3,6 +3,7 @@
 // The real calls, compiled once more under the name of rondo::real_sys.
 #define sys real_sys
 #include "sys/sys.cc"
+#include "sys/sys_linux.cc"
 #undef sys
 #undef RONDO_SYS_SYS_H_
 #include <algorithm>
@@ -147,6 +148,8 @@ int SetOption(int fd, int level, int option, const void* value, socklen_t length
             [&] { return real_sys::SetOption(fd, level, option, value, length); });
 }
 
+int KeepIdleOption() { return real_sys::KeepIdleOption(); }
+
 ssize_t Receive(int fd, void* into, size_t length) {
   return Do(Call::kReceive, fd,
             [&] { return real_sys::Receive(fd, into, Shortened(Call::kReceive, length)); });
@@ -177,6 +180,10 @@ ssize_t SendFile(int fd, int file, int64_t* offset, size_t length) {
 
 int UnacknowledgedBytes(int fd) {
   return Do(Call::kUnacknowledgedBytes, fd, [&] { return real_sys::UnacknowledgedBytes(fd); });
+}
+
+int UnreadBytes(int fd) {
+  return Do(Call::kUnreadBytes, fd, [&] { return real_sys::UnreadBytes(fd); });
 }
 
 int Close(int fd) {

@@ -34,6 +34,7 @@ enum class Call {
   kSendMessage,
   kSendFile,
   kUnacknowledgedBytes,
+  kUnreadBytes,
   kClose,
   kDuplicate,
   kOpenReserve,

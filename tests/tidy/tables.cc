@@ -53,7 +53,9 @@ const std::map<std::string, Names> kSystemHeaders = {
     {"net",
      {"sys/socket.h", "sys/un.h", "netinet/in.h", "netinet/tcp.h", "arpa/inet.h", "netdb.h"}},
     {"reactor", {"sys/socket.h", "netinet/in.h", "netinet/tcp.h"}},
-    {"poll", {"sys/socket.h", "sys/uio.h", "sys/epoll.h", "liburing.h", "linux/io_uring.h"}},
+    {"poll",
+     {"sys/socket.h", "sys/types.h", "sys/uio.h", "sys/epoll.h", "sys/event.h", "liburing.h",
+      "linux/io_uring.h"}},
 };
 
 const Names kKernelCalls = Split(

@@ -12,6 +12,6 @@ absl::StatusOr<std::shared_ptr<Waker>> Waker::New() {
 }
 
 // It fails only when the counter is full, and then there is an edge to come anyway.
-void Waker::Wake() { (void)sys::SignalEventFd(event_fd_.get()); }
+void Waker::Wake() { (void)sys::SignalEventFd(fd_.get()); }
 
 }  // namespace rondo::poll

@@ -1,0 +1,148 @@
+"""Tests of the harness; in benchmarks/:
+
+    python3 -m unittest discover -s harness -p '*_test.py' -t .
+"""
+
+import unittest
+import xml.dom.minidom
+
+from harness import instructions, measure, micro, plots, servers, suites, summary, svg, tables
+
+
+def sample(rate=1000.0, cpu=2.0, **changes):
+    values = {"messages_per_second": rate, "bytes_per_second": rate * 64,
+              "server_cpu_us_per_message": cpu, "load_cpu_us_per_message": 1.0, "p50_us": 10.0,
+              "p99_us": 20.0, "p999_us": 30.0, "server_kib": 4000, "server_kib_before": 3000,
+              "connections": 64, "errors": 0}
+    values.update(changes)
+    return values
+
+
+class SummaryTest(unittest.TestCase):
+
+    def test_ratios_are_formed_inside_a_round(self):
+        # The machine was ten times slower in the second round, for both: the ratio does not notice.
+        ours = [sample(cpu=2.0), sample(cpu=20.0), sample(cpu=2.0)]
+        theirs = [sample(cpu=3.0), sample(cpu=30.0), sample(cpu=3.0)]
+        self.assertAlmostEqual(summary.ratio_to(theirs, ours, "server_cpu_us_per_message"), 1.5)
+
+    def test_a_reference_that_measured_nothing_gives_no_ratio(self):
+        self.assertIsNone(summary.ratio_to([sample()], [sample(cpu=0.0)],
+                                           "server_cpu_us_per_message"))
+
+    def test_spread_is_half_the_range(self):
+        self.assertAlmostEqual(summary.spread([90.0, 100.0, 110.0]), 0.1)
+        self.assertEqual(summary.spread([]), 0.0)
+
+    def test_compares_with_rondo_where_it_is_there(self):
+        names = ["libuv", "floor_epoll", "rondo_epoll"]
+        self.assertEqual(summary.reference_of(names), "rondo_epoll")
+        self.assertEqual(summary.reference_of(["libuv", "floor_epoll"]), "floor_epoll")
+        self.assertEqual(summary.reference_of(["libuv"]), "libuv")
+
+    def test_memory_is_the_growth_over_all_connections(self):
+        self.assertEqual(summary.bytes_per_connection(sample(connections=1000)), 1024)
+
+    def test_errors_add_up(self):
+        rows = summary.summarise({"libuv": [sample(errors=1), sample(errors=2)]})
+        self.assertEqual(rows[0]["errors"], 3)
+
+
+class PlacementTest(unittest.TestCase):
+
+    def test_server_and_generator_are_apart_where_they_can_be(self):
+        place = measure.Placement(1, cpus={0, 1})
+        self.assertEqual((place.server, place.load), ({0}, {1}))
+        self.assertFalse(place.shared)
+
+    def test_all_is_shared_when_the_loops_need_every_cpu(self):
+        place = measure.Placement(2, cpus={0, 1})
+        self.assertEqual(place.server, {0, 1})
+        self.assertTrue(place.shared)
+
+    def test_the_generator_gets_as_many_threads_as_the_server_has_loops(self):
+        self.assertEqual(measure.Placement(4, cpus=set(range(16))).load_threads, 4)
+        self.assertEqual(measure.Placement(12, cpus=set(range(16))).load_threads, 4)
+
+
+class SuitesTest(unittest.TestCase):
+
+    def test_names_of_shapes_are_unique(self):
+        for name, shapes in suites.SUITES.items():
+            self.assertEqual(len({shape.name for shape in shapes}), len(shapes), name)
+
+    def test_every_shape_has_a_table_and_a_plot(self):
+        for shapes in suites.SUITES.values():
+            for shape in shapes:
+                self.assertIn(shape.subject, tables.COLUMNS)
+                self.assertIn(shape.subject, plots.SUBJECTS)
+
+    def test_scaling_doubles_and_leaves_room_for_the_generator(self):
+        cases = ((1, [1]), (2, [1]), (4, [1, 2]), (12, [1, 2, 4]), (16, [1, 2, 4, 8]))
+        for cpus, expected in cases:
+            self.assertEqual([shape.loops for shape in suites.scaling(cpus)], expected)
+
+
+class ServersTest(unittest.TestCase):
+
+    def test_the_poller_flag_replaces_both_of_rondos_lines(self):
+        chosen = servers.select_servers([], "auto")
+        self.assertEqual([server.name for server in chosen if server.kind == "rondo"],
+                         ["rondo_auto"])
+        self.assertIn("--poller=auto", chosen[0].arguments)
+
+    def test_an_unknown_name_ends_the_program_and_is_quoted(self):
+        with self.assertRaises(SystemExit) as raised:
+            servers.select_servers(["nginx"])
+        self.assertIn("nginx", str(raised.exception))
+
+
+class TablesTest(unittest.TestCase):
+
+    def test_columns_line_up(self):
+        lines = tables.render(["server", "n"], [["a", "1"], ["longer", "1 000"]]).splitlines()
+        self.assertEqual(len({len(line) for line in lines}), 1)
+
+    def test_every_subject_renders(self):
+        rows = summary.summarise({"libuv": [sample()]})
+        for subject in tables.COLUMNS:
+            shape = suites.Shape("name", "a title", (), subject=subject)
+            self.assertIn("libuv", tables.table(shape, rows))
+
+
+class ParsersTest(unittest.TestCase):
+
+    def test_reads_callgrinds_total(self):
+        self.assertEqual(instructions.total_of("events: Ir\nsummary: 1234\n"), 1234)
+        with self.assertRaises(RuntimeError):
+            instructions.total_of("")
+
+    def test_reads_google_benchmarks_medians(self):
+        text = ('{"benchmarks": ['
+                '{"name": "Push_median", "aggregate_name": "median", "cpu_time": 3.5},'
+                '{"name": "Push_stddev", "aggregate_name": "stddev", "cpu_time": 0.1}]}')
+        self.assertEqual(micro.parse(text), [{"name": "Push_median", "nanoseconds": 3.5}])
+
+
+class SvgTest(unittest.TestCase):
+
+    def test_axes_end_at_a_round_number(self):
+        cases = ((0.03, 0.05), (1, 1), (1.2, 2), (2.2, 2.5), (7, 10), (199566, 200000))
+        for value, expected in cases:
+            self.assertAlmostEqual(svg.nice_ceiling(value), expected)
+
+    def test_bars_are_well_formed_and_escaped(self):
+        entries = [("rondo_epoll", 1.0, 0.9, 1.1), ("x", 0.0, 0.0, 0.0)]
+        text = svg.bars([("a < b", "us", entries)], "&")
+        xml.dom.minidom.parseString(text)
+        self.assertIn("a &lt; b", text)
+        self.assertIn("ours", text)
+
+    def test_lines_are_well_formed_even_for_one_point(self):
+        xml.dom.minidom.parseString(svg.lines("t", "u", "loops", [("a", [(1, 5.0)])], "n"))
+        xml.dom.minidom.parseString(
+            svg.lines("t", "u", "loops", [("a", [(1, 5.0), (2, 9.0), (4, 15.0)])], "n"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,56 @@
+"""Runs every server of a fleet through a shape, in turn, for several rounds."""
+
+import json
+import os
+import subprocess
+import sys
+
+from harness import servers
+
+
+class Placement:
+    """Which CPUs the server and the generator get: apart where there are enough."""
+
+    def __init__(self, loops, cpus=None):
+        cpus = sorted(cpus if cpus is not None else os.sched_getaffinity(0))
+        if loops < len(cpus):
+            self.server = set(cpus[:loops])
+            self.load = set(cpus[loops:])
+        else:
+            self.server = set(cpus)
+            self.load = set(cpus)
+        self.shared = bool(self.server & self.load)
+        # More generator threads than server loops would only add wake-ups.
+        self.load_threads = max(1, min(len(self.load), loops))
+
+
+def one_run(fleet, server, shape, seconds):
+    """Starts the server, loads it, stops it; the generator's figures, with errors counted."""
+    place = Placement(shape.loops)
+    window = max(seconds, shape.at_least_seconds)
+    with servers.Running(fleet, server, place.server, shape.loops, shape.work_us) as running:
+        command = [str(fleet.load), f"--address={running.address}", f"--server_pid={running.pid}",
+                   f"--seconds={window}", f"--threads={place.load_threads}", *shape.flags]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=window + 60,
+                                preexec_fn=lambda: os.sched_setaffinity(0, place.load))
+    try:
+        sample = json.loads(result.stdout)
+    except json.JSONDecodeError:
+        raise RuntimeError(f"{server.name}: the generator said: {result.stderr.strip()}") from None
+    if sample["errors"]:
+        print(f"{server.name}: {sample['errors']} errors, the first: {sample['first_error']}",
+              file=sys.stderr)
+    return sample
+
+
+def rounds(fleet, shape, count, seconds):
+    """Samples by server, one a round. Each round begins with another server."""
+    samples = {server.name: [] for server in fleet.servers}
+    for number in range(count):
+        first = number % len(fleet.servers)
+        for server in fleet.servers[first:] + fleet.servers[:first]:
+            print(f"\r{shape.name}: round {number + 1} of {count}, {server.name:<16}",
+                  end="", file=sys.stderr, flush=True)
+            samples[server.name].append(one_run(fleet, server, shape, seconds))
+    print("\r" + " " * 70 + "\r", end="", file=sys.stderr)
+    return samples

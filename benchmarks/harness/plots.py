@@ -1,0 +1,57 @@
+"""Which figure of a suite is drawn, and how: one plot a suite, beside its JSON."""
+
+from harness import machine, svg
+
+# Figure in a sample, its unit as people read it, and the factor to get there.
+SUBJECTS = {
+    "messages": ("server_cpu_us_per_message", "server CPU per message, us (less is better)", 1),
+    "bytes": ("bytes_per_second", "MB/s that came back (more is better)", 1e-6),
+    "memory": (None, "bytes of the server's memory per idle connection (less is better)", 1),
+    "latency": ("p99_us", "p99 latency, us (less is better)", 1),
+}
+
+
+def _values(samples, subject):
+    key, _, factor = SUBJECTS[subject]
+    if key is None:
+        return [(sample["server_kib"] - sample["server_kib_before"]) * 1024
+                / sample["connections"] for sample in samples]
+    return [sample[key] * factor for sample in samples]
+
+
+def _middle(values):
+    return sorted(values)[len(values) // 2]
+
+
+def _panel(result):
+    bars = []
+    for name, samples in result["samples"].items():
+        values = _values(samples, result["subject"])
+        bars.append((name, _middle(values), min(values), max(values)))
+    return result["title"], SUBJECTS[result["subject"]][1], bars
+
+
+def draw(document):
+    """The SVG of a suite that ran shapes."""
+    note = f"{document['command']}; {machine.sentence(document['machine'])}; {document['date']}"
+    return svg.bars([_panel(result) for result in document["shapes"]], note)
+
+
+def draw_rows(document, title, unit, name_key, value_key):
+    """The SVG of a suite whose figures carry no noise: one bar a row."""
+    note = f"{document['command']}; {machine.sentence(document['machine'])}; {document['date']}"
+    bars = [(row[name_key], row[value_key], row[value_key], row[value_key])
+            for row in document["rows"]]
+    return svg.bars([(title, unit, bars)], note)
+
+
+def draw_scaling(document):
+    """Messages a second over the number of loops, a curve for each server."""
+    curves = {}
+    for result in document["shapes"]:
+        for row in result["rows"]:
+            curves.setdefault(row["server"], []).append(
+                (result["loops"], row["messages_per_second"]))
+    note = f"{document['command']}; {machine.sentence(document['machine'])}; {document['date']}"
+    return svg.lines("64 B ping-pong on 256 connections", "messages a second; dashed: linear",
+                     "loops, one CPU each", list(curves.items()), note)

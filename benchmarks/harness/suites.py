@@ -1,0 +1,78 @@
+"""The questions: each suite is a list of shapes, each shape one way of loading every server."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """One load, and one table: every server gets exactly this."""
+    name: str
+    title: str
+    flags: tuple
+    loops: int = 1
+    work_us: int = 0
+    # Which columns matter: "messages", "bytes", "memory" or "latency".
+    subject: str = "messages"
+    # A window of its own, where the usual one is too short to mean anything.
+    at_least_seconds: float = 0
+
+
+def ping(connections, size=64, depth=1, **options):
+    name = f"{size}x{connections}" + (f"d{depth}" if depth > 1 else "")
+    title = f"{size} B ping-pong on {connections} connections"
+    if depth > 1:
+        title = f"{size} B, {depth} messages under way on each of {connections} connections"
+    flags = ("--mode=ping", f"--connections={connections}", f"--size={size}", f"--depth={depth}")
+    return Shape(name, title, flags, **options)
+
+
+def with_loops(loops):
+    shape = ping(256, loops=loops)
+    return dataclasses.replace(shape, name=f"{shape.name}l{loops}",
+                               title=f"{shape.title}, {loops} loop" + ("s" if loops > 1 else ""))
+
+
+FLOOD = Shape("stream", "64 KiB messages, 16 under way on each of 4 connections",
+              ("--mode=ping", "--connections=4", "--size=65536", "--depth=16"), subject="bytes")
+ONE_STREAM = Shape("stream1", "64 KiB messages, 16 under way on a single connection",
+                   ("--mode=ping", "--connections=1", "--size=65536", "--depth=16"),
+                   subject="bytes")
+CHURN = Shape("churn", "connect, one 64 B exchange, close; 64 at a time",
+              ("--mode=churn", "--connections=64"))
+IDLE = Shape("idle", "memory of 15 000 connections that were used once",
+             ("--mode=hold", "--connections=15000", "--active=1"), subject="memory")
+WORK = Shape("work", "64 B on 64 connections, a handler that works 5 us",
+             ("--mode=ping", "--connections=64"), work_us=5)
+FAIRNESS = Shape("fairness", "a quiet connection beside 2 that flood",
+                 ("--mode=fairness", "--connections=2"), subject="latency")
+
+RATE = Shape("rate", "64 B on 64 connections, 20 000 a second by the clock",
+             ("--mode=rate", "--connections=64", "--rate=20000"), subject="latency",
+             at_least_seconds=2)
+
+SUITES = {
+    "quick": [ping(64)],
+    "echo": [ping(1), ping(64), ping(1000), ping(10000, at_least_seconds=2)],
+    "pipelined": [ping(64, depth=16)],
+    "sizes": [ping(64, size=1024), ping(64, size=16384)],
+    "stream": [ONE_STREAM, FLOOD],
+    "churn": [CHURN],
+    "idle": [IDLE],
+    "work": [WORK],
+    "rate": [RATE],
+    "fairness": [FAIRNESS],
+    "loops": [with_loops(1), with_loops(2)],
+}
+
+
+def scaling(cpus):
+    """One shape for each power of two of loops that leaves as many CPUs to the generator."""
+    most = max(1, cpus // 2)
+    return [with_loops(1 << power) for power in range(most.bit_length()) if 1 << power <= most]
+
+
+def shapes_of(name, cpus):
+    """The shapes of a suite on a machine with so many CPUs; none for a suite without shapes."""
+    if name == "scaling":
+        return scaling(cpus)
+    return SUITES.get(name, [])

@@ -1,0 +1,68 @@
+"""From the samples of several rounds to the few figures that are quoted.
+
+On a noisy machine two servers can only be compared when they ran one right after the other. So a
+ratio is formed inside each round, and the median over the rounds is quoted; the medians of the two
+servers are never divided.
+"""
+
+import statistics
+
+
+def median(values):
+    return statistics.median(values) if values else 0.0
+
+
+def spread(values):
+    """Half the range, as a fraction of the median: the "+-" of a table."""
+    middle = median(values)
+    return (max(values) - min(values)) / 2 / middle if middle else 0.0
+
+
+def ratio_to(samples, reference, key):
+    """The median over rounds of a sample's figure divided by the reference's of the same round."""
+    ratios = [sample[key] / other[key] for sample, other in zip(samples, reference) if other[key]]
+    return median(ratios) if ratios else None
+
+
+def bytes_per_connection(sample):
+    growth = sample["server_kib"] - sample["server_kib_before"]
+    return growth * 1024 / sample["connections"]
+
+
+def reference_of(names):
+    """Whom to compare with: Rondo on epoll where it is there, else the floor, else the first."""
+    for candidate in ("rondo_epoll", "rondo_auto", "rondo_io_uring", "floor_epoll"):
+        if candidate in names:
+            return candidate
+    return names[0]
+
+
+FIGURES = {
+    "messages_per_second": "messages_per_second",
+    "bytes_per_second": "bytes_per_second",
+    "cpu_us": "server_cpu_us_per_message",
+    "load_cpu_us": "load_cpu_us_per_message",
+    "p50_us": "p50_us",
+    "p99_us": "p99_us",
+    "p999_us": "p999_us",
+    "resident_kib": "server_kib",
+}
+
+
+def summarise(samples_by_server):
+    """One row a server: medians, spreads, and ratios to the reference of the same round."""
+    reference = reference_of(list(samples_by_server))
+    rows = []
+    for name, samples in samples_by_server.items():
+        row = {"server": name, "reference": reference}
+        for figure, key in FIGURES.items():
+            row[figure] = median([sample[key] for sample in samples])
+        row["messages_spread"] = spread([sample["messages_per_second"] for sample in samples])
+        row["cpu_spread"] = spread([sample["server_cpu_us_per_message"] for sample in samples])
+        others = samples_by_server[reference]
+        row["cpu_ratio"] = ratio_to(samples, others, "server_cpu_us_per_message")
+        row["messages_ratio"] = ratio_to(samples, others, "messages_per_second")
+        row["bytes_per_connection"] = median([bytes_per_connection(sample) for sample in samples])
+        row["errors"] = sum(sample["errors"] for sample in samples)
+        rows.append(row)
+    return rows

@@ -1,0 +1,58 @@
+"""Tables for people: which columns a shape shows, and how a figure is written."""
+
+
+def _count(value):
+    return f"{value:,.0f}".replace(",", " ")
+
+
+def _ratio(value):
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _percent(value):
+    return f"{value * 100:.0f} %"
+
+
+SERVER = ("server", lambda row: row["server"])
+MESSAGES = [("messages/s", lambda row: _count(row["messages_per_second"])),
+            ("+-", lambda row: _percent(row["messages_spread"]))]
+BYTES = [("MB/s", lambda row: _count(row["bytes_per_second"] / 1e6))]
+CPU = [("CPU us/msg", lambda row: f"{row['cpu_us']:.2f}"),
+       ("+-", lambda row: _percent(row["cpu_spread"]))]
+RATIOS = [("CPU ratio", lambda row: _ratio(row["cpu_ratio"])),
+          ("msg/s ratio", lambda row: _ratio(row["messages_ratio"]))]
+LATENCY = [("p50 us", lambda row: _count(row["p50_us"])),
+           ("p99 us", lambda row: _count(row["p99_us"])),
+           ("p99.9 us", lambda row: _count(row["p999_us"]))]
+MEMORY = [("RSS MiB", lambda row: f"{row['resident_kib'] / 1024:.1f}")]
+CONNECTION = [("bytes/connection", lambda row: _count(row["bytes_per_connection"]))]
+GENERATOR = [("load us/msg", lambda row: f"{row['load_cpu_us']:.2f}")]
+ERRORS = [("errors", lambda row: _count(row["errors"]))]
+
+COLUMNS = {
+    "messages": [SERVER, *MESSAGES, *CPU, *RATIOS, *LATENCY, *MEMORY, *GENERATOR, *ERRORS],
+    "bytes": [SERVER, *BYTES, *CPU, *RATIOS, *LATENCY, *MEMORY, *GENERATOR, *ERRORS],
+    "memory": [SERVER, *CONNECTION, *MEMORY, *ERRORS],
+    "latency": [SERVER, *LATENCY, *MESSAGES, *BYTES, *ERRORS],
+}
+
+
+def render(header, rows):
+    """A table in plain text: the first column to the left, figures to the right."""
+    cells = [header, *rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = []
+    for row in cells:
+        first = row[0].ljust(widths[0])
+        lines.append("  ".join([first] + [row[i].rjust(widths[i]) for i in range(1, len(row))]))
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def table(shape, rows):
+    """The table of one shape, with its title and what the ratios refer to."""
+    columns = COLUMNS[shape.subject]
+    body = render([title for title, _ in columns],
+                  [[text(row) for _, text in columns] for row in rows])
+    reference = f"; ratios to {rows[0]['reference']}" if rows else ""
+    return f"{shape.title}{reference}\n\n{body}\n"

@@ -1,0 +1,59 @@
+// What to do to the server: which connections there are, how each behaves, and for how long.
+//
+// Every mode of the generator is a mix of a few roles. Ping-pong, pipelining and flooding are one
+// role that differs in size and depth; thousands of idle connections beside a hundred busy ones are
+// two.
+#ifndef RONDO_BENCHMARKS_LOAD_PLAN_H_
+#define RONDO_BENCHMARKS_LOAD_PLAN_H_
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "benchmarks/load/address.h"
+
+namespace load {
+
+enum class Pace {
+  kClosedLoop,  // A reply allows the next message, `depth` of them are under way.
+  kOnce,        // One message, then silence: an idle connection that is known to work.
+  kScheduled,   // Messages leave when the clock says so, whether or not replies arrive.
+};
+
+struct Role {
+  Pace pace = Pace::kClosedLoop;
+  int connections = 0;
+  uint32_t message_bytes = 64;
+  uint32_t depth = 1;
+  bool measured = true;  // Counted in messages and latencies; bytes are counted for all.
+};
+
+inline constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();
+
+struct Plan {
+  std::string mode;
+  Address address;
+  std::vector<Role> roles;
+  int threads = 1;
+  uint64_t warmup_ns = 0;
+  uint64_t duration_ns = 0;
+  // Closed loop only: stop after this many messages, instead of by the clock.
+  uint64_t messages = kUnlimited;
+  // Scheduled only: messages a second over all connections.
+  double rate = 0;
+  // After the end, how long a reply that is due may take before it counts as lost.
+  uint64_t drain_ns = 2'000'000'000;
+  // Whose CPU time and memory to report; 0: nobody's.
+  int server_pid = 0;
+};
+
+// The share of thread `index` of `threads` in `total` things.
+inline uint64_t ShareOf(uint64_t total, int index, int threads) {
+  if (total == kUnlimited) return kUnlimited;
+  return total / threads + (static_cast<uint64_t>(index) < total % threads ? 1 : 0);
+}
+
+}  // namespace load
+
+#endif  // RONDO_BENCHMARKS_LOAD_PLAN_H_

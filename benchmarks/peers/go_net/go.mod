@@ -1,0 +1,3 @@
+module rondo.example/benchmarks/go_net
+
+go 1.24

@@ -1,0 +1,93 @@
+// A chat room on LineCodec: every line goes to everybody else, whichever loop they are on, and a
+// line that is too long costs its sender a warning, not the connection. `chat` is the same room by
+// hand.
+//
+//   examples/run line_chat      in several other terminals: nc 127.0.0.1 7000
+
+#include <string>
+#include <string_view>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/strings/str_cat.h"
+
+#include "rondo/codecs.h"
+#include "rondo/framed_handler.h"
+#include "rondo/rondo.h"
+
+#include "support/serve.h"
+#include "support/server_flags.h"
+
+namespace {
+
+using rondo::Action;
+using rondo::Connection;
+
+constexpr size_t kLongestLine = 4096;
+// A reader this far behind misses lines.
+constexpr size_t kTooFarBehind = 64 << 10;
+
+struct Member {
+  std::string name;
+};
+
+class Room : public rondo::FramedHandler<rondo::LineCodec, Member> {
+ public:
+  Room() : FramedHandler(rondo::LineCodec(rondo::MaxFrameBytes(kLongestLine))) {}
+
+  Action OnOpen(Connection& connection) override {
+    std::string& name = ContextOf(connection).name;
+    name = connection.remote_address().ToString();
+    connection.Write(absl::StrCat("* you are ", name, "; /name NEW to change that\n"));
+    Tell(connection, absl::StrCat("* ", name, " is here\n"));
+    return Action::kNone;
+  }
+
+  Action OnFrame(Connection& connection, std::string_view line) override {
+    std::string& name = ContextOf(connection).name;
+    if (line == "/quit") return Action::kClose;
+    if (line.starts_with("/name ")) {
+      const std::string before = std::exchange(name, std::string(line.substr(6, 40)));
+      Tell(connection, absl::StrCat("* ", before, " is now ", name, "\n"));
+    } else if (!line.empty()) {
+      Tell(connection, absl::StrCat(name, ": ", std::string(line), "\n"));
+    }
+    return Action::kNone;
+  }
+
+  Action OnFrameError(Connection& connection, const absl::Status& error) override {
+    connection.Write(absl::StrCat("* not sent: ", error.message(), "\n"));
+    return Action::kNone;
+  }
+
+  Action OnClose(Connection& connection, const absl::Status&) override {
+    Tell(connection, absl::StrCat("* ", ContextOf(connection).name, " has left\n"));
+    return Action::kNone;
+  }
+
+ private:
+  // Each loop writes to its own members: one task a loop and line, not one a member.
+  static void Tell(Connection& speaker, const std::string& line) {
+    rondo::Engine& engine = speaker.loop().engine();
+    for (size_t i = 0; i < engine.loop_count(); ++i) {
+      rondo::EventLoop& loop = engine.loop(i);
+      // A loop that drowns in lines refuses: its members miss this one.
+      (void)loop.Post([&loop, line, from = speaker.handle()] {
+        loop.ForEach([&](Connection& member) {
+          if (member.handle() == from || member.outbound_bytes() > kTooFarBehind) return;
+          member.Write(line);
+        });
+      });
+    }
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage("A chat room in lines. Join it: nc 127.0.0.1 7000");
+  absl::ParseCommandLine(argc, argv);
+  Room room;
+  return examples::Serve(room, absl::GetFlag(FLAGS_address), examples::OptionsFromFlags());
+}

@@ -1,0 +1,92 @@
+// An RPC server: requests with ids, answered as each is done and not as they came. Methods are
+// echo, upper, and slow, which takes 10 ms without keeping anybody waiting. rpc_protocol.h has the
+// messages.
+//
+//   examples/run rpc            in another terminal: examples/run rpc_client
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/strings/ascii.h"
+#include "absl/time/time.h"
+
+#include "rondo/framed_handler.h"
+#include "rondo/rondo.h"
+
+#include "rpc_protocol.h"
+#include "support/serve.h"
+#include "support/server_flags.h"
+
+namespace {
+
+using examples::RpcMessage;
+using examples::RpcMethod;
+using examples::RpcStatus;
+using rondo::Action;
+using rondo::Connection;
+
+// For all loops: it keeps nothing.
+class Rpc : public rondo::FramedHandler<rondo::LengthFieldCodec> {
+ public:
+  Rpc() : FramedHandler(examples::RpcCodec()) {}
+
+  Action OnFrame(Connection& connection, std::string_view frame) override {
+    RpcMessage request;
+    if (!examples::ParseRpc(frame, &request)) {
+      connection.Close(absl::InvalidArgumentError("a request of fewer than 9 bytes"));
+      return Action::kNone;
+    }
+    switch (static_cast<RpcMethod>(request.kind)) {
+      case RpcMethod::kEcho:
+        return Answer(connection, request.id, RpcStatus::kOk, request.body);
+      case RpcMethod::kUpper: {
+        std::string upper(request.body);
+        absl::AsciiStrToUpper(&upper);
+        return Answer(connection, request.id, RpcStatus::kOk, upper);
+      }
+      case RpcMethod::kSlow:
+        return AnswerLater(connection, request.id, request.body);
+    }
+    return Answer(connection, request.id, RpcStatus::kNoSuchMethod, "");
+  }
+
+ private:
+  Action Answer(Connection& connection, uint64_t id, RpcStatus status, std::string_view result) {
+    rondo::EncodedFrame frame(result);
+    if (absl::Status encoded = Encode(id, status, frame); !encoded.ok()) {
+      connection.Close(encoded);
+      return Action::kNone;
+    }
+    // Refused: the client asks, and does not read.
+    const bool taken = connection.Writev(frame.pieces()) != rondo::WriteResult::kRefused;
+    return taken ? Action::kNone : Action::kClose;
+  }
+
+  // Meanwhile other requests of the same connection are answered.
+  Action AnswerLater(Connection& connection, uint64_t id, std::string_view result) {
+    const auto answer = [this, id, result = std::string(result)](Connection& later) {
+      if (Answer(later, id, RpcStatus::kOk, result) == Action::kClose) later.Close();
+    };
+    const rondo::TimerId timer = connection.loop().Schedule(
+        absl::Milliseconds(10),
+        [handle = connection.handle(), answer] { (void)handle.Post(answer); });
+    return timer == rondo::TimerId::kNone ? Action::kClose : Action::kNone;
+  }
+
+  absl::Status Encode(uint64_t id, RpcStatus status, rondo::EncodedFrame& frame) const {
+    return examples::EncodeRpc(codec(), id, static_cast<uint8_t>(status), frame);
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage("An RPC server. Ask it: examples/run rpc_client");
+  absl::ParseCommandLine(argc, argv);
+  Rpc rpc;
+  return examples::Serve(rpc, absl::GetFlag(FLAGS_address), examples::OptionsFromFlags());
+}

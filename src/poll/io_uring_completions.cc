@@ -1,0 +1,242 @@
+// What the kernel answers to IoUringPoller.
+
+#include "poll/io_uring_poller.h"
+
+#include <poll.h>
+
+#include <cerrno>
+
+#include "base/check.h"
+#include "sys/ring.h"
+#include "sys/sys.h"
+
+namespace rondo::poll::uring {
+namespace {
+
+constexpr unsigned kEventsPerWait = 512;
+
+// A failure that passes: buffers ran out, the kernel gave up polling a socket that stays full (it
+// does after 128 rounds), or a cancel.
+bool IsForNow(int result) {
+  return result == -ENOBUFS || result == -EAGAIN || result == -ECANCELED;
+}
+
+}  // namespace
+
+void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
+  if (!enabled_) [[unlikely]] {
+    enabled_ = true;
+    RONDO_CHECK(sys::RingEnable(&ring_) >= 0);
+    ArmWaker();
+  }
+  (void)sys::RingSubmitAndWait(&ring_, rearm_.empty() ? timeout_ns : 0);
+  events.OnAwake();
+  io_uring_cqe* completion = nullptr;
+  for (unsigned seen = 0; seen < kEventsPerWait; ++seen) {
+    if (io_uring_peek_cqe(&ring_, &completion) != 0) break;
+    const io_uring_cqe copy = *completion;
+    io_uring_cqe_seen(&ring_, completion);
+    Dispatch(copy, events);
+  }
+  if (!rearm_.empty()) Rearm(events);
+}
+
+void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
+  const auto operation = static_cast<Operation>(completion.user_data >> 60);
+  const EndpointId id = {static_cast<uint32_t>(completion.user_data >> 32) & 0x0fffffff,
+                         static_cast<uint32_t>(completion.user_data)};
+  switch (operation) {
+    case Operation::kReceive:
+      return OnReceive(completion, id, events);
+    case Operation::kSend:
+      return OnSend(completion, events);
+    case Operation::kAccept:
+      return OnAccept(completion, id, events);
+    case Operation::kRoom:
+      if (Endpoint* endpoint = events.Find(id); endpoint != nullptr) {
+        OnRoom(*endpoint, id.slot, events);
+      }
+      return;
+    case Operation::kWatch:
+      if (Endpoint* endpoint = events.Find(id); endpoint != nullptr) {
+        OnWatch(completion, *endpoint, events);
+      }
+      return;
+    case Operation::kWake:
+      if (!(completion.flags & IORING_CQE_F_MORE)) ArmWaker();
+      return;
+    case Operation::kCancel:
+    case Operation::kClose:
+      return;  // Only failures arrive: there was nothing left to cancel.
+  }
+}
+
+void IoUringPoller::OnReceive(const io_uring_cqe& completion, EndpointId id, Events& events) {
+  Endpoint* const endpoint = events.Find(id);
+  RONDO_CHECK(endpoint != nullptr);
+  if (completion.res <= 0 || !(completion.flags & IORING_CQE_F_MORE) ||
+      !(endpoint->wanted & kReceive) || (endpoint->armed & (kClosing | kCancelling))) [[unlikely]] {
+    return OnReceiveRarely(completion, *endpoint, id, events);
+  }
+  const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
+  events.OnReceived(*endpoint, {buffers_.At(buffer), static_cast<size_t>(completion.res)});
+  buffers_.Return(buffer);
+}
+
+void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& endpoint,
+                                    EndpointId id, Events& events) {
+  const bool over = !(completion.flags & IORING_CQE_F_MORE);
+  if (over) endpoint.armed &= ~(kReceive | kCancelling);
+  const bool closing = endpoint.armed & kClosing;
+  if (completion.flags & IORING_CQE_F_BUFFER) {
+    const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
+    const std::string_view bytes(buffers_.At(buffer), static_cast<size_t>(completion.res));
+    const bool wanted = endpoint.wanted & kReceive;
+    if (wanted && !closing && !held_bytes_.contains(id.Pack())) {
+      events.OnReceived(endpoint, bytes);
+    } else if (!closing) {
+      held_bytes_[id.Pack()].append(bytes);
+      if (!wanted) CancelInput(endpoint, id.slot);
+    }
+    buffers_.Return(buffer);
+  } else if (!closing) {
+    OnReceiveOver(completion.res, endpoint, id, events);
+  }
+  if (!over) return;
+  if (!(endpoint.armed & kClosing)) {
+    if (endpoint.wanted & kReceive) {
+      rearm_.push_back(id);
+    } else if (!(endpoint.wanted & kEnded)) {
+      Watch(endpoint, id.slot);
+    }
+  }
+  Completed(endpoint, events);
+}
+
+void IoUringPoller::OnReceiveOver(int result, Endpoint& endpoint, EndpointId id, Events& events) {
+  if (IsForNow(result)) return;
+  if (result < 0) {
+    endpoint.wanted = static_cast<uint8_t>((endpoint.wanted & ~kReceive) | kEnded);
+    return events.OnFailed(endpoint, "recv", -result);
+  }
+  // Behind what is held; the receive that follows a pause meets the end again.
+  if (!(endpoint.wanted & kReceive) || held_bytes_.contains(id.Pack())) return;
+  endpoint.wanted = static_cast<uint8_t>((endpoint.wanted & ~kReceive) | kEnded);
+  events.OnReceiveEnd(endpoint);
+}
+
+void IoUringPoller::OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, Events& events) {
+  endpoint.armed &= ~kWatching;
+  const bool failed = completion.res > 0 && (completion.res & POLLERR);
+  if (failed && !(endpoint.armed & (kClosing | kReceive)) && !(endpoint.wanted & kEnded)) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (sys::GetOption(endpoint.socket, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error == 0) {
+      error = ECONNRESET;
+    }
+    endpoint.wanted = static_cast<uint8_t>((endpoint.wanted & ~kReceive) | kEnded);
+    events.OnFailed(endpoint, "recv", error);
+  }
+  Completed(endpoint, events);
+}
+
+void IoUringPoller::OnSend(const io_uring_cqe& completion, Events& events) {
+  const auto number = static_cast<uint32_t>(completion.user_data);
+  SendRecord& record = sends_.At(number);
+  Endpoint* const endpoint = events.Find(record.id);
+  RONDO_CHECK(endpoint != nullptr);
+  const int result = IsForNow(completion.res) ? 0 : completion.res;
+  if (result > 0) record.sent += static_cast<size_t>(result);
+  const bool closing = endpoint->armed & kClosing;
+  if (result >= 0 && record.sent < record.length && !closing) [[unlikely]] {
+    return SubmitRecord(*endpoint, number);
+  }
+  const bool from_queue = record.length == 0;
+  sends_.Return(number);
+  endpoint->armed &= ~kSend;
+  endpoint->sending = false;
+  if (closing) {
+    // Its memory is all that is waited for.
+  } else if (result < 0) {
+    events.OnFailed(*endpoint, "send", -result);
+  } else {
+    if (from_queue) endpoint->outbound->Consume(static_cast<size_t>(result));
+    events.OnSent(*endpoint);
+  }
+  Completed(*endpoint, events);
+}
+
+void IoUringPoller::OnRoom(Endpoint& endpoint, uint32_t slot, Events& events) {
+  endpoint.armed &= ~kWaitingForRoom;
+  if (!(endpoint.armed & kClosing)) {
+    if (const int result = Send(endpoint, slot); result < 0) {
+      events.OnFailed(endpoint, "send", -result);
+    } else {
+      events.OnSent(endpoint);
+    }
+  }
+  Completed(endpoint, events);
+}
+
+void IoUringPoller::Completed(Endpoint& endpoint, Events& events) {
+  if (--endpoint.in_flight > 0 || !(endpoint.armed & kClosing)) return;
+  CloseSocket(endpoint);
+  events.OnReleased(endpoint);
+}
+
+void IoUringPoller::OnAccept(const io_uring_cqe& completion, EndpointId id, Events& events) {
+  UniqueFd socket(completion.res);
+  Endpoint* const listener = events.Find(id);
+  if (listener == nullptr) return;
+  if (!(completion.flags & IORING_CQE_F_MORE)) {
+    listener->armed &= ~(kReceive | kCancelling);
+    --listener->in_flight;
+  }
+  if (socket) {
+    held_sockets_[id.Pack()].push_back(std::move(socket));
+    AcceptHeld(*listener, id.slot, events);
+  } else if (completion.res != -ECANCELED && completion.res != -EAGAIN) {
+    PauseAccepting(*listener);
+    events.OnAcceptFailed(*listener, -completion.res);
+  }
+  if (!(listener->wanted & kReceive)) return CancelInput(*listener, id.slot);
+  if (!(listener->armed & kReceive)) rearm_.push_back(id);
+}
+
+void IoUringPoller::AcceptHeld(Endpoint& listener, uint32_t slot, Events& events) {
+  const uint64_t id = EndpointId{slot, listener.generation}.Pack();
+  std::deque<UniqueFd>& sockets = held_sockets_[id];
+  while (!sockets.empty() && (listener.wanted & kReceive)) {
+    UniqueFd socket = std::move(sockets.front());
+    sockets.pop_front();
+    sockaddr_storage storage = {};
+    socklen_t length = sizeof storage;
+    auto* peer = reinterpret_cast<sockaddr*>(&storage);
+    // One that has gone already has no name any more; receiving will tell.
+    (void)sys::GetPeerName(socket.get(), peer, &length);
+    if (!events.OnAccepted(listener, std::move(socket), SocketAddress(peer, length))) {
+      PauseAccepting(listener);
+    }
+  }
+}
+
+void IoUringPoller::Rearm(Events& events) {
+  std::vector<EndpointId> ids;
+  ids.swap(rearm_);
+  for (const EndpointId id : ids) {
+    Endpoint* const endpoint = events.Find(id);
+    if (endpoint == nullptr || (endpoint->armed & kClosing)) continue;
+    if (endpoint->wanted & kAccept) AcceptHeld(*endpoint, id.slot, events);
+    if (const auto held = held_bytes_.extract(id.Pack()); !held.empty()) {
+      if (endpoint->wanted & kReceive) {
+        events.OnReceived(*endpoint, held.mapped());
+      } else {
+        held_bytes_[id.Pack()] = std::move(held.mapped());
+      }
+    }
+    const bool wants = (endpoint->wanted & kReceive) && !(endpoint->armed & (kReceive | kClosing));
+    if (wants) ArmInput(*endpoint, id.slot);
+  }
+}
+
+}  // namespace rondo::poll::uring

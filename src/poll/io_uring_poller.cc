@@ -1,0 +1,258 @@
+// io_uring(7), kernel 6.1 or newer. One ring for each loop, used by its thread alone (SINGLE_ISSUER),
+// whose completions are collected when the loop asks and never interrupt it (DEFER_TASKRUN).
+//
+// How the contract is mapped:
+//   accept    one multishot accept for each listener
+//   receive   one multishot receive for each connection, into provided buffers: an idle connection
+//             holds none. When they run out the receive ends with ENOBUFS and is put on `rearm_`,
+//             which is gone through when the batch has been handled and its buffers are back.
+//   send      small writes are copied into a record of the poller's and go out with the next wait:
+//             that is a system call for all connections that are ready, not one for each. Large
+//             ones are tried at once, from the user's memory, since copying them costs more than
+//             the call. What is queued goes out as a sendmsg of its pieces, which stay where they
+//             are until it completes. One send is under way for each connection, or two could
+//             overtake each other.
+//   close     everything under way is cancelled; the socket is closed, and the memory given back,
+//             when the last completion has come.
+//
+// What is mirrored. `wanted`: kReceive, what the loop asked for. `armed`: kReceive, an accept or a
+// receive is under way; kSend, a send is; kCancelling, a cancel of the former; kClosing, Close was
+// called; kWaitingForRoom and kWatching, a poll for room to send a file, or for the socket's failure
+// during a pause. A pause does nothing until bytes arrive during it: those are held, and then the
+// receive is cancelled. What is held is delivered before anything else on resuming.
+//
+// `user_data` is operation (4 bits), slot (28) and, of a send, the number of its record, of anything
+// else the generation (32). Nothing of an endpoint is under way when its memory is given back, so
+// the slot alone would do; the generation is checked all the same.
+
+#include "poll/io_uring_poller.h"
+
+#include <poll.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/status.h"
+#include "poll/new_poller.h"
+#include "sys/ring.h"
+#include "sys/sys.h"
+
+namespace rondo::poll::uring {
+namespace {
+
+constexpr unsigned kSubmissions = 1024;
+constexpr unsigned kCompletions = 16384;
+
+}  // namespace
+
+IoUringPoller::~IoUringPoller() {
+  if (created_) sys::RingDestroy(&ring_);
+}
+
+absl::Status IoUringPoller::Create(size_t read_buffer_bytes) {
+  io_uring_params parameters = {};
+  parameters.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL |
+                     IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+  parameters.cq_entries = kCompletions;
+  if (const int result = sys::RingCreate(kSubmissions, &ring_, &parameters); result < 0) {
+    return base::ErrnoStatus(-result, "io_uring_setup",
+                             "it needs Linux 6.1, kernel.io_uring_disabled = 0 and a seccomp "
+                             "profile that lets it pass");
+  }
+  created_ = true;
+  if (const int result = buffers_.Register(&ring_, read_buffer_bytes); result < 0) {
+    return base::ErrnoStatus(-result, "registering io_uring buffers");
+  }
+  return absl::OkStatus();
+}
+
+io_uring_sqe* IoUringPoller::NextEntry() {
+  io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+  if (entry == nullptr) [[unlikely]] {
+    (void)sys::RingSubmit(&ring_);
+    entry = io_uring_get_sqe(&ring_);
+    RONDO_CHECK(entry != nullptr);
+  }
+  return entry;
+}
+
+void IoUringPoller::ArmWaker() {
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_poll_multishot(entry, waker_->fd(), POLLIN);
+  io_uring_sqe_set_data64(entry, Tag(Operation::kWake, 0, 0));
+}
+
+void IoUringPoller::ArmInput(Endpoint& endpoint, uint32_t slot) {
+  io_uring_sqe* entry = NextEntry();
+  if (endpoint.wanted & kAccept) {
+    io_uring_prep_multishot_accept(entry, endpoint.socket, nullptr, nullptr,
+                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
+    io_uring_sqe_set_data64(entry, Tag(Operation::kAccept, slot, endpoint.generation));
+  } else {
+    io_uring_prep_recv_multishot(entry, endpoint.socket, nullptr, 0, 0);
+    entry->flags |= IOSQE_BUFFER_SELECT;
+    entry->buf_group = ProvidedBuffers::kGroup;
+    io_uring_sqe_set_data64(entry, Tag(Operation::kReceive, slot, endpoint.generation));
+  }
+  endpoint.armed |= kReceive;
+  ++endpoint.in_flight;
+}
+
+void IoUringPoller::CancelInput(Endpoint& endpoint, uint32_t slot) {
+  if (!(endpoint.armed & kReceive) || (endpoint.armed & kCancelling)) return;
+  const auto operation = endpoint.wanted & kAccept ? Operation::kAccept : Operation::kReceive;
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_cancel64(entry, Tag(operation, slot, endpoint.generation), 0);
+  entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  io_uring_sqe_set_data64(entry, Tag(Operation::kCancel, 0, 0));
+  endpoint.armed |= kCancelling;
+}
+
+void IoUringPoller::Watch(Endpoint& endpoint, uint32_t slot) {
+  if (endpoint.armed & kWatching) return;
+  io_uring_sqe* entry = NextEntry();
+  // Nothing is asked for: a hang-up or an error is reported all the same.
+  io_uring_prep_poll_add(entry, endpoint.socket, 0);
+  io_uring_sqe_set_data64(entry, Tag(Operation::kWatch, slot, endpoint.generation));
+  endpoint.armed |= kWatching;
+  ++endpoint.in_flight;
+}
+
+int IoUringPoller::AddListener(Endpoint& listener, uint32_t slot) {
+  listener.wanted |= kReceive | kAccept;
+  ArmInput(listener, slot);
+  return 0;
+}
+
+int IoUringPoller::AddConnection(Endpoint& endpoint, uint32_t slot) {
+  endpoint.wanted |= kReceive;
+  ArmInput(endpoint, slot);
+  return 0;
+}
+
+void IoUringPoller::ResumeAccepting(Endpoint& listener, uint32_t slot) {
+  if (listener.wanted & kReceive) return;
+  listener.wanted |= kReceive;
+  rearm_.push_back({slot, listener.generation});
+}
+
+void IoUringPoller::ResumeReceiving(Endpoint& endpoint, uint32_t slot) {
+  if (endpoint.wanted & (kReceive | kEnded)) return;
+  endpoint.wanted |= kReceive;
+  const EndpointId id = {slot, endpoint.generation};
+  if (!(endpoint.armed & kReceive) || held_bytes_.contains(id.Pack())) rearm_.push_back(id);
+}
+
+ssize_t IoUringPoller::SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
+                                  size_t count) {
+  // Behind one that is under way: into the queue.
+  if (endpoint.armed & kSend) return 0;
+  size_t length = 0;
+  for (size_t i = 0; i < count; ++i) length += pieces[i].iov_len;
+  if (length > SendRecord::kBytes) {
+    const ssize_t sent = sys::SendMessage(endpoint.socket, pieces, count);
+    return sent == -EAGAIN || sent == -ENOBUFS ? 0 : sent;
+  }
+  const uint32_t number = sends_.Take();
+  SendRecord& record = sends_.At(number);
+  record.id = {slot, endpoint.generation};
+  record.length = 0;
+  for (size_t i = 0; i < count; ++i) {
+    std::memcpy(record.bytes.data() + record.length, pieces[i].iov_base, pieces[i].iov_len);
+    record.length += pieces[i].iov_len;
+  }
+  record.sent = 0;
+  SubmitRecord(endpoint, number);
+  ++endpoint.in_flight;
+  return static_cast<ssize_t>(length);
+}
+
+void IoUringPoller::SubmitRecord(Endpoint& endpoint, uint32_t number) {
+  SendRecord& record = sends_.At(number);
+  io_uring_sqe* entry = NextEntry();
+  // The kernel goes on by itself when the socket takes only a part.
+  io_uring_prep_send(entry, endpoint.socket, record.bytes.data() + record.sent,
+                     record.length - record.sent, MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_sqe_set_data64(entry, Tag(Operation::kSend, record.id.slot, number));
+  endpoint.armed |= kSend;
+  endpoint.sending = true;
+}
+
+int IoUringPoller::Send(Endpoint& endpoint, uint32_t slot) {
+  if (endpoint.armed & (kSend | kWaitingForRoom)) return 0;
+  if (buffer::OutboundQueue::File file; endpoint.outbound->FrontFile(&file)) {
+    return SendFile(endpoint, slot, file);
+  }
+  if (!endpoint.outbound->empty()) SendFromQueue(endpoint, slot);
+  return 0;
+}
+
+void IoUringPoller::SendFromQueue(Endpoint& endpoint, uint32_t slot) {
+  const uint32_t number = sends_.Take();
+  SendRecord& record = sends_.At(number);
+  record.id = {slot, endpoint.generation};
+  record.length = record.sent = 0;
+  record.message = {};
+  record.message.msg_iov = record.pieces.data();
+  record.message.msg_iovlen = endpoint.outbound->Gather(absl::MakeSpan(record.pieces));
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_sendmsg(entry, endpoint.socket, &record.message, MSG_NOSIGNAL);
+  io_uring_sqe_set_data64(entry, Tag(Operation::kSend, slot, number));
+  endpoint.armed |= kSend;
+  ++endpoint.in_flight;
+}
+
+int IoUringPoller::SendFile(Endpoint& endpoint, uint32_t slot, buffer::OutboundQueue::File file) {
+  const ssize_t sent = sys::SendFile(endpoint.socket, file.fd, &file.offset, file.length);
+  if (sent == 0) return -ENODATA;
+  if (sent < 0 && sent != -EAGAIN) return static_cast<int>(sent);
+  if (sent > 0) endpoint.outbound->Consume(static_cast<size_t>(sent));
+  if (endpoint.outbound->empty()) return 0;
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_poll_add(entry, endpoint.socket, POLLOUT);
+  io_uring_sqe_set_data64(entry, Tag(Operation::kRoom, slot, endpoint.generation));
+  endpoint.armed |= kWaitingForRoom;
+  ++endpoint.in_flight;
+  return 0;
+}
+
+bool IoUringPoller::Close(Endpoint& endpoint, uint32_t slot) {
+  const uint64_t id = EndpointId{slot, endpoint.generation}.Pack();
+  held_bytes_.erase(id);
+  held_sockets_.erase(id);
+  endpoint.armed |= kClosing;
+  if (endpoint.in_flight == 0) {
+    CloseSocket(endpoint);
+    return true;
+  }
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_cancel_fd(entry, endpoint.socket, IORING_ASYNC_CANCEL_ALL);
+  entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  io_uring_sqe_set_data64(entry, Tag(Operation::kCancel, 0, 0));
+  if (!(endpoint.wanted & kAccept)) return false;
+  // A listener's memory is its loop's to the end, and its port is to be free at once.
+  (void)sys::RingSubmit(&ring_);
+  (void)sys::Close(endpoint.socket);
+  return true;
+}
+
+void IoUringPoller::CloseSocket(Endpoint& endpoint) {
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_close(entry, endpoint.socket);
+  entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  io_uring_sqe_set_data64(entry, Tag(Operation::kClose, 0, 0));
+}
+
+}  // namespace rondo::poll::uring
+
+namespace rondo::poll {
+
+absl::StatusOr<std::unique_ptr<Poller>> NewIoUringPoller(size_t read_buffer_bytes,
+                                                         std::shared_ptr<Waker> waker) {
+  auto poller = std::make_unique<uring::IoUringPoller>(std::move(waker));
+  RONDO_RETURN_IF_ERROR(poller->Create(read_buffer_bytes));
+  return poller;
+}
+
+}  // namespace rondo::poll

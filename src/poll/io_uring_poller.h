@@ -1,0 +1,115 @@
+// IoUringPoller is the poller on io_uring(7). How it works stands at the top of io_uring_poller.cc,
+// which holds what the loop asks for; io_uring_completions.cc holds what the kernel answers. A loop
+// owns it; that loop's thread only.
+
+#ifndef RONDO_POLL_IO_URING_POLLER_H_
+#define RONDO_POLL_IO_URING_POLLER_H_
+
+#include <liburing.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+
+#include "base/cold.h"
+#include "poll/poller.h"
+#include "poll/provided_buffers.h"
+#include "poll/send_records.h"
+#include "poll/waker.h"
+
+namespace rondo::poll::uring {
+
+inline constexpr uint8_t kReceive = 1;
+inline constexpr uint8_t kSend = 2;
+inline constexpr uint8_t kWatching = 4;
+inline constexpr uint8_t kEnded = 8;
+inline constexpr uint8_t kAccept = 16;
+inline constexpr uint8_t kCancelling = 32;
+inline constexpr uint8_t kClosing = 64;
+inline constexpr uint8_t kWaitingForRoom = 128;
+
+enum class Operation : uint64_t {
+  kWake = 1,
+  kAccept,
+  kReceive,
+  kSend,
+  kRoom,
+  kWatch,
+  kCancel,
+  kClose,
+};
+
+inline uint64_t Tag(Operation operation, uint32_t slot, uint32_t number) {
+  return static_cast<uint64_t>(operation) << 60 | uint64_t{slot} << 32 | number;
+}
+
+class IoUringPoller final : public Poller {
+ public:
+  explicit IoUringPoller(std::shared_ptr<Waker> waker) : waker_(std::move(waker)) {}
+  ~IoUringPoller() override;
+
+  absl::Status Create(size_t read_buffer_bytes);
+
+  const char* name() const override { return "io_uring"; }
+  int AddListener(Endpoint& listener, uint32_t slot) override;
+  int AddConnection(Endpoint& endpoint, uint32_t slot) override;
+  void PauseAccepting(Endpoint& listener) override { listener.wanted &= ~kReceive; }
+  void ResumeAccepting(Endpoint& listener, uint32_t slot) override;
+  void PauseReceiving(Endpoint& endpoint, uint32_t) override { endpoint.wanted &= ~kReceive; }
+  void ResumeReceiving(Endpoint& endpoint, uint32_t slot) override;
+  ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
+                     size_t count) override;
+  int Send(Endpoint& endpoint, uint32_t slot) override;
+  bool Close(Endpoint& endpoint, uint32_t slot) override;
+  void Wait(int64_t timeout_ns, Events& events) override;
+
+ private:
+  io_uring_sqe* NextEntry() RONDO_ON_LOOP;
+  void ArmWaker() RONDO_ON_LOOP;
+  void ArmInput(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
+  // Learns of the failure of a socket that is not received from.
+  void Watch(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
+  void CancelInput(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
+  void SendFromQueue(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
+  int SendFile(Endpoint& endpoint, uint32_t slot, buffer::OutboundQueue::File file) RONDO_ON_LOOP;
+  // Sends what is left of a record of the poller's own bytes.
+  void SubmitRecord(Endpoint& endpoint, uint32_t number) RONDO_ON_LOOP;
+
+  void Dispatch(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
+  void OnAccept(const io_uring_cqe& completion, EndpointId id, Events& events) RONDO_ON_LOOP;
+  void OnReceive(const io_uring_cqe& completion, EndpointId id, Events& events) RONDO_ON_LOOP;
+  RONDO_COLD void OnReceiveRarely(const io_uring_cqe& completion, Endpoint& endpoint,
+                                  EndpointId id, Events& events) RONDO_ON_LOOP;
+  // The end of the input, or its failure.
+  void OnReceiveOver(int result, Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
+  void OnSend(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
+  void OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
+  void OnRoom(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
+  // One operation of the endpoint has ended for good; gives it back when it was the last.
+  void Completed(Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
+  void CloseSocket(Endpoint& endpoint) RONDO_ON_LOOP;
+  // Goes on with endpoints that were resumed, or ran out of buffers.
+  void Rearm(Events& events) RONDO_ON_LOOP;
+  void AcceptHeld(Endpoint& listener, uint32_t slot, Events& events) RONDO_ON_LOOP;
+
+  const std::shared_ptr<Waker> waker_;
+  io_uring ring_ = {};
+  bool created_ = false;
+  bool enabled_ = false;
+  ProvidedBuffers buffers_;
+  SendRecords sends_;
+  std::vector<EndpointId> rearm_;
+  // What came in during a pause, by packed id.
+  absl::flat_hash_map<uint64_t, std::string> held_bytes_;
+  absl::flat_hash_map<uint64_t, std::deque<UniqueFd>> held_sockets_;
+};
+
+}  // namespace rondo::poll::uring
+
+#endif  // RONDO_POLL_IO_URING_POLLER_H_

@@ -1,0 +1,60 @@
+// A SendRecord is the memory of one send that the kernel works on: the bytes themselves, when they
+// are few, or where the pieces of an outbound queue lie. It is the poller's until its completion has
+// come, whatever becomes of the connection. SendRecords keeps them for the next send; it belongs to
+// one poller and to its thread.
+
+#ifndef RONDO_POLL_SEND_RECORDS_H_
+#define RONDO_POLL_SEND_RECORDS_H_
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "poll/endpoint.h"
+
+namespace rondo::poll {
+
+struct SendRecord {
+  static constexpr size_t kBytes = 4 << 10;
+  static constexpr size_t kPieces = 64;
+
+  EndpointId id;
+  // What `bytes` holds, and how much of it has gone; `length` 0 when the queue's pieces are sent.
+  size_t length = 0;
+  size_t sent = 0;
+  msghdr message = {};
+  union {
+    std::array<char, kBytes> bytes;
+    std::array<iovec, kPieces> pieces;
+  };
+  SendRecord() {}
+};
+
+class SendRecords {
+ public:
+  // A record, and the number that completions name it by.
+  uint32_t Take() {
+    if (free_.empty()) {
+      free_.push_back(static_cast<uint32_t>(records_.size()));
+      records_.push_back(std::make_unique<SendRecord>());
+    }
+    const uint32_t number = free_.back();
+    free_.pop_back();
+    return number;
+  }
+  SendRecord& At(uint32_t number) { return *records_[number]; }
+  void Return(uint32_t number) { free_.push_back(number); }
+
+ private:
+  std::vector<std::unique_ptr<SendRecord>> records_;
+  std::vector<uint32_t> free_;
+};
+
+}  // namespace rondo::poll
+
+#endif  // RONDO_POLL_SEND_RECORDS_H_

@@ -1,0 +1,59 @@
+#include "sys/ring.h"
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace rondo::sys {
+
+int RingCreate(unsigned entries, io_uring* ring, io_uring_params* parameters) {
+  return ::io_uring_queue_init_params(entries, ring, parameters);
+}
+
+void RingDestroy(io_uring* ring) { ::io_uring_queue_exit(ring); }
+
+int RingEnable(io_uring* ring) {
+  // Debian's liburing 2.3 declares io_uring_enable_rings and does not export it.
+  const long enabled = ::syscall(SYS_io_uring_register, ring->ring_fd,
+                                 IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+  const int result = enabled < 0 ? -errno : 0;
+  // Saves a lookup in each enter; without it everything works as well.
+  if (result >= 0) (void)::io_uring_register_ring_fd(ring);
+  return result;
+}
+
+int RingRegisterBuffers(io_uring* ring, void* memory, unsigned entries, uint16_t group) {
+  io_uring_buf_reg registration = {};
+  registration.ring_addr = reinterpret_cast<uint64_t>(memory);
+  registration.ring_entries = entries;
+  registration.bgid = group;
+  return ::io_uring_register_buf_ring(ring, &registration, 0);
+}
+
+int RingSubmit(io_uring* ring) { return ::io_uring_submit(ring); }
+
+int RingSubmitAndWait(io_uring* ring, int64_t timeout_ns) {
+  if (timeout_ns == 0) return ::io_uring_submit_and_get_events(ring);
+  if (timeout_ns < 0) return ::io_uring_submit_and_wait(ring, 1);
+  __kernel_timespec timeout = {.tv_sec = timeout_ns / 1'000'000'000,
+                               .tv_nsec = timeout_ns % 1'000'000'000};
+  io_uring_cqe* completion = nullptr;
+  return ::io_uring_submit_and_wait_timeout(ring, &completion, 1, &timeout, nullptr);
+}
+
+void* MapMemory(size_t bytes) {
+  void* memory =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
+void UnmapMemory(void* memory, size_t bytes) { (void)::munmap(memory, bytes); }
+
+int GetPeerName(int fd, sockaddr* address, socklen_t* length) {
+  return ::getpeername(fd, address, length) < 0 ? -errno : 0;
+}
+
+}  // namespace rondo::sys

@@ -1,0 +1,64 @@
+// The kernel calls that only FreeBSD has in this way. Compiled for it, not run there yet.
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <pthread_np.h>
+#include <sys/param.h>
+// After the parameters, which they do not include.
+#include <sys/cpuset.h>
+#include <sys/filio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+
+#include "sys/errno_result.h"
+#include "sys/sys.h"
+
+namespace rondo::sys {
+
+int KeepIdleOption() { return TCP_KEEPIDLE; }
+
+ssize_t SendFile(int fd, int file, int64_t* offset, size_t length) {
+  off_t sent = 0;
+  int result;
+  // Interrupted or out of room, it has often sent something all the same.
+  do {
+    result = ::sendfile(file, fd, *offset, length, nullptr, &sent, 0);
+  } while (result < 0 && errno == EINTR && sent == 0);
+  if (sent == 0) return OrErrno(result);
+  *offset += sent;
+  return static_cast<ssize_t>(sent);
+}
+
+int UnacknowledgedBytes(int fd) {
+  int bytes = 0;
+  const int result = OrErrno(::ioctl(fd, FIONWRITE, &bytes));
+  return result < 0 ? result : bytes;
+}
+
+int SetThreadName(const std::string& name) {
+  ::pthread_set_name_np(::pthread_self(), name.substr(0, 15).c_str());
+  return 0;
+}
+
+int BindThreadToCpu(int cpu) {
+  if (cpu < 0 || cpu >= CPU_SETSIZE) return -EINVAL;
+  cpuset_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  return OrErrno(
+      ::cpuset_setaffinity(CPU_LEVEL_WHICH, CPU_WHICH_TID, -1, sizeof set, &set));
+}
+
+int CpuCount() {
+  cpuset_t set;
+  CPU_ZERO(&set);
+  if (::cpuset_getaffinity(CPU_LEVEL_WHICH, CPU_WHICH_PID, -1, sizeof set, &set) < 0) return 1;
+  const int count = CPU_COUNT(&set);
+  return count > 0 ? count : 1;
+}
+
+}  // namespace rondo::sys

@@ -1,0 +1,205 @@
+// Rule 4, the bytes: in order, each once, not mixed with another connection's, however they are
+// written and however slowly they are read.
+
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
+
+#include "rondo/rondo.h"
+
+#include "gtest/gtest.h"
+#include "tests/support/server_test.h"
+
+namespace rondo::testing {
+namespace {
+
+class BytesTest : public ConformanceTest {};
+INSTANTIATE_TEST_SUITE_P(All, BytesTest, ::testing::ValuesIn(Setups()), NameOf);
+
+TEST_P(BytesTest, EchoesManyConnectionsInBothDirectionsAtOnce) {
+  Start();
+  std::vector<std::thread> pairs;
+  for (uint32_t i = 0; i < 6; ++i) {
+    pairs.emplace_back([this, i] {
+      const std::string bytes = RandomBytes(4 << 20, i + 1);
+      Client client = Connect();
+      std::thread sender([&] {
+        // Odd lengths, so that no two ends of anything fall together.
+        for (size_t at = 0; at < bytes.size(); at += 10'007) {
+          if (!client.Send(std::string_view(bytes).substr(at, 10'007))) return;
+        }
+        client.ShutdownWrite();
+      });
+      EXPECT_TRUE(client.ReceiveAll() == bytes);
+      EXPECT_EQ(client.ending(), Client::Ending::kFin);
+      sender.join();
+    });
+  }
+  for (std::thread& pair : pairs) pair.join();
+}
+
+TEST_P(BytesTest, AnswersAPipelineInOrder) {
+  handler.on_traffic = [](Connection& connection) {
+    while (true) {
+      const std::string_view waiting = connection.Peek();
+      const size_t end = waiting.find('\n');
+      if (end == std::string_view::npos) return Action::kNone;
+      connection.Write(absl::StrCat("re: ", std::string(connection.Next(end + 1))));
+    }
+  };
+  Start();
+  std::string requests, replies;
+  for (int i = 0; i < 50'000; ++i) {
+    absl::StrAppend(&requests, "request ", i, "\n");
+    absl::StrAppend(&replies, "re: request ", i, "\n");
+  }
+  Client client = Connect();
+  std::thread sender([&] {
+    EXPECT_TRUE(client.Send(requests));
+    client.ShutdownWrite();
+  });
+  EXPECT_TRUE(client.ReceiveAll() == replies);
+  sender.join();
+}
+
+TEST_P(BytesTest, ReassemblesWhatTheHandlerLeavesAndTakesInOddPieces) {
+  std::string received;
+  handler.on_traffic = [&](Connection& connection) {
+    // Always leaves something, looks at everything, and takes it in different ways.
+    while (connection.buffered() > 5000) {
+      const size_t before = connection.buffered();
+      EXPECT_EQ(connection.Peek().size(), before);
+      const std::string looked(connection.Peek(1234));
+      EXPECT_EQ(looked, connection.Next(1234));
+      received += looked;
+      std::array<char, 77> some;
+      EXPECT_EQ(connection.Read(absl::MakeSpan(some)), some.size());
+      received.append(some.data(), some.size());
+      received += connection.Peek(9);
+      EXPECT_EQ(connection.Discard(9), 9u);
+      EXPECT_EQ(connection.buffered(), before - 1234 - 77 - 9);
+    }
+    return Action::kNone;
+  };
+  handler.on_peer_shutdown = [&](Connection& connection) {
+    received += connection.Next();
+    return Action::kClose;
+  };
+  Start();
+  const std::string bytes = RandomBytes(3 << 20, 7);
+  Client client = Connect();
+  ASSERT_TRUE(client.Send(bytes));
+  client.ShutdownWrite();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_TRUE(received == bytes);
+}
+
+TEST_P(BytesTest, KeepsTheOrderOfEveryKindOfWrite) {
+  const std::string content = RandomBytes(300'000, 8);
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::tmpfile(), std::fclose);
+  ASSERT_EQ(std::fwrite(content.data(), 1, content.size(), file.get()), content.size());
+  std::fflush(file.get());
+  const std::string_view all = content;
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Discard(connection.buffered());
+    size_t at = 0;
+    for (size_t length = 1; at + length <= all.size(); length = length * 3 + 1) {
+      const std::string_view part = all.substr(at, length);
+      switch (length % 5) {
+        case 0:
+          connection.Write(part);
+          break;
+        case 1:
+          connection.Write(std::string(part));
+          break;
+        case 2:
+          connection.SendFile(fileno(file.get()), static_cast<int64_t>(at), length);
+          break;
+        case 3:
+          connection.Writev({part.substr(0, length / 2), "", part.substr(length / 2)});
+          connection.Flush();
+          break;
+        default:
+          connection.Write(part.substr(0, 1));
+          connection.Write(part.substr(1));
+      }
+      at += length;
+    }
+    connection.Write(all.substr(at));
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect({.receive_buffer_bytes = 4096});
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(client.Send("again"));
+    EXPECT_TRUE(client.Receive(content.size()) == content) << "round " << i;
+  }
+}
+
+TEST_P(BytesTest, KeepsTheOrderOfEachThreadThatWrites) {
+  constexpr int kThreads = 4, kLines = 3000;
+  handler.on_open = [](Connection&) { return Action::kNone; };
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(handler.WaitForOpened(1));
+  const ConnectionHandle handle = handler.handles()[0];
+  std::atomic<int> told = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kLines; ++i) {
+        const auto done = [&](const absl::Status& status) {
+          EXPECT_EQ(status, absl::OkStatus());
+          ++told;
+        };
+        std::string text = absl::StrCat(t, " ", i, std::string(i % 100, '.'), "\n");
+        if (i % 2 == 0) {
+          handle.Write(std::move(text), done);
+        } else {
+          handle.Writev({text.substr(0, 3), text.substr(3)}, done);
+        }
+      }
+    });
+  }
+  std::array<int, kThreads> next = {};
+  std::string left;
+  for (int line = 0; line < kThreads * kLines;) {
+    const std::string got = client.Receive(1);
+    ASSERT_FALSE(got.empty());
+    left += got + client.Receive(0);
+    if (got != "\n") continue;
+    const int thread = left[0] - '0';
+    ASSERT_TRUE(thread >= 0 && thread < kThreads) << left;
+    ASSERT_EQ(left, absl::StrCat(thread, " ", next[thread], std::string(next[thread] % 100, '.'),
+                                 "\n"));
+    ++next[thread];
+    ++line;
+    left.clear();
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(Eventually([&] { return told == kThreads * kLines; }));
+}
+
+TEST_P(BytesTest, MakesProgressWhenBothSidesWriteAllBeforeTheyRead) {
+  // gnet #185. The marks are the policy: this side reads no more until the peer reads, and the
+  // peer, who waits for nothing but its own writes, is the one that has to begin.
+  constexpr size_t kAll = 64 << 20;
+  options.outbound_limit_bytes = 2 * kAll;
+  options.outbound_high_bytes = 2 * kAll;
+  Start();
+  Client client = Connect();
+  const std::string bytes = RandomBytes(kAll, 9);
+  ASSERT_TRUE(client.Send(bytes));
+  client.ShutdownWrite();
+  EXPECT_TRUE(client.ReceiveAll() == bytes);
+}
+
+}  // namespace
+}  // namespace rondo::testing

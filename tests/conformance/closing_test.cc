@@ -1,0 +1,255 @@
+// Rule 3: a close by this side loses nothing that Write accepted, and half-close works both ways.
+
+#include <sys/socket.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/synchronization/notification.h"
+
+#include "rondo/rondo.h"
+
+#include "gtest/gtest.h"
+#include "tests/support/server_test.h"
+
+namespace rondo::testing {
+namespace {
+
+constexpr size_t kLarge = 8 << 20;
+
+class ClosingTest : public ConformanceTest {
+ protected:
+  const std::string reply_ = RandomBytes(kLarge);
+};
+INSTANTIATE_TEST_SUITE_P(All, ClosingTest, ::testing::ValuesIn(Setups()), NameOf);
+
+TEST_P(ClosingTest, SendsEverythingBeforeItCloses) {
+  handler.on_traffic = [&](Connection& connection) {
+    EXPECT_EQ(connection.Write(reply_), WriteResult::kAboveHighWater);
+    connection.Close();
+    EXPECT_EQ(connection.Write("after Close"), WriteResult::kRefused);
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("request"));
+  EXPECT_TRUE(client.ReceiveAll() == reply_);
+  EXPECT_EQ(client.ending(), Client::Ending::kFin);
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_EQ(handler.reason(), absl::OkStatus());
+}
+
+TEST_P(ClosingTest, SendsEverythingToASlowReaderBeforeItCloses) {
+  handler.on_open = [&](Connection& connection) {
+    connection.Write(reply_);
+    return Action::kClose;
+  };
+  Start();
+  Client client = Connect({.receive_buffer_bytes = 4096});
+  std::string received;
+  while (received.size() < kLarge / 64) received += client.Receive(1000);
+  received += client.ReceiveAll();
+  EXPECT_TRUE(received == reply_);
+  EXPECT_EQ(client.ending(), Client::Ending::kFin);
+}
+
+TEST_P(ClosingTest, LosesNothingWhenInputWaitsUnreadInTheKernel) {
+  // Unread input turns close(2) into a reset, which overtakes the reply.
+  handler.on_traffic = [&](Connection& connection) {
+    connection.PauseReading();
+    connection.Write(reply_);
+    connection.Close();
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect({.receive_buffer_bytes = 64 << 10});
+  ASSERT_TRUE(client.Send(RandomBytes(300 << 10, 2)));
+  EXPECT_TRUE(client.ReceiveAll() == reply_);
+  EXPECT_EQ(client.ending(), Client::Ending::kFin);
+}
+
+TEST_P(ClosingTest, LosesNothingWhileThePeerGoesOnSending) {
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Write(reply_);
+    connection.Close();
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect({.receive_buffer_bytes = 64 << 10});
+  std::thread sender([&] {
+    const std::string more = RandomBytes(64 << 10, 3);
+    for (int i = 0; i < 256 && client.Send(more); ++i) {}
+    client.ShutdownWrite();
+  });
+  EXPECT_TRUE(client.ReceiveAll() == reply_);
+  sender.join();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+}
+
+TEST_P(ClosingTest, AnswersAPeerThatHasFinishedSending) {
+  handler.on_traffic = [](Connection&) { return Action::kNone; };
+  handler.on_peer_shutdown = [&](Connection& connection) {
+    EXPECT_EQ(connection.Next(), "all of the request");
+    connection.Write(reply_);
+    return Action::kClose;
+  };
+  Start();
+  Client client = Connect({.receive_buffer_bytes = 64 << 10});
+  ASSERT_TRUE(client.Send("all of the request"));
+  client.ShutdownWrite();
+  EXPECT_TRUE(client.ReceiveAll() == reply_);
+  EXPECT_EQ(client.ending(), Client::Ending::kFin);
+}
+
+TEST_P(ClosingTest, KeepsSendingAReplyWhenThePeerHalfClosesMeanwhile) {
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Discard(connection.buffered());
+    connection.Write(reply_);
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect({.receive_buffer_bytes = 64 << 10});
+  ASSERT_TRUE(client.Send("request"));
+  const std::string first = client.Receive(1000);
+  client.ShutdownWrite();
+  EXPECT_TRUE(first + client.ReceiveAll() == reply_);
+  EXPECT_EQ(client.ending(), Client::Ending::kFin);
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_EQ(handler.reason(), absl::OkStatus());
+}
+
+TEST_P(ClosingTest, AnswersFromAnotherThreadLongAfterThePeerHasFinished) {
+  std::thread worker;
+  handler.on_peer_shutdown = [&](Connection& connection) {
+    worker = std::thread([this, handle = connection.handle()] {
+      for (size_t at = 0; at < kLarge; at += kLarge / 16) {
+        absl::Notification sent;
+        handle.Write(reply_.substr(at, kLarge / 16), [&](const absl::Status& status) {
+          EXPECT_EQ(status, absl::OkStatus());
+          sent.Notify();
+        });
+        ASSERT_TRUE(sent.WaitForNotificationWithTimeout(kPatience));
+      }
+      handle.Close();
+    });
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect();
+  client.ShutdownWrite();
+  EXPECT_TRUE(client.ReceiveAll() == reply_);
+  EXPECT_EQ(client.ending(), Client::Ending::kFin);
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_TRUE(handler.story(0).starts_with("open peer_shutdown")) << handler.story(0);
+  worker.join();
+}
+
+TEST_P(ClosingTest, GoesOnReceivingAfterShutdownWrite) {
+  handler.on_open = [&](Connection& connection) {
+    connection.Write(reply_);
+    connection.ShutdownWrite();
+    EXPECT_EQ(connection.Write("after FIN"), WriteResult::kRefused);
+    return Action::kNone;
+  };
+  std::string received;
+  handler.on_traffic = [&](Connection& connection) {
+    received += connection.Next();
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect();
+  EXPECT_TRUE(client.ReceiveAll() == reply_);
+  EXPECT_EQ(client.ending(), Client::Ending::kFin);
+  const std::string request = RandomBytes(3 << 20, 5);
+  ASSERT_TRUE(client.Send(request));
+  EXPECT_EQ(handler.closed(), 0u);
+  client.ShutdownWrite();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_TRUE(received == request);
+  EXPECT_EQ(handler.reason(), absl::OkStatus());
+}
+
+TEST_P(ClosingTest, EndsWhenBothSidesHaveShutDownWriting) {
+  handler.on_traffic = [](Connection& connection) {
+    connection.ShutdownWrite();
+    return Action::kNone;
+  };
+  handler.on_peer_shutdown = [](Connection&) { return Action::kNone; };
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("x"));
+  EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
+  EXPECT_EQ(handler.closed(), 0u);
+  client.ShutdownWrite();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_EQ(handler.reason(), absl::OkStatus());
+}
+
+TEST_P(ClosingTest, DeliversTheLastBytesOfAPeerThatClosesAtOnce) {
+  std::string received;
+  handler.on_traffic = [&](Connection& connection) {
+    received += connection.Next();
+    return Action::kNone;
+  };
+  Start();
+  const std::string request = RandomBytes(1 << 20, 6);
+  Client client = Connect();
+  ASSERT_TRUE(client.Send(request));
+  client.Close();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_TRUE(received == request);
+  EXPECT_EQ(handler.story(0), "open traffic peer_shutdown close");
+}
+
+TEST_P(ClosingTest, AbortResetsAndDropsWhatWasQueued) {
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Write(reply_);
+    connection.Abort();
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("request"));
+  EXPECT_LT(client.ReceiveAll().size(), kLarge);
+  EXPECT_EQ(client.ending(), Client::Ending::kReset);
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_EQ(handler.reason(), absl::OkStatus());
+}
+
+TEST_P(ClosingTest, SendsAFileBeforeItCloses) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::tmpfile(), std::fclose);
+  ASSERT_EQ(std::fwrite(reply_.data(), 1, kLarge, file.get()), kLarge);
+  std::fflush(file.get());
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Write("head");
+    connection.SendFile(fileno(file.get()), 1000, kLarge - 1000);
+    connection.Write("tail");
+    return Action::kClose;
+  };
+  Start();
+  Client client = Connect({.receive_buffer_bytes = 64 << 10});
+  ASSERT_TRUE(client.Send("request"));
+  EXPECT_TRUE(client.ReceiveAll() == "head" + reply_.substr(1000) + "tail");
+  EXPECT_EQ(client.ending(), Client::Ending::kFin);
+}
+
+TEST_P(ClosingTest, NamesAFileThatTurnedOutShorter) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::tmpfile(), std::fclose);
+  std::fputs("short", file.get());
+  std::fflush(file.get());
+  handler.on_traffic = [&](Connection& connection) {
+    connection.SendFile(fileno(file.get()), 0, 1000);
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("request"));
+  EXPECT_EQ(client.ReceiveAll().substr(0, 5), "short");
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_EQ(handler.reason().code(), absl::StatusCode::kDataLoss) << handler.reason();
+}
+
+}  // namespace
+}  // namespace rondo::testing

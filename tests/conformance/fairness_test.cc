@@ -1,0 +1,208 @@
+// Rule 6: nobody starves. While one connection, task or writer does its worst on a loop, another
+// connection of the same loop is answered within a bounded time.
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+
+#include "rondo/rondo.h"
+
+#include "gtest/gtest.h"
+#include "tests/support/server_test.h"
+
+namespace rondo::testing {
+namespace {
+
+// One turn of a loop is some 256 events of 64 KiB; a starved connection waits for ever. Between
+// the two lies what a busy machine of two CPUs does to any thread.
+constexpr absl::Duration kBound = absl::Milliseconds(500);
+
+class FairnessTest : public ConformanceTest {
+ protected:
+  // The worst of many echoes on a connection of its own for each loop, while the worst goes on.
+  absl::Duration WorstEcho(int rounds = 100) {
+    std::vector<Client> clients;
+    for (int i = 0; i < 4; ++i) clients.push_back(Connect());
+    absl::Duration worst;
+    for (int i = 0; i < rounds; ++i) {
+      Client& client = clients[static_cast<size_t>(i) % clients.size()];
+      const absl::Time begin = absl::Now();
+      EXPECT_TRUE(client.Send("ping"));
+      EXPECT_EQ(client.Receive(4), "ping");
+      worst = std::max(worst, absl::Now() - begin);
+    }
+    RecordProperty("worst_echo_us", static_cast<int>(absl::ToInt64Microseconds(worst)));
+    return worst;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(All, FairnessTest, ::testing::ValuesIn(Setups()), NameOf);
+
+TEST_P(FairnessTest, AFloodingConnectionHoldsUpNobody) {
+  handler.on_traffic = [](Connection& connection) {
+    const std::string_view bytes = connection.Next();
+    if (bytes.size() < 100) connection.Write(bytes);
+    return Action::kNone;
+  };
+  Start();
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> floods;
+  for (int i = 0; i < 2; ++i) {
+    floods.emplace_back([&] {
+      Client client = Connect();
+      const std::string bytes(1 << 20, 'x');
+      while (!stop && client.Send(bytes)) {}
+    });
+  }
+  EXPECT_LT(WorstEcho(), kBound);
+  stop = true;
+  for (std::thread& flood : floods) flood.join();
+}
+
+TEST_P(FairnessTest, AConnectionThatWakesItselfHoldsUpNobody) {
+  std::atomic<int64_t> wakes = 0;
+  handler.on_traffic = [&](Connection& connection) {
+    if (connection.Peek().starts_with("w")) {
+      ++wakes;
+      connection.handle().Wake();
+      return Action::kNone;
+    }
+    connection.Write(connection.Next());
+    return Action::kNone;
+  };
+  Start();
+  std::vector<Client> busy;
+  for (int i = 0; i < 4; ++i) {
+    busy.push_back(Connect());
+    ASSERT_TRUE(busy.back().Send("wake"));
+  }
+  EXPECT_LT(WorstEcho(), kBound);
+  EXPECT_GT(wakes, 100);
+}
+
+TEST_P(FairnessTest, AConnectionThatIsOfferedItsInputAgainAndAgainHoldsUpNobody) {
+  std::atomic<int64_t> offers = 0;
+  handler.on_traffic = [&](Connection& connection) {
+    if (connection.Peek().starts_with("o")) {
+      ++offers;
+      connection.PauseReading();
+      connection.ResumeReading();
+      return Action::kNone;
+    }
+    connection.Write(connection.Next());
+    return Action::kNone;
+  };
+  Start();
+  std::vector<Client> busy;
+  for (int i = 0; i < 4; ++i) {
+    busy.push_back(Connect());
+    ASSERT_TRUE(busy.back().Send("offer"));
+  }
+  EXPECT_LT(WorstEcho(), kBound);
+  EXPECT_GT(offers, 100);
+}
+
+TEST_P(FairnessTest, ATaskThatPostsItselfHoldsUpNobody) {
+  Start();
+  std::atomic<bool> stop = false;
+  std::atomic<int64_t> runs = 0;
+  std::function<void(EventLoop&)> again = [&](EventLoop& loop) {
+    ++runs;
+    if (!stop) (void)loop.Post([&] { again(loop); });
+  };
+  for (size_t i = 0; i < engine->loop_count(); ++i) {
+    EventLoop& loop = engine->loop(i);
+    for (int n = 0; n < 3; ++n) ASSERT_TRUE(loop.Post([&] { again(loop); }));
+  }
+  EXPECT_LT(WorstEcho(), kBound);
+  EXPECT_GT(runs, 100);
+  stop = true;
+  ASSERT_TRUE(Stop().ok());
+}
+
+TEST_P(FairnessTest, ThreadsThatFloodTheMailboxHoldUpNobody) {
+  options.mailbox_limit_bytes = 32 << 20;
+  Start();
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> posters;
+  for (int i = 0; i < 2; ++i) {
+    posters.emplace_back([&] {
+      for (size_t n = 0; !stop; ++n) {
+        (void)engine->loop(n % engine->loop_count()).Post([] {});
+      }
+    });
+  }
+  EXPECT_LT(WorstEcho(20), kBound);
+  stop = true;
+  for (std::thread& poster : posters) poster.join();
+}
+
+TEST_P(FairnessTest, ATimerThatIsAlwaysDueHoldsUpNobody) {
+  std::atomic<int64_t> ticks = 0;
+  handler.on_tick = [&](EventLoop&) {
+    ++ticks;
+    return absl::ZeroDuration();
+  };
+  Start();
+  EXPECT_LT(WorstEcho(), kBound);
+  EXPECT_GT(ticks, 0);
+}
+
+TEST_P(FairnessTest, AWriterWithoutEndHoldsUpNobody) {
+  handler.on_writable = [](Connection& connection) {
+    while (connection.Write(std::string(100'000, 'x')) == WriteResult::kOk) {}
+  };
+  handler.on_traffic = [&](Connection& connection) {
+    const std::string_view bytes = connection.Next();
+    if (bytes == "endless") {
+      while (connection.Write(std::string(100'000, 'x')) == WriteResult::kOk) {}
+    } else {
+      connection.Write(bytes);
+    }
+    return Action::kNone;
+  };
+  Start();
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
+      Client client = Connect();
+      EXPECT_TRUE(client.Send("endless"));
+      while (!stop && client.Receive(1 << 20).size() == 1 << 20) {}
+    });
+  }
+  EXPECT_LT(WorstEcho(), kBound);
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+}
+
+TEST_P(FairnessTest, APeerThatDoesNotReadWhileItIsClosedHoldsUpNobody) {
+  handler.on_traffic = [](Connection& connection) {
+    const std::string_view bytes = connection.Next();
+    if (bytes != "close") return connection.Write(bytes), Action::kNone;
+    connection.Write(std::string(8 << 20, 'x'));
+    return Action::kClose;
+  };
+  options.close_timeout = absl::Seconds(2);
+  Start();
+  std::vector<Client> never_read;
+  for (int i = 0; i < 8; ++i) {
+    never_read.push_back(Connect({.receive_buffer_bytes = 4096}));
+    ASSERT_TRUE(never_read.back().Send("close"));
+  }
+  const absl::Duration before = CpuTime();
+  const absl::Time begin = absl::Now();
+  EXPECT_LT(WorstEcho(20), kBound);
+  absl::Notification nothing;
+  nothing.WaitForNotificationWithTimeout(absl::Milliseconds(200));
+  EXPECT_LT(CpuTime() - before, (absl::Now() - begin) / 4);
+}
+
+}  // namespace
+}  // namespace rondo::testing

@@ -1,0 +1,12 @@
+#include "poll/new_poller.h"
+#include "tests/contract/backends.h"
+
+namespace rondo::poll {
+
+std::vector<Backend> Backends() {
+  return {
+      {"kqueue", NewKqueuePoller},
+  };
+}
+
+}  // namespace rondo::poll

@@ -1,0 +1,240 @@
+#include "tests/contract/contract_test.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "sys/sys.h"
+#include "tests/contract/sockets.h"
+
+namespace rondo::poll {
+
+INSTANTIATE_TEST_SUITE_P(Every, ContractTest, ::testing::ValuesIn(Backends()),
+                         [](const auto& info) { return info.param.name; });
+
+void ContractTest::SetUp() {
+  base::AssertOnLoop();
+  auto waker = Waker::New();
+  ASSERT_TRUE(waker.ok()) << waker.status();
+  waker_ = *std::move(waker);
+  auto made = GetParam().make(kReadBufferBytes, waker_);
+  ASSERT_TRUE(made.ok()) << made.status();
+  poller_ = *std::move(made);
+}
+
+void ContractTest::TearDown() {
+  while (!probes_.empty()) Close(*probes_.begin()->second);
+  EXPECT_TRUE(RunUntil([&] { return releasing_.empty(); }));
+}
+
+// --- What a loop would do.
+
+Probe& ContractTest::Insert(uint32_t slot, UniqueFd socket) {
+  auto probe = std::make_unique<Probe>(socket.Release(), slot, ++last_generation_, chunks_);
+  Probe& added = *probe;
+  probes_[added.id().Pack()] = std::move(probe);
+  return added;
+}
+
+Probe& ContractTest::AddInSlot(uint32_t slot, UniqueFd socket) {
+  base::AssertOnLoop();
+  Probe& probe = Insert(slot, std::move(socket));
+  EXPECT_EQ(poller_->AddConnection(probe, slot), 0);
+  return probe;
+}
+
+Probe& ContractTest::Add(UniqueFd socket) { return AddInSlot(next_slot_++, std::move(socket)); }
+
+Probe& ContractTest::AddListener(UniqueFd socket) {
+  base::AssertOnLoop();
+  Probe& probe = Insert(next_slot_++, std::move(socket));
+  EXPECT_EQ(poller_->AddListener(probe, probe.slot), 0);
+  return probe;
+}
+
+std::pair<Probe*, UniqueFd> ContractTest::AddConnected() {
+  auto [ours, peers] = ConnectedSockets();
+  return {&Add(std::move(ours)), std::move(peers)};
+}
+
+void ContractTest::Close(Probe& probe) {
+  base::AssertOnLoop();
+  auto node = probes_.extract(probe.id().Pack());
+  ASSERT_FALSE(node.empty());
+  if (poller_->Close(probe, probe.slot)) {
+    probe.queue.Clear();
+  } else {
+    releasing_[&probe] = std::move(node.mapped());
+  }
+}
+
+void ContractTest::Pause(Probe& probe) {
+  base::AssertOnLoop();
+  probe.paused = true;
+  poller_->PauseReceiving(probe, probe.slot);
+}
+
+void ContractTest::Resume(Probe& probe) {
+  base::AssertOnLoop();
+  probe.paused = false;
+  poller_->ResumeReceiving(probe, probe.slot);
+}
+
+int ContractTest::Send(Probe& probe, std::string_view bytes) {
+  probe.queue.Append(bytes);
+  return Send(probe);
+}
+
+int ContractTest::Send(Probe& probe) {
+  base::AssertOnLoop();
+  probe.outbound = &probe.queue;
+  const int result = poller_->Send(probe, probe.slot);
+  if (probe.queue.empty()) probe.outbound = nullptr;
+  return result;
+}
+
+ssize_t ContractTest::SendInline(Probe& probe, const std::vector<std::string_view>& pieces) {
+  base::AssertOnLoop();
+  std::vector<iovec> vectors;
+  for (const std::string_view piece : pieces) {
+    vectors.push_back({const_cast<char*>(piece.data()), piece.size()});
+  }
+  const ssize_t sent = poller_->SendInline(probe, probe.slot, vectors.data(), vectors.size());
+  size_t taken = sent < 0 ? 0 : static_cast<size_t>(sent);
+  for (std::string_view piece : pieces) {
+    const size_t skipped = std::min(taken, piece.size());
+    taken -= skipped;
+    probe.queue.Append(piece.substr(skipped));
+  }
+  if (sent < 0) probe.queue.Clear();
+  probe.outbound = probe.queue.empty() ? nullptr : &probe.queue;
+  return sent;
+}
+
+// --- Time.
+
+void ContractTest::Turn(int64_t timeout_ns) {
+  base::AssertOnLoop();
+  awakes_in_turn_ = 0;
+  events_in_turn = 0;
+  bytes_in_turn = 0;
+  in_wait_ = true;
+  poller_->Wait(timeout_ns, *this);
+  in_wait_ = false;
+  EXPECT_EQ(awakes_in_turn_, 1);
+}
+
+::testing::AssertionResult ContractTest::RunUntil(const std::function<bool()>& done) {
+  // On a machine that is busy with other things much may happen, and slowly.
+  const int64_t give_up = sys::Now() + 10 * kForever;
+  while (!done()) {
+    const int64_t start = sys::Now();
+    Turn(kForever);
+    if (sys::Now() - start >= kForever) {
+      return ::testing::AssertionFailure() << "nothing happened any more";
+    }
+    if (sys::Now() >= give_up) return ::testing::AssertionFailure() << "it never happened";
+  }
+  return ::testing::AssertionSuccess();
+}
+
+::testing::AssertionResult ContractTest::FallsQuiet() {
+  constexpr int kTurns = 10;
+  constexpr int64_t kTimeout = 5'000'000;
+  for (int i = 0; i < kTurns; ++i) {
+    const int64_t start = sys::Now();
+    Turn(kTimeout);
+    if (events_in_turn == 0 && sys::Now() - start >= kTimeout) {
+      return ::testing::AssertionSuccess();
+    }
+  }
+  return ::testing::AssertionFailure() << "no Wait of " << kTurns << " ran to its timeout";
+}
+
+void ContractTest::Settle() {
+  auto [fence, peer] = AddConnected();
+  WriteAll(peer.get(), "fence");
+  EXPECT_TRUE(RunUntil([&, fence = fence] { return fence->received == "fence"; }));
+  Close(*fence);
+  for (int i = 0; i < 4; ++i) Turn();
+}
+
+// --- What the poller delivers. A hook is copied, since it may destroy the probe that holds it.
+
+Probe& ContractTest::Seen(Endpoint& endpoint) {
+  auto& probe = static_cast<Probe&>(endpoint);
+  EXPECT_TRUE(in_wait_) << "an event outside Wait";
+  EXPECT_EQ(awakes_in_turn_, 1) << "an event before OnAwake";
+  EXPECT_TRUE(IsOpen(probe.id())) << "an event for an endpoint that is gone";
+  EXPECT_TRUE(probe.errors.empty()) << "an event after a failure";
+  ++events_in_turn;
+  return probe;
+}
+
+void ContractTest::OnAwake() {
+  EXPECT_TRUE(in_wait_);
+  ++awakes_in_turn_;
+}
+
+Endpoint* ContractTest::Find(EndpointId id) {
+  const auto found = probes_.find(id.Pack());
+  return found == probes_.end() ? nullptr : found->second.get();
+}
+
+bool ContractTest::OnAccepted(Endpoint& listener, UniqueFd socket, const SocketAddress& peer) {
+  Probe& probe = Seen(listener);
+  EXPECT_FALSE(probe.paused);
+  probe.accepted.push_back(std::move(socket));
+  probe.peers.push_back(peer);
+  const auto hook = probe.on_accepted;
+  return !hook || hook();
+}
+
+void ContractTest::OnAcceptFailed(Endpoint& listener, int error) {
+  Probe& probe = Seen(listener);
+  probe.accept_errors.push_back(error);
+  if (const auto hook = probe.on_accept_failed) hook();
+}
+
+void ContractTest::OnReceived(Endpoint& endpoint, std::string_view bytes) {
+  Probe& probe = Seen(endpoint);
+  EXPECT_FALSE(bytes.empty());
+  EXPECT_FALSE(probe.paused) << "bytes while paused";
+  EXPECT_EQ(probe.ends, 0) << "bytes after their end";
+  probe.received.append(bytes);
+  ++probe.receives;
+  bytes_in_turn += bytes.size();
+  if (const auto hook = probe.on_received) hook(bytes);
+}
+
+void ContractTest::OnReceiveEnd(Endpoint& endpoint) {
+  Probe& probe = Seen(endpoint);
+  EXPECT_FALSE(probe.paused) << "the end while paused";
+  EXPECT_EQ(++probe.ends, 1);
+  if (const auto hook = probe.on_end) hook();
+}
+
+void ContractTest::OnSent(Endpoint& endpoint) {
+  Probe& probe = Seen(endpoint);
+  EXPECT_NE(probe.outbound, nullptr) << "sent, and nothing was to be";
+  ++probe.sents;
+  if (probe.queue.empty()) probe.outbound = nullptr;
+  if (const auto hook = probe.on_sent) hook();
+}
+
+void ContractTest::OnFailed(Endpoint& endpoint, const char* call, int error) {
+  Probe& probe = Seen(endpoint);
+  EXPECT_NE(std::string_view(call), "");
+  EXPECT_GT(error, 0);
+  probe.errors.push_back(error);
+  if (const auto hook = probe.on_failed) hook();
+}
+
+void ContractTest::OnReleased(Endpoint& endpoint) {
+  EXPECT_TRUE(in_wait_);
+  const auto found = releasing_.find(&endpoint);
+  ASSERT_NE(found, releasing_.end()) << "released twice, or what was not waiting for it";
+  found->second->queue.Clear();
+  releasing_.erase(found);
+}
+
+}  // namespace rondo::poll

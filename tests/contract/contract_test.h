@@ -1,0 +1,127 @@
+// What the tests of the pollers' contract stand on: a poller of the backend under test, sockets,
+// and a sink that records what is delivered and complains itself about what may never be: an event for
+// an endpoint that is gone, anything after a failure, bytes while paused.
+//
+// A closed endpoint is destroyed as soon as the contract allows, so that AddressSanitizer sees who
+// touches it later. One thread, unless a test says otherwise.
+
+#ifndef RONDO_TESTS_CONTRACT_CONTRACT_TEST_H_
+#define RONDO_TESTS_CONTRACT_CONTRACT_TEST_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "poll/poller.h"
+#include "poll/waker.h"
+#include "tests/contract/backends.h"
+
+namespace rondo::poll {
+
+// An endpoint and what has happened to it.
+struct Probe final : Endpoint {
+  Probe(int socket, uint32_t slot, uint32_t generation, buffer::ChunkPool& chunks)
+      : Endpoint(socket, generation), slot(slot), queue(chunks) {}
+
+  EndpointId id() const { return {slot, generation}; }
+
+  const uint32_t slot;
+  buffer::OutboundQueue queue;
+  bool paused = false;
+
+  std::string received;
+  int receives = 0;
+  int ends = 0;
+  int sents = 0;
+  std::vector<int> errors;
+  std::vector<UniqueFd> accepted;
+  std::vector<SocketAddress> peers;
+  std::vector<int> accept_errors;
+  // Called by the events of the same name, last of all: it may close this probe.
+  std::function<void(std::string_view)> on_received;
+  std::function<void()> on_end, on_sent, on_failed, on_accept_failed;
+  std::function<bool()> on_accepted;
+};
+
+class ContractTest : public ::testing::TestWithParam<Backend>, protected Events {
+ protected:
+  static constexpr size_t kReadBufferBytes = 16 << 10;
+  // Nothing takes this long unless it never happens.
+  static constexpr int64_t kForever = 10'000'000'000;
+
+  void SetUp() override;
+  void TearDown() override;
+
+  Poller& poller() { return *poller_; }
+  Waker& waker() { return *waker_; }
+
+  // Has the poller know `socket`, in a free slot or in the one that is named.
+  Probe& Add(UniqueFd socket);
+  Probe& AddInSlot(uint32_t slot, UniqueFd socket);
+  Probe& AddListener(UniqueFd socket);
+  // Both ends of a connection: ours, known to the poller, and the peer's.
+  std::pair<Probe*, UniqueFd> AddConnected();
+
+  void Close(Probe& probe);
+  void Pause(Probe& probe);
+  void Resume(Probe& probe);
+  // Appends to the queue and has the poller send it. Returns what Poller::Send did.
+  int Send(Probe& probe, std::string_view bytes);
+  int Send(Probe& probe);
+  // Sends the pieces inline and queues what is left of them. Returns what Poller::SendInline did.
+  ssize_t SendInline(Probe& probe, const std::vector<std::string_view>& pieces);
+
+  // The probe, if it is still there.
+  bool IsOpen(EndpointId id) const { return probes_.contains(id.Pack()); }
+  size_t releasing() const { return releasing_.size(); }
+
+  // One Wait.
+  void Turn(int64_t timeout_ns = 0);
+  // Waits until `done`, and fails when that takes for ever.
+  ::testing::AssertionResult RunUntil(const std::function<bool()>& done);
+  // The poller finds nothing to do any more, and does not spin: within a few turns one lasts.
+  ::testing::AssertionResult FallsQuiet();
+  // Lets everything that has happened on the sockets so far be seen by the poller.
+  void Settle();
+
+  // Of the last Wait.
+  size_t events_in_turn = 0;
+  size_t bytes_in_turn = 0;
+
+ private:
+  // Events.
+  void OnAwake() override;
+  Endpoint* Find(EndpointId id) override;
+  bool OnAccepted(Endpoint& listener, UniqueFd socket, const SocketAddress& peer) override;
+  void OnAcceptFailed(Endpoint& listener, int error) override;
+  void OnReceived(Endpoint& endpoint, std::string_view bytes) override;
+  void OnReceiveEnd(Endpoint& endpoint) override;
+  void OnSent(Endpoint& endpoint) override;
+  void OnFailed(Endpoint& endpoint, const char* call, int error) override;
+  void OnReleased(Endpoint& endpoint) override;
+  // Counts the event and checks that the endpoint may have one.
+  Probe& Seen(Endpoint& endpoint);
+  Probe& Insert(uint32_t slot, UniqueFd socket);
+
+  buffer::ChunkPool chunks_;
+  std::shared_ptr<Waker> waker_;
+  std::unique_ptr<Poller> poller_;
+  std::map<uint64_t, std::unique_ptr<Probe>> probes_;
+  // Closed, and still in the kernel's hands.
+  std::map<Endpoint*, std::unique_ptr<Probe>> releasing_;
+  uint32_t next_slot_ = 7;
+  uint32_t last_generation_ = 0;
+  bool in_wait_ = false;
+  int awakes_in_turn_ = 0;
+};
+
+}  // namespace rondo::poll
+
+#endif  // RONDO_TESTS_CONTRACT_CONTRACT_TEST_H_

@@ -1,0 +1,94 @@
+// Fairness: what one Wait delivers is bounded, and whoever has something waits a bounded number of
+// Waits for it, whatever the others do.
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tests/contract/contract_test.h"
+#include "tests/contract/sockets.h"
+
+namespace rondo::poll {
+namespace {
+
+constexpr size_t kMostEventsInAWait = 4096;
+constexpr size_t kMostBytesOfOneInAWait = 1 << 20;
+
+TEST_P(ContractTest, AFloodDoesNotHoldUpAQuietConnection) {
+  auto [flooding, flooding_peer] = AddConnected();
+  auto [quiet, quiet_peer] = AddConnected();
+  const std::string flood = Pattern(4 << 20);
+  for (int round = 1; round <= 50; ++round) {
+    (void)WriteSome(flooding_peer.get(), flood);
+    WriteAll(quiet_peer.get(), "q");
+    for (int waits = 0; waits < 3 && quiet->receives < round; ++waits) {
+      const size_t before = flooding->received.size();
+      Turn(kForever);
+      EXPECT_LE(flooding->received.size() - before, kMostBytesOfOneInAWait);
+      (void)WriteSome(flooding_peer.get(), flood);
+    }
+    ASSERT_EQ(quiet->received.size(), static_cast<size_t>(round));
+    flooding->received.clear();
+  }
+}
+
+TEST_P(ContractTest, OneWaitIsBoundedHoweverManyAreReady) {
+  constexpr size_t kEndpoints = 600;
+  std::vector<std::pair<Probe*, UniqueFd>> connections;
+  for (size_t i = 0; i < kEndpoints; ++i) connections.push_back(AddConnected());
+  const std::string bytes = Pattern(40'000);
+  for (auto& [probe, peer] : connections) WriteAll(peer.get(), bytes);
+  size_t total = 0;
+  while (total < kEndpoints * bytes.size()) {
+    Turn(kForever);
+    ASSERT_LE(events_in_turn, kMostEventsInAWait);
+    ASSERT_GT(events_in_turn, 0u);
+    total += bytes_in_turn;
+  }
+}
+
+TEST_P(ContractTest, AllWhoAreReadyHaveTheirTurnBeforeTheFirstIsDone) {
+  constexpr size_t kEndpoints = 300;
+  std::vector<std::pair<Probe*, UniqueFd>> connections;
+  for (size_t i = 0; i < kEndpoints; ++i) connections.push_back(AddConnected());
+  const std::string bytes = Pattern(100'000);
+  for (int waits = 0; waits < 40; ++waits) {
+    for (auto& [probe, peer] : connections) (void)WriteSome(peer.get(), bytes);
+    Turn(kForever);
+  }
+  for (auto& [probe, peer] : connections) EXPECT_GT(probe->receives, 0);
+}
+
+TEST_P(ContractTest, AFullBacklogDoesNotHoldUpAConnection) {
+  Probe& listener = AddListener(ListeningSocket());
+  auto [quiet, quiet_peer] = AddConnected();
+  std::vector<UniqueFd> peers;
+  for (int i = 0; i < 1000; ++i) peers.push_back(ConnectTo(listener.socket));
+  WriteAll(quiet_peer.get(), "q");
+  for (int waits = 0; waits < 3 && quiet->receives == 0; ++waits) Turn(kForever);
+  EXPECT_EQ(quiet->received, "q");
+}
+
+TEST_P(ContractTest, PausedAndResumedByTheHundredsNobodyIsForgotten) {
+  constexpr size_t kEndpoints = 600;
+  std::vector<std::pair<Probe*, UniqueFd>> connections;
+  for (size_t i = 0; i < kEndpoints; ++i) {
+    connections.push_back(AddConnected());
+    Pause(*connections.back().first);
+    WriteAll(connections.back().second.get(), "mine");
+  }
+  Settle();
+  for (auto& [probe, peer] : connections) Resume(*probe);
+  EXPECT_TRUE(RunUntil([&] {
+    EXPECT_LE(events_in_turn, kMostEventsInAWait);
+    for (auto& [probe, peer] : connections) {
+      if (probe->received != "mine") return false;
+    }
+    return true;
+  }));
+  EXPECT_TRUE(FallsQuiet());
+}
+
+}  // namespace
+}  // namespace rondo::poll

@@ -1,0 +1,264 @@
+// Sending: what Send cannot do at once goes later without being asked again, in order, and OnSent
+// tells; a failure is told once, by Send or by OnFailed.
+
+#include <cerrno>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/contract/contract_test.h"
+#include "tests/contract/sockets.h"
+#include "tests/support/faulty_sys.h"
+
+namespace rondo::poll {
+namespace {
+
+using testing::Call;
+using testing::FaultySys;
+
+TEST_P(ContractTest, AShortMessageIsSent) {
+  auto [probe, peer] = AddConnected();
+  EXPECT_EQ(Send(*probe, "short"), 0);
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, probe = probe, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived == "short" && probe->queue.empty();
+  }));
+  EXPECT_TRUE(FallsQuiet());
+}
+
+TEST_P(ContractTest, TheRestIsSentWithoutBeingAskedAgain) {
+  auto [probe, peer] = AddConnected();
+  const std::string sent = Pattern(16 << 20);
+  EXPECT_EQ(Send(*probe, sent), 0);
+  EXPECT_FALSE(probe->queue.empty());
+  EXPECT_TRUE(FallsQuiet()) << "a full socket keeps the poller awake";
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived.size() == sent.size();
+  }));
+  EXPECT_TRUE(arrived == sent);
+  EXPECT_GT(probe->sents, 0);
+  EXPECT_TRUE(RunUntil([&, probe = probe] { return probe->queue.empty(); }));
+  EXPECT_TRUE(FallsQuiet());
+}
+
+TEST_P(ContractTest, WhatIsAppendedWhileTheSocketIsFullKeepsItsPlace) {
+  auto [probe, peer] = AddConnected();
+  ShrinkSendBuffer(probe->socket);
+  std::string sent, arrived;
+  for (int i = 0; i < 300; ++i) {
+    const std::string part = Pattern(20'000 + i);
+    EXPECT_EQ(Send(*probe, part), 0);
+    sent += part;
+    if (i % 4 == 0) arrived += ReadSome(peer.get(), 30'000);
+    if (i % 3 == 0) Turn();
+  }
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived.size() == sent.size();
+  }));
+  EXPECT_TRUE(arrived == sent);
+}
+
+TEST_P(ContractTest, OnSentMaySendMore) {
+  auto [probe, peer] = AddConnected();
+  const std::string part = Pattern(1 << 20);
+  int left = 20;
+  size_t total = part.size();
+  probe->on_sent = [&, probe = probe] {
+    if (!probe->queue.empty() || left == 0) return;
+    --left;
+    total += part.size();
+    EXPECT_EQ(Send(*probe, part), 0);
+  };
+  EXPECT_EQ(Send(*probe, Pattern(16 << 20)), 0);
+  total += (16 << 20) - part.size();
+  size_t arrived = 0;
+  EXPECT_TRUE(RunUntil([&, probe = probe, &peer = peer] {
+    arrived += ReadSome(peer.get()).size();
+    // Once all has gone in one Send there is no OnSent to go on from.
+    return arrived == total && probe->queue.empty();
+  }));
+}
+
+TEST_P(ContractTest, AFewBytesGoInline) {
+  auto [probe, peer] = AddConnected();
+  EXPECT_EQ(SendInline(*probe, {"one"}), 3);
+  EXPECT_EQ(SendInline(*probe, {"two", "three", "", "four"}), 12);
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived == "onetwothreefour";
+  }));
+  EXPECT_TRUE(FallsQuiet());
+  EXPECT_EQ(probe->sents, 0);
+}
+
+TEST_P(ContractTest, WhatDoesNotGoInlineFollowsFromTheQueue) {
+  auto [probe, peer] = AddConnected();
+  const std::string sent = Pattern(9 << 20);
+  const std::string_view all = sent;
+  const ssize_t taken = SendInline(
+      *probe, {all.substr(0, 1 << 20), all.substr(1 << 20, 5 << 20), all.substr(6 << 20)});
+  EXPECT_LT(taken, static_cast<ssize_t>(sent.size()));
+  EXPECT_EQ(Send(*probe, "tail"), 0);
+  EXPECT_TRUE(FallsQuiet());
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived.size() == sent.size() + 4;
+  }));
+  EXPECT_TRUE(arrived == sent + "tail");
+  EXPECT_GT(probe->sents, 0);
+}
+
+TEST_P(ContractTest, ASocketThatIsFullTakesNothingInline) {
+  auto [probe, peer] = AddConnected();
+  // What is on its way to the peer makes room again for a moment.
+  std::string sent;
+  const std::string filling = Pattern(16 << 20);
+  while (const size_t more = WriteSome(probe->socket, filling)) sent.append(filling, 0, more);
+  const ssize_t taken = SendInline(*probe, {"late"});
+  EXPECT_TRUE(taken == 0 || taken == 4) << taken;
+  EXPECT_TRUE(FallsQuiet());
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived.size() == sent.size() + 4;
+  }));
+  EXPECT_TRUE(arrived.ends_with("late"));
+}
+
+TEST_P(ContractTest, AFailureThatSendInlineToldIsNotToldAgain) {
+  auto [probe, peer] = AddConnected();
+  Pause(*probe);
+  Reset(std::move(peer));
+  ssize_t result = SendInline(*probe, {"into the void"});
+  if (result > 0) result = SendInline(*probe, {"again"});
+  EXPECT_LT(result, 0);
+  EXPECT_TRUE(FallsQuiet());
+  EXPECT_TRUE(probe->errors.empty());
+}
+
+TEST_P(ContractTest, MorePiecesThanOneCallTakesAreSentInOrder) {
+  auto [probe, peer] = AddConnected();
+  std::string sent;
+  for (int i = 0; i < 3000; ++i) {
+    std::string piece = Pattern(buffer::OutboundQueue::kChunkBytes + i);
+    sent += piece;
+    probe->queue.Append(std::move(piece));
+  }
+  EXPECT_EQ(Send(*probe), 0);
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived.size() == sent.size();
+  }));
+  EXPECT_TRUE(arrived == sent);
+}
+
+TEST_P(ContractTest, StretchesOfFilesAreSentInTheirPlaces) {
+  auto [probe, peer] = AddConnected();
+  const std::string content = Pattern(3 << 20);
+  std::string sent;
+  for (size_t i = 0; i < 5; ++i) {
+    const size_t offset = 1000 * i + i, length = 500'000 * i + 1;
+    probe->queue.Append(std::string_view("head "));
+    probe->queue.AppendFile(FileWith(content), static_cast<int64_t>(offset), length);
+    sent += "head " + content.substr(offset, length);
+  }
+  probe->queue.Append(std::string_view("tail"));
+  sent += "tail";
+  EXPECT_EQ(Send(*probe), 0);
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived.size() == sent.size();
+  }));
+  EXPECT_TRUE(arrived == sent);
+}
+
+TEST_P(ContractTest, AFileThatIsTooShortIsAFailure) {
+  auto [probe, peer] = AddConnected();
+  probe->queue.AppendFile(FileWith("ten bytes."), 0, 11);
+  int result = Send(*probe);
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, probe = probe, &peer = peer] {
+    if (result == 0 && probe->errors.empty()) result = Send(*probe);
+    arrived += ReadSome(peer.get());
+    return (result < 0 || !probe->errors.empty()) && arrived.size() == 10;
+  }));
+  EXPECT_EQ(arrived, "ten bytes.");
+  EXPECT_EQ(result < 0 ? -result : probe->errors[0], ENODATA);
+}
+
+TEST_P(ContractTest, ShortSendsAreContinued) {
+  if (!GetParam().calls_sys) GTEST_SKIP() << "it does not send through src/sys";
+  FaultySys kernel;
+  kernel.Shorten(Call::kSend, 1);
+  kernel.Shorten(Call::kSendMessage, 1000);
+  kernel.Shorten(Call::kSendFile, 1000);
+  auto [probe, peer] = AddConnected();
+  std::string sent = "one by one";
+  EXPECT_EQ(Send(*probe, sent), 0);
+  const std::string content = Pattern(10'000);
+  probe->queue.Append(std::string(content));
+  probe->queue.AppendFile(FileWith(content), 0, content.size());
+  probe->queue.Append(std::string_view("end"));
+  EXPECT_EQ(Send(*probe), 0);
+  sent += content + content + "end";
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived.size() == sent.size();
+  }));
+  EXPECT_TRUE(arrived == sent);
+  EXPECT_TRUE(FallsQuiet());
+}
+
+TEST_P(ContractTest, AShortageOfBuffersInTheKernelPasses) {
+  if (!GetParam().calls_sys) GTEST_SKIP() << "it does not send through src/sys";
+  FaultySys kernel;
+  kernel.Fail(Call::kSend, ENOBUFS, 2);
+  auto [probe, peer] = AddConnected();
+  EXPECT_EQ(Send(*probe, "patience"), 0);
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived == "patience";
+  }));
+  EXPECT_TRUE(probe->errors.empty());
+}
+
+TEST_P(ContractTest, AResetWhileOutputWaitsIsToldOnce) {
+  for (const bool paused : {false, true}) {
+    auto [probe, peer] = AddConnected();
+    if (paused) Pause(*probe);
+    EXPECT_EQ(Send(*probe, Pattern(16 << 20)), 0);
+    Turn();
+    Reset(std::move(peer));
+    ASSERT_TRUE(RunUntil([&, probe = probe] { return !probe->errors.empty(); }));
+    EXPECT_TRUE(FallsQuiet());
+    Close(*probe);
+  }
+}
+
+TEST_P(ContractTest, SendingToAPeerThatWasResetFailsOnceAndWithoutASignal) {
+  auto [probe, peer] = AddConnected();
+  Pause(*probe);
+  Reset(std::move(peer));
+  // The first may be what finds out; the second certainly meets a dead socket.
+  int failures = Send(*probe, "into the void") < 0 ? 1 : 0;
+  if (failures == 0 && Send(*probe, "again") < 0) ++failures;
+  if (failures == 0) {
+    EXPECT_TRUE(RunUntil([&, probe = probe] { return !probe->errors.empty(); }));
+  } else {
+    EXPECT_TRUE(FallsQuiet());
+    EXPECT_TRUE(probe->errors.empty()) << "told twice";
+  }
+}
+
+}  // namespace
+}  // namespace rondo::poll

@@ -1,0 +1,115 @@
+// Waiting and waking: no wait ends early for nothing, and no Wake is lost.
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "sys/sys.h"
+#include "tests/contract/contract_test.h"
+#include "tests/contract/sockets.h"
+
+namespace rondo::poll {
+namespace {
+
+TEST_P(ContractTest, APollerSaysWhatItIs) { EXPECT_EQ(poller().name(), GetParam().name); }
+
+TEST_P(ContractTest, ATimeoutIsNeverEarly) {
+  for (const int64_t timeout : {1, 1'000, 999'999, 1'000'000, 1'000'001, 2'500'000, 7'000'000}) {
+    const int64_t start = sys::Now();
+    Turn(timeout);
+    EXPECT_GE(sys::Now() - start, timeout);
+    EXPECT_EQ(events_in_turn, 0u);
+  }
+}
+
+TEST_P(ContractTest, AWaitOfNothingReturnsAtOnce) {
+  const int64_t start = sys::Now();
+  for (int i = 0; i < 100; ++i) Turn(0);
+  EXPECT_LT(sys::Now() - start, kForever);
+}
+
+TEST_P(ContractTest, AWakeEndsTheNextWait) {
+  for (const int64_t timeout : {int64_t{-1}, std::numeric_limits<int64_t>::max(), kForever}) {
+    waker().Wake();
+    Turn(timeout);
+    EXPECT_EQ(events_in_turn, 0u);
+    EXPECT_TRUE(FallsQuiet()) << "one Wake, one Wait";
+  }
+}
+
+TEST_P(ContractTest, ManyWakesAreOne) {
+  for (int i = 0; i < 10'000; ++i) waker().Wake();
+  Turn(-1);
+  EXPECT_TRUE(FallsQuiet());
+}
+
+TEST_P(ContractTest, AWakerOutlivesItsPoller) {
+  auto waker = Waker::New();
+  ASSERT_TRUE(waker.ok());
+  auto poller = GetParam().make(kReadBufferBytes, *waker);
+  ASSERT_TRUE(poller.ok());
+  poller->reset();
+  (*waker)->Wake();
+}
+
+TEST_P(ContractTest, AWakeReachesAWaitThatHasBegun) {
+  constexpr int kRounds = 200;
+  std::atomic<int> asked = 0;
+  std::thread other([&] {
+    for (int round = 1; round <= kRounds; ++round) {
+      for (int now = asked; now < round; now = asked) asked.wait(now);
+      waker().Wake();
+    }
+  });
+  for (int round = 1; round <= kRounds; ++round) {
+    asked = round;
+    asked.notify_one();
+    Turn(-1);
+  }
+  other.join();
+}
+
+// Each producer waits until the loop has seen what it posted: a Wake that is lost stops them all.
+TEST_P(ContractTest, NoWakeOfFourProducersIsLost) {
+  constexpr int kProducers = 4;
+  constexpr int kPosts = 200;
+  std::atomic<int> posted = 0;
+  std::atomic<int> seen = 0;
+  std::vector<std::thread> producers;
+  for (int i = 0; i < kProducers; ++i) {
+    producers.emplace_back([&] {
+      for (int n = 0; n < kPosts; ++n) {
+        const int mine = posted.fetch_add(1) + 1;
+        waker().Wake();
+        for (int now = seen; now < mine; now = seen) seen.wait(now);
+      }
+    });
+  }
+  auto [probe, peer] = AddConnected();
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    (void)WriteSome(peer.get(), "x");
+    seen = posted.load();
+    seen.notify_all();
+    return seen == kProducers * kPosts;
+  }));
+  // Should it have failed, they must end all the same.
+  seen = kProducers * kPosts;
+  seen.notify_all();
+  for (std::thread& producer : producers) producer.join();
+}
+
+TEST_P(ContractTest, WakesAndBytesDoNotDisplaceEachOther) {
+  auto [probe, peer] = AddConnected();
+  for (size_t i = 1; i <= 100; ++i) {
+    waker().Wake();
+    WriteAll(peer.get(), "x");
+    ASSERT_TRUE(RunUntil([&, probe = probe] { return probe->received.size() == i; }));
+  }
+  EXPECT_TRUE(FallsQuiet());
+}
+
+}  // namespace
+}  // namespace rondo::poll

@@ -1,0 +1,76 @@
+// The echo server and clients that nobody here wrote: what they send comes back, and the end of
+// their input ends the conversation in order.
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/child_process.h"
+#include "tests/support/command.h"
+#include "tests/support/example_server.h"
+
+namespace rondo {
+namespace {
+
+using testing::ChildProcess;
+using testing::ExampleServer;
+using testing::RunCommand;
+
+class EchoInteropTest : public ::testing::TestWithParam<testing::Flags> {
+ protected:
+  EchoInteropTest() : echo_("echo", GetParam().flags) {}
+
+  // Runs `client` with 8 MiB of random bytes as its input and compares them with its output.
+  static testing::CommandResult PumpThrough(const std::string& client) {
+    return RunCommand(
+        "set -e; folder=$(mktemp -d); trap 'rm -r $folder' EXIT"
+        "\n head -c 8388608 /dev/urandom >$folder/sent"
+        "\n timeout 60 " +
+        client +
+        " <$folder/sent >$folder/received"
+        "\n cmp $folder/sent $folder/received && echo identical");
+  }
+
+  ExampleServer echo_;
+};
+
+TEST_P(EchoInteropTest, NetcatHearsItsOwnWordsAndTheEnd) {
+  const auto said = RunCommand("echo hello | timeout 20 nc -N 127.0.0.1 " + echo_.port());
+  EXPECT_EQ(said.output, "hello\n");
+  EXPECT_EQ(said.status, 0);
+}
+
+TEST_P(EchoInteropTest, NetcatGetsEightMebibytesBack) {
+  EXPECT_EQ(PumpThrough("nc -N 127.0.0.1 " + echo_.port()).output, "identical\n");
+}
+
+TEST_P(EchoInteropTest, SocatGetsEightMebibytesBack) {
+  EXPECT_EQ(PumpThrough("socat -t 60 - TCP4:127.0.0.1:" + echo_.port()).output, "identical\n");
+}
+
+TEST_P(EchoInteropTest, CurlTalksToItAsToTelnet) {
+  ChildProcess curl({"curl", "-sN", "telnet://127.0.0.1:" + echo_.port()});
+  for (const std::string line : {"hello", "", "how are you"}) {
+    ASSERT_TRUE(curl.Write(line + "\n"));
+    EXPECT_EQ(curl.ReadLine(), line);
+  }
+  // At the end of its input curl waits for the server to end.
+  curl.CloseInput();
+  echo_.process().Signal(SIGTERM);
+  EXPECT_EQ(curl.ReadAll(), "");
+  EXPECT_EQ(curl.Wait(), 0);
+  EXPECT_EQ(echo_.process().Wait(), 0);
+}
+
+TEST_P(EchoInteropTest, AsyncioStreamsComeBackOnAHundredConnections) {
+  const auto ran = RunCommand(
+      "timeout 60 python3 " RONDO_SOURCE_ROOT "/tests/interop/asyncio_client.py " + echo_.port());
+  EXPECT_EQ(ran.output, "100 connections, 2000 messages\n");
+  EXPECT_EQ(ran.status, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(, EchoInteropTest, ::testing::ValuesIn(testing::WaysToRun()),
+                         [](const auto& ways) { return ways.param.name; });
+
+}  // namespace
+}  // namespace rondo

@@ -1,0 +1,97 @@
+// A server at its limit of descriptors: it goes on serving those it has, uses no CPU, and is back
+// as soon as there are descriptors.
+
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+
+#include "gtest/gtest.h"
+#include "tests/support/client.h"
+#include "tests/support/example_server.h"
+#include "tests/support/process_state.h"
+
+namespace rondo {
+namespace {
+
+using testing::Client;
+using testing::ExampleServer;
+
+constexpr size_t kLimit = 200;
+
+class DescriptorLimitTest : public ::testing::TestWithParam<testing::Flags> {
+ protected:
+  DescriptorLimitTest()
+      : echo_("echo", GetParam().flags,
+              {.descriptor_limit = kLimit, .errors = testing::ChildProcess::Errors::kRead}) {}
+
+  bool Echoes(Client& client) {
+    return client.connected() && client.Send("hello") && client.Receive(5) == "hello";
+  }
+
+  // Connections until one is turned away.
+  std::vector<Client> FillUp() {
+    std::vector<Client> clients;
+    while (clients.size() <= kLimit) {
+      Client client(echo_.address());
+      if (!Echoes(client)) break;
+      clients.push_back(std::move(client));
+    }
+    return clients;
+  }
+
+  ExampleServer echo_;
+};
+
+TEST_P(DescriptorLimitTest, ServesOnIdlesAndRecovers) {
+  std::vector<Client> clients = FillUp();
+  ASSERT_LT(clients.size(), kLimit);
+  ASSERT_GT(clients.size(), kLimit / 2);
+
+  // Somebody knocks all the time: for one second, twice in each pause of the acceptor.
+  const absl::Duration cpu_before = echo_.process().CpuTime();
+  const absl::Time start = absl::Now();
+  size_t knocks = 0;
+  while (absl::Now() - start < absl::Seconds(1)) {
+    Client newcomer(echo_.address());
+    ++knocks;
+    for (size_t i = knocks % 10; i < clients.size(); i += 50) ASSERT_TRUE(Echoes(clients[i]));
+    absl::Notification().WaitForNotificationWithTimeout(absl::Milliseconds(25));
+  }
+  const double share =
+      absl::FDivDuration(echo_.process().CpuTime() - cpu_before, absl::Now() - start);
+
+  // And with some at the door, for whom there will be room.
+  std::vector<Client> waiting;
+  for (int i = 0; i < 40; ++i) waiting.emplace_back(echo_.address());
+  for (Client& client : clients) ASSERT_TRUE(Echoes(client));
+
+  const absl::Time freed = absl::Now();
+  clients.resize(clients.size() / 2);
+  // Who was turned away in the meantime comes again.
+  ASSERT_TRUE(testing::Eventually([&] {
+    Client newcomer(echo_.address());
+    return Echoes(newcomer);
+  }));
+  const absl::Duration recovery = absl::Now() - freed;
+  std::cout << "with " << clients.size() * 2 << " connections at a limit of " << kLimit
+            << " descriptors and " << knocks << " knocks: " << share * 100
+            << " % CPU; the first newcomer is served " << recovery << " after descriptors were free"
+            << std::endl;
+  if (!RONDO_SANITIZED) {
+    EXPECT_LT(share, 0.02);
+    EXPECT_LT(recovery, absl::Milliseconds(100));
+  }
+  for (Client& client : clients) ASSERT_TRUE(Echoes(client));
+  echo_.process().Signal(SIGTERM);
+  std::cout << echo_.process().ReadAll();
+  EXPECT_EQ(echo_.process().Wait(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(, DescriptorLimitTest, ::testing::ValuesIn(testing::WaysToRun()),
+                         [](const auto& ways) { return ways.param.name; });
+
+}  // namespace
+}  // namespace rondo

@@ -1,0 +1,107 @@
+// What the echo server asks of the kernel, as strace counts it: for each message on a quiet
+// connection one receive, one send and one wait; without traffic, nothing. Ten seconds of nothing
+// are for
+//
+//   build/test/tests/stress_tests --gtest_also_run_disabled_tests --gtest_filter='*TenSeconds*'
+
+#include <algorithm>
+#include <csignal>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "absl/synchronization/notification.h"
+
+#include "gtest/gtest.h"
+#include "tests/support/child_process.h"
+#include "tests/support/client.h"
+#include "tests/support/example_server.h"
+
+namespace rondo {
+namespace {
+
+using testing::ChildProcess;
+using testing::Client;
+using testing::ExampleServer;
+
+class SystemCallsTest : public ::testing::TestWithParam<testing::Flags> {
+ protected:
+  SystemCallsTest() : echo_("echo", GetParam().flags), client_(echo_.address()) {}
+
+  void SetUp() override {
+    if (RONDO_SANITIZED) GTEST_SKIP() << "a sanitizer makes system calls of its own";
+    Exchange();
+    strace_ = std::make_unique<ChildProcess>(
+        std::vector<std::string>{"strace", "-c", "-f", "-p", std::to_string(echo_.process().pid())},
+        ChildProcess::Options{.errors = ChildProcess::Errors::kRead});
+    const std::string line = strace_->ReadLine();
+    if (line.find("attached") == std::string::npos) GTEST_SKIP() << line;
+  }
+
+  void Exchange() {
+    ASSERT_TRUE(client_.Send("hello"));
+    ASSERT_EQ(client_.Receive(5), "hello");
+  }
+
+  // Calls that have ended since SetUp, by name, and the table that strace prints of them.
+  std::map<std::string, int> CountCalls() {
+    strace_->Signal(SIGINT);
+    table_ = strace_->ReadAll();
+    std::istringstream lines(table_);
+    std::map<std::string, int> calls;
+    for (std::string line; std::getline(lines, line);) {
+      // % time, seconds, usecs/call, calls, errors if there were any, name
+      std::istringstream fields(line);
+      double share, seconds, each;
+      int count;
+      if (!(fields >> share >> seconds >> each >> count)) continue;
+      const std::string name = line.substr(line.rfind(' ') + 1);
+      if (name != "total") calls[name] = count;
+    }
+    return calls;
+  }
+
+  void ExpectNoneFor(absl::Duration time) {
+    absl::Notification().WaitForNotificationWithTimeout(time);
+    const std::map<std::string, int> calls = CountCalls();
+    std::cout << calls.size() << " different calls within " << time << " without traffic"
+              << std::endl;
+    EXPECT_TRUE(calls.empty()) << table_;
+  }
+
+  ExampleServer echo_;
+  Client client_;
+  std::unique_ptr<ChildProcess> strace_;
+  std::string table_;
+};
+
+TEST_P(SystemCallsTest, AMessageTakesOneReceiveOneSendAndOneWait) {
+  constexpr int kMessages = 1000;
+  for (int i = 0; i < kMessages; ++i) Exchange();
+  std::map<std::string, int> calls = CountCalls();
+  const size_t different = calls.size();
+  std::cout << kMessages << " messages:";
+  for (const auto& [name, count] : calls) std::cout << " " << name << " " << count;
+  std::cout << std::endl;
+  // The last wait has not ended, or just has when strace came. Which call it is is its own affair.
+  EXPECT_NEAR(calls["epoll_wait"] + calls["epoll_pwait"], kMessages, 1);
+  EXPECT_EQ(calls["recvfrom"], kMessages);
+  EXPECT_EQ(calls["sendto"], kMessages);
+  EXPECT_EQ(different, 3u) << table_;
+}
+
+TEST_P(SystemCallsTest, WithoutTrafficThereAreNone) {
+  ExpectNoneFor(absl::Seconds(1));
+}
+
+TEST_P(SystemCallsTest, DISABLED_WithoutTrafficThereAreNoneInTenSeconds) {
+  ExpectNoneFor(absl::Seconds(10));
+}
+
+INSTANTIATE_TEST_SUITE_P(, SystemCallsTest, ::testing::ValuesIn(testing::WaysToRun()),
+                         [](const auto& ways) { return ways.param.name; });
+
+}  // namespace
+}  // namespace rondo

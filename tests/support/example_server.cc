@@ -1,0 +1,48 @@
+#include "tests/support/example_server.h"
+
+#include <arpa/inet.h>
+
+#include <cstdlib>
+
+namespace rondo::testing {
+namespace {
+
+std::vector<std::string> CommandLine(const std::string& name,
+                                     const std::vector<std::string>& flags) {
+  std::vector<std::string> line = {ExampleProgram(name), "--address=tcp://127.0.0.1:0"};
+  line.insert(line.end(), flags.begin(), flags.end());
+  return line;
+}
+
+}  // namespace
+
+SocketAddress LoopbackAddress(uint16_t port, uint8_t number) {
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~0xFFu) | number);
+  return SocketAddress(reinterpret_cast<const sockaddr*>(&address), sizeof address);
+}
+
+std::string ExampleProgram(const std::string& name) {
+  return RONDO_BUILD_ROOT "/examples/" + name;
+}
+
+ExampleServer::ExampleServer(const std::string& name, const std::vector<std::string>& flags,
+                             const ChildProcess::Options& options)
+    : process_(CommandLine(name, flags), options) {
+  const std::string line = process_.ReadLine();
+  const size_t port = line.rfind(':') + 1;
+  address_ = LoopbackAddress(static_cast<uint16_t>(std::atoi(line.c_str() + port)));
+}
+
+std::vector<Flags> WaysToRun() {
+  return {
+      {"OneLoopAcceptor", {"--loops=1", "--accept_mode=acceptor"}},
+      {"OneLoopReusePort", {"--loops=1", "--accept_mode=reuseport"}},
+      {"TwoLoopsAcceptor", {"--loops=2", "--accept_mode=acceptor"}},
+      {"TwoLoopsReusePort", {"--loops=2", "--accept_mode=reuseport"}},
+  };
+}
+
+}  // namespace rondo::testing
