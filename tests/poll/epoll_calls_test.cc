@@ -17,7 +17,7 @@
 #include "buffer/chunk_pool.h"
 #include "buffer/outbound_queue.h"
 #include "gtest/gtest.h"
-#include "poll/poller.h"
+#include "poll/new_poller.h"
 #include "poll/waker.h"
 #include "rondo/unique_fd.h"
 #include "tests/support/faulty_sys.h"
