@@ -100,11 +100,13 @@ absl::Status Engine::Impl::Launch(Engine& engine) {
     ++running_;
   };
   try {
-    for (const auto& loop : loops_) {
-      start(*loop, absl::StrCat(options_.thread_name, "/", loop->index()), Loop::Ticking::kYes);
-    }
+    // The acceptor first: a stop goes through it, also the one that follows when no thread could be
+    // started for one of the others.
     if (acceptor_ != nullptr) {
       start(*acceptor_, options_.thread_name + "/accept", Loop::Ticking::kNo);
+    }
+    for (const auto& loop : loops_) {
+      start(*loop, absl::StrCat(options_.thread_name, "/", loop->index()), Loop::Ticking::kYes);
     }
   } catch (const std::system_error& error) {
     return absl::ResourceExhaustedError(
@@ -148,7 +150,12 @@ void Engine::Impl::ReleaseConnection() {
 }
 
 void Engine::Impl::Log(LogSeverity severity, std::string_view text) {
-  if (options_.log) options_.log(severity, text);
+  if (!options_.log) return;
+  try {
+    options_.log(severity, text);
+  } catch (...) {
+    // It is the log that one would tell of it.
+  }
 }
 
 bool Engine::Impl::IsOnLoop() const {

@@ -34,12 +34,17 @@ void Acceptor::Stop() {
   shared_.wheel.Cancel(*this);
   Resume();
   // Their peers believe that they are connected, and may have sent their requests already.
-  for (int fd = 0; fd >= 0 && !surplus_;) {
+  // No more than fit in there: others go on coming while these are taken.
+  for (int i = 0; i < shared_.options.backlog && !surplus_; ++i) {
     sockaddr_storage storage;
     socklen_t length = sizeof storage;
     auto* peer = reinterpret_cast<sockaddr*>(&storage);
-    fd = sys::Accept(listener_.fd.get(), peer, &length);
-    if (fd >= 0) (void)OnAccepted(UniqueFd(fd), SocketAddress(peer, length));
+    const int fd = sys::Accept(listener_.fd.get(), peer, &length);
+    if (fd >= 0) {
+      (void)OnAccepted(UniqueFd(fd), SocketAddress(peer, length));
+    } else if (fd == -EAGAIN || ShortageOf(-fd) != Shortage::kNone) {
+      break;
+    }
   }
   surplus_.Reset();
   reserve_.Reset();

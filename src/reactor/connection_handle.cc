@@ -28,7 +28,12 @@ class ConnectionMail : public reactor::Mail {
     DeliverGone(loop);
   }
   void Drop(const absl::Status& reason) final {
-    if (done_) done_(reason);
+    if (!done_) return;
+    try {
+      done_(reason);
+    } catch (...) {
+      // The loop that would report it has ended, or refuses mail.
+    }
   }
 
  protected:

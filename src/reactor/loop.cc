@@ -1,5 +1,7 @@
 #include "reactor/loop.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
@@ -87,8 +89,11 @@ void Loop::Run(Ticking ticking) {
   if (ticking == Ticking::kYes) Tick();
   while (!Finished()) Turn();
   shared_.mailbox->Close();
-  for (auto& [id, timer] : tasks_) shared_.wheel.Cancel(*timer);
-  tasks_.clear();
+  // What a task's destructor schedules is in a map of its own by then, and ends the same way.
+  while (!tasks_.empty()) {
+    const auto ending = std::exchange(tasks_, {});
+    for (const auto& [id, timer] : ending) shared_.wheel.Cancel(*timer);
+  }
   thread_.store(std::thread::id(), std::memory_order_relaxed);
 }
 

@@ -17,9 +17,14 @@ TEST(ChunkPoolTest, BlocksAreTheNextPowerOfTwo) {
   const struct {
     size_t bytes, block;
   } table[] = {
-      {0, kKiB},           {1, kKiB},          {kKiB, kKiB},
-      {kKiB + 1, 2 * kKiB}, {3 * kKiB, 4 * kKiB}, {64 * kKiB, 64 * kKiB},
-      {64 * kKiB + 1, 128 * kKiB}, {5 * kKiB * kKiB, 8 * kKiB * kKiB},
+      {0, kKiB},
+      {1, kKiB},
+      {kKiB, kKiB},
+      {kKiB + 1, 2 * kKiB},
+      {3 * kKiB, 4 * kKiB},
+      {64 * kKiB, 64 * kKiB},
+      {64 * kKiB + 1, 128 * kKiB},
+      {5 * kKiB * kKiB, 8 * kKiB * kKiB},
   };
   for (const auto& row : table) EXPECT_EQ(ChunkPool::BlockBytes(row.bytes), row.block);
 }

@@ -1,80 +1,25 @@
 #include "buffer/outbound_queue.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <sys/uio.h>
 
 #include <algorithm>
-#include <deque>
 #include <memory>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "rondo/unique_fd.h"
+
 #include "buffer/chunk_pool.h"
 #include "buffer/outbound_queue_pool.h"
 #include "gtest/gtest.h"
-#include "rondo/unique_fd.h"
+#include "tests/buffer/outbound_bytes.h"
 
 namespace rondo::buffer {
 namespace {
 
 using std::string_view_literals::operator""sv;
-
-constexpr size_t kKiB = 1 << 10;
-
-std::string Bytes(size_t count, size_t first = 0) {
-  std::string bytes(count, '\0');
-  for (size_t i = 0; i < count; ++i) bytes[i] = static_cast<char>((first + i) * 37 >> 2);
-  return bytes;
-}
-
-UniqueFd FileOf(std::string_view content) {
-  UniqueFd file(::memfd_create("outbound", MFD_CLOEXEC));
-  EXPECT_EQ(::write(file.get(), content.data(), content.size()),
-            static_cast<ssize_t>(content.size()));
-  return file;
-}
-
-bool IsOpen(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
-
-// What the queue would have the kernel send next, at most `count` pieces of it.
-std::string Sendable(const OutboundQueue& queue, size_t count) {
-  if (OutboundQueue::File file; queue.FrontFile(&file)) {
-    std::string content(file.length, '\0');
-    EXPECT_EQ(::pread(file.fd, content.data(), file.length, file.offset),
-              static_cast<ssize_t>(file.length));
-    return content;
-  }
-  std::vector<iovec> pieces(count);
-  pieces.resize(queue.Gather(absl::MakeSpan(pieces)));
-  std::string bytes;
-  for (const iovec& piece : pieces) {
-    bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
-  }
-  return bytes;
-}
-
-std::string SendAll(OutboundQueue& queue) {
-  std::string sent;
-  while (!queue.empty()) {
-    const std::string next = Sendable(queue, 3);
-    EXPECT_FALSE(next.empty());
-    if (next.empty()) break;
-    queue.Consume(next.size());
-    sent += next;
-  }
-  return sent;
-}
-
-// Runs the Dones that are due; returns how many were.
-int RunDue(OutboundQueue& queue) {
-  int count = 0;
-  for (; queue.has_due_done(); ++count) queue.TakeDueDone()(absl::OkStatus());
-  return count;
-}
 
 class OutboundQueueTest : public ::testing::Test {
  protected:
@@ -152,8 +97,8 @@ TEST_F(OutboundQueueTest, ACopyOfManyMegabytesComesOutWhole) {
 TEST_F(OutboundQueueTest, CopiesStringsAndFilesKeepTheirOrderAtEveryPartialSend) {
   const std::string content = Bytes(900, 7);
   const std::string large = Bytes(4200, 5);
-  const std::string all = "head" + large + content.substr(100, 700) + "middle" +
-                          content.substr(0, 1) + large + "tail";
+  const std::string all =
+      "head" + large + content.substr(100, 700) + "middle" + content.substr(0, 1) + large + "tail";
   for (size_t first = 0; first <= all.size(); ++first) {
     OutboundQueue queue(pool_);
     queue.Append("head"sv);
@@ -350,67 +295,6 @@ TEST_F(OutboundQueueTest, AnEmptiedQueueHoldsAtMostOneOrdinaryChunk) {
     queue_->Consume(4);
     ASSERT_LE(pool_.lent_bytes(), OutboundQueue::kChunkBytes);
   }
-}
-
-TEST_F(OutboundQueueTest, BehavesAsAStringUnderRandomUse) {
-  std::mt19937 random(3);
-  const std::string content = Bytes(20 * kKiB, 11);
-  std::string model;  // what is queued
-  size_t appended = 0, consumed = 0;
-  std::deque<std::pair<size_t, int>> marks;
-  std::vector<int> told;
-  int marked = 0;
-  for (int step = 0; step < 30'000; ++step) {
-    const size_t largest = random() % 30 == 0 ? 30 * kKiB : random() % 3 == 0 ? 5000 : 60;
-    const std::string bytes = Bytes(random() % (largest + 1), appended);
-    const bool filling = step / 1500 % 2 == 0;
-    switch (random() % (filling ? 6 : 12)) {
-      case 0:
-        queue_->Append(std::string_view(bytes));
-        model += bytes;
-        appended += bytes.size();
-        break;
-      case 1:
-        queue_->Append(std::string(bytes));
-        model += bytes;
-        appended += bytes.size();
-        break;
-      case 2: {
-        const size_t offset = random() % content.size();
-        const size_t length = 1 + random() % (content.size() - offset);
-        if (model.size() > 100 * kKiB) break;
-        queue_->AppendFile(FileOf(content), static_cast<int64_t>(offset), length);
-        model += content.substr(offset, length);
-        appended += length;
-        break;
-      }
-      case 3:
-        queue_->NotifyWhenSent([&told, marked](const absl::Status&) { told.push_back(marked); });
-        marks.emplace_back(appended, marked++);
-        break;
-      default: {
-        const std::string next = Sendable(*queue_, 1 + random() % 64);
-        ASSERT_EQ(next.empty(), model.empty());
-        ASSERT_EQ(next, model.substr(0, next.size()));
-        const size_t taken = random() % 2 == 0 ? next.size() : random() % (next.size() + 1);
-        if (taken > 0) queue_->Consume(taken);
-        model.erase(0, taken);
-        consumed += taken;
-      }
-    }
-    ASSERT_EQ(queue_->empty(), model.empty());
-    told.clear();
-    RunDue(*queue_);
-    for (const int mark : told) {
-      ASSERT_FALSE(marks.empty());
-      ASSERT_EQ(mark, marks.front().second);
-      ASSERT_LE(marks.front().first, consumed);
-      marks.pop_front();
-    }
-    ASSERT_TRUE(marks.empty() || marks.front().first > consumed);
-  }
-  EXPECT_EQ(SendAll(*queue_), model);
-  RunDue(*queue_);
 }
 
 TEST(OutboundQueueDeathTest, AQueueIsNotDestroyedWhileSomebodyWaitsToBeTold) {

@@ -22,7 +22,7 @@ namespace {
 
 // One turn of a loop is some 256 events of 64 KiB; a starved connection waits for ever. Between
 // the two lies what a busy machine of two CPUs does to any thread.
-constexpr absl::Duration kBound = absl::Milliseconds(250);
+constexpr absl::Duration kBound = absl::Milliseconds(500);
 
 class FairnessTest : public ConformanceTest {
  protected:

@@ -10,9 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "rondo/rondo.h"
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "rondo/rondo.h"
 #include "tests/support/client.h"
 #include "tests/support/server_test.h"
 
@@ -87,8 +88,7 @@ TEST_P(OptionsInKernelTest, BuffersAreAsLargeAsAskedFor) {
   options.send_buffer_bytes = 60'000;
   // Doubled by the kernel, for its own books (socket(7)).
   const Answers expected = {100'000, 120'000};
-  EXPECT_EQ(Ask({{SOL_SOCKET, SO_RCVBUF}, {SOL_SOCKET, SO_SNDBUF}}),
-            std::pair(expected, expected));
+  EXPECT_EQ(Ask({{SOL_SOCKET, SO_RCVBUF}, {SOL_SOCKET, SO_SNDBUF}}), std::pair(expected, expected));
 }
 
 TEST_P(OptionsInKernelTest, ThePortIsSharedWhenItIsToBe) {
@@ -137,8 +137,9 @@ TEST_P(OptionsInKernelTest, TheSettersOfAConnectionReachItsSocket) {
   ASSERT_TRUE(handler.WaitForOpened(1));
   EXPECT_TRUE(Stop().ok());
   const std::map<std::string, int> expected = {
-      {"no delay", 1}, {"keep alive", 1}, {"idle", 240}, {"interval", 8}, {"probes", 5},
-      {"receive buffer", 140'000}, {"send buffer", 160'000}, {"linger", 9},
+      {"no delay", 1},          {"keep alive", 1}, {"idle", 240},
+      {"interval", 8},          {"probes", 5},     {"receive buffer", 140'000},
+      {"send buffer", 160'000}, {"linger", 9},
   };
   EXPECT_EQ(seen, expected);
 }

@@ -7,9 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "rondo/rondo.h"
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "rondo/rondo.h"
 #include "tests/support/client.h"
 #include "tests/support/faulty_sys.h"
 #include "tests/support/process_state.h"
@@ -17,13 +18,13 @@
 namespace rondo {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using rondo::testing::Call;
 using rondo::testing::Client;
 using rondo::testing::CountDescriptors;
 using rondo::testing::CountThreads;
 using rondo::testing::FaultySys;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class StartTest : public ::testing::Test {
  protected:
@@ -81,8 +82,7 @@ TEST_F(StartTest, WhateverTheKernelRefusesStartsNothing) {
     for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
       FaultySys kernel;
       kernel.Fail(call, ENOMEM);
-      const absl::Status status =
-          Failure({"tcp://127.0.0.1:0"}, {.loops = 2, .accept_mode = mode});
+      const absl::Status status = Failure({"tcp://127.0.0.1:0"}, {.loops = 2, .accept_mode = mode});
       EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << static_cast<int>(call);
     }
     EXPECT_EQ(CountDescriptors(), descriptors_) << static_cast<int>(call);

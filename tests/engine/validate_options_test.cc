@@ -5,9 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "gtest/gtest.h"
 #include "rondo/engine.h"
 #include "rondo/options.h"
+
+#include "gtest/gtest.h"
 
 namespace rondo::engine {
 namespace {
@@ -25,81 +26,81 @@ struct Bad {
 };
 
 // Each value lies just outside its range, or far outside.
-const std::vector<Bad>& BadOptions() {
-  static const std::vector<Bad> table = {
-      {[](Options& o) { o.loops = -1; },
-       "Options::loops is -1; expected 1 to 1024, or 0 for one on each CPU"},
-      {[](Options& o) { o.loops = 1025; },
-       "Options::loops is 1025; expected 1 to 1024, or 0 for one on each CPU"},
-      {[](Options& o) { o.loops = kLeastInt; },
-       "Options::loops is -2147483648; expected 1 to 1024, or 0 for one on each CPU"},
-      {[](Options& o) { o.cpus = {0, -1}; }, "Options::cpus contains -1; expected 0 to 4095"},
-      {[](Options& o) { o.cpus = {4096}; }, "Options::cpus contains 4096; expected 0 to 4095"},
-      {[](Options& o) { o.thread_name = ""; },
-       "Options::thread_name is \"\"; expected 1 to 8 characters"},
-      {[](Options& o) { o.thread_name = "ninechars"; },
-       "Options::thread_name is \"ninechars\"; expected 1 to 8 characters"},
-      {[](Options& o) { o.backlog = 0; }, "Options::backlog is 0; expected 1 to 65535"},
-      {[](Options& o) { o.backlog = -1; }, "Options::backlog is -1; expected 1 to 65535"},
-      {[](Options& o) { o.backlog = 65536; }, "Options::backlog is 65536; expected 1 to 65535"},
-      {[](Options& o) { o.backlog = kMostInt; },
-       "Options::backlog is 2147483647; expected 1 to 65535"},
-      {[](Options& o) { o.max_connections = 0; },
-       "Options::max_connections is 0; expected 1 to 18446744073709551615"},
-      {[](Options& o) { o.read_buffer_bytes = kKiB - 1; },
-       "Options::read_buffer_bytes is 1023; expected 1024 to 16777216"},
-      {[](Options& o) { o.read_buffer_bytes = 16 * kMiB + 1; },
-       "Options::read_buffer_bytes is 16777217; expected 1024 to 16777216"},
-      {[](Options& o) { o.inbound_limit_bytes = kKiB - 1; },
-       "Options::inbound_limit_bytes is 1023; expected 1024 to 1073741824"},
-      {[](Options& o) { o.inbound_limit_bytes = kGiB + 1; },
-       "Options::inbound_limit_bytes is 1073741825; expected 1024 to 1073741824"},
-      {[](Options& o) { o.outbound_limit_bytes = kKiB - 1; },
-       "Options::outbound_limit_bytes is 1023; expected 1024 to 4294967296"},
-      {[](Options& o) { o.outbound_limit_bytes = 4 * kGiB + 1; },
-       "Options::outbound_limit_bytes is 4294967297; expected 1024 to 4294967296"},
-      {[](Options& o) { o.outbound_high_bytes = o.outbound_limit_bytes + 1; },
-       "Options::outbound_high_bytes is 16777217; expected 0 to 16777216"},
-      {[](Options& o) { o.outbound_limit_bytes = 1024; },
-       "Options::outbound_high_bytes is 262144; expected 0 to 1024"},
-      {[](Options& o) { o.outbound_low_bytes = o.outbound_high_bytes + 1; },
-       "Options::outbound_low_bytes is 262145; expected 0 to 262144"},
-      {[](Options& o) { o.mailbox_limit_bytes = 64 * kKiB - 1; },
-       "Options::mailbox_limit_bytes is 65535; expected 65536 to 4294967296"},
-      {[](Options& o) { o.mailbox_limit_bytes = kHuge; },
-       "Options::mailbox_limit_bytes is 18446744073709551615; expected 65536 to 4294967296"},
-      {[](Options& o) { o.idle_timeout = absl::Microseconds(999); },
-       "Options::idle_timeout is 999us; expected at least 1ms"},
-      {[](Options& o) { o.idle_timeout = absl::ZeroDuration(); },
-       "Options::idle_timeout is 0; expected at least 1ms"},
-      {[](Options& o) { o.idle_timeout = -absl::InfiniteDuration(); },
-       "Options::idle_timeout is -inf; expected at least 1ms"},
-      {[](Options& o) { o.close_timeout = absl::ZeroDuration(); },
-       "Options::close_timeout is 0; expected at least 1ms"},
-      {[](Options& o) { o.close_timeout = -absl::Seconds(1); },
-       "Options::close_timeout is -1s; expected at least 1ms"},
-      {[](Options& o) { o.shutdown_grace = -absl::Nanoseconds(1); },
-       "Options::shutdown_grace is -1ns; expected zero or more"},
-      {[](Options& o) { o.receive_buffer_bytes = 1; },
-       "Options::receive_buffer_bytes is 1; expected 1024 to 1073741824"},
-      {[](Options& o) { o.receive_buffer_bytes = kGiB + 1; },
-       "Options::receive_buffer_bytes is 1073741825; expected 1024 to 1073741824"},
-      {[](Options& o) { o.send_buffer_bytes = kKiB - 1; },
-       "Options::send_buffer_bytes is 1023; expected 1024 to 1073741824"},
-      {[](Options& o) { o.send_buffer_bytes = kHuge; },
-       "Options::send_buffer_bytes is 18446744073709551615; expected 1024 to 1073741824"},
-      {[](Options& o) { o.keep_alive = KeepAlive{.idle = absl::ZeroDuration()}; },
-       "KeepAlive::idle is 0; expected whole seconds from 1 s to 9 h"},
-      {[](Options& o) { o.keep_alive = KeepAlive{.interval = absl::Hours(10)}; },
-       "KeepAlive::interval is 10h; expected whole seconds from 1 s to 9 h"},
-      {[](Options& o) { o.keep_alive = KeepAlive{.probes = 128}; },
-       "KeepAlive::probes is 128; expected 1 to 127"},
-  };
-  return table;
-}
+const std::vector<Bad> kBadOptions = {
+    {[](Options& o) { o.loops = -1; },
+     "Options::loops is -1; expected 1 to 1024, or 0 for one on each CPU"},
+    {[](Options& o) { o.loops = 1025; },
+     "Options::loops is 1025; expected 1 to 1024, or 0 for one on each CPU"},
+    {[](Options& o) { o.loops = kLeastInt; },
+     "Options::loops is -2147483648; expected 1 to 1024, or 0 for one on each CPU"},
+    {[](Options& o) {
+       o.cpus = {0, -1};
+     },
+     "Options::cpus contains -1; expected 0 to 4095"},
+    {[](Options& o) { o.cpus = {4096}; }, "Options::cpus contains 4096; expected 0 to 4095"},
+    {[](Options& o) { o.thread_name = ""; },
+     "Options::thread_name is \"\"; expected 1 to 8 characters"},
+    {[](Options& o) { o.thread_name = "ninechars"; },
+     "Options::thread_name is \"ninechars\"; expected 1 to 8 characters"},
+    {[](Options& o) { o.backlog = 0; }, "Options::backlog is 0; expected 1 to 65535"},
+    {[](Options& o) { o.backlog = -1; }, "Options::backlog is -1; expected 1 to 65535"},
+    {[](Options& o) { o.backlog = 65536; }, "Options::backlog is 65536; expected 1 to 65535"},
+    {[](Options& o) { o.backlog = kMostInt; },
+     "Options::backlog is 2147483647; expected 1 to 65535"},
+    {[](Options& o) { o.max_connections = 0; },
+     "Options::max_connections is 0; expected 1 to 18446744073709551615"},
+    {[](Options& o) { o.read_buffer_bytes = kKiB - 1; },
+     "Options::read_buffer_bytes is 1023; expected 1024 to 16777216"},
+    {[](Options& o) { o.read_buffer_bytes = 16 * kMiB + 1; },
+     "Options::read_buffer_bytes is 16777217; expected 1024 to 16777216"},
+    {[](Options& o) { o.inbound_limit_bytes = kKiB - 1; },
+     "Options::inbound_limit_bytes is 1023; expected 1024 to 1073741824"},
+    {[](Options& o) { o.inbound_limit_bytes = kGiB + 1; },
+     "Options::inbound_limit_bytes is 1073741825; expected 1024 to 1073741824"},
+    {[](Options& o) { o.outbound_limit_bytes = kKiB - 1; },
+     "Options::outbound_limit_bytes is 1023; expected 1024 to 4294967296"},
+    {[](Options& o) { o.outbound_limit_bytes = 4 * kGiB + 1; },
+     "Options::outbound_limit_bytes is 4294967297; expected 1024 to 4294967296"},
+    {[](Options& o) { o.outbound_high_bytes = o.outbound_limit_bytes + 1; },
+     "Options::outbound_high_bytes is 16777217; expected 0 to 16777216"},
+    {[](Options& o) { o.outbound_limit_bytes = 1024; },
+     "Options::outbound_high_bytes is 262144; expected 0 to 1024"},
+    {[](Options& o) { o.outbound_low_bytes = o.outbound_high_bytes + 1; },
+     "Options::outbound_low_bytes is 262145; expected 0 to 262144"},
+    {[](Options& o) { o.mailbox_limit_bytes = 64 * kKiB - 1; },
+     "Options::mailbox_limit_bytes is 65535; expected 65536 to 4294967296"},
+    {[](Options& o) { o.mailbox_limit_bytes = kHuge; },
+     "Options::mailbox_limit_bytes is 18446744073709551615; expected 65536 to 4294967296"},
+    {[](Options& o) { o.idle_timeout = absl::Microseconds(999); },
+     "Options::idle_timeout is 999us; expected at least 1ms"},
+    {[](Options& o) { o.idle_timeout = absl::ZeroDuration(); },
+     "Options::idle_timeout is 0; expected at least 1ms"},
+    {[](Options& o) { o.idle_timeout = -absl::InfiniteDuration(); },
+     "Options::idle_timeout is -inf; expected at least 1ms"},
+    {[](Options& o) { o.close_timeout = absl::ZeroDuration(); },
+     "Options::close_timeout is 0; expected at least 1ms"},
+    {[](Options& o) { o.close_timeout = -absl::Seconds(1); },
+     "Options::close_timeout is -1s; expected at least 1ms"},
+    {[](Options& o) { o.shutdown_grace = -absl::Nanoseconds(1); },
+     "Options::shutdown_grace is -1ns; expected zero or more"},
+    {[](Options& o) { o.receive_buffer_bytes = 1; },
+     "Options::receive_buffer_bytes is 1; expected 1024 to 1073741824"},
+    {[](Options& o) { o.receive_buffer_bytes = kGiB + 1; },
+     "Options::receive_buffer_bytes is 1073741825; expected 1024 to 1073741824"},
+    {[](Options& o) { o.send_buffer_bytes = kKiB - 1; },
+     "Options::send_buffer_bytes is 1023; expected 1024 to 1073741824"},
+    {[](Options& o) { o.send_buffer_bytes = kHuge; },
+     "Options::send_buffer_bytes is 18446744073709551615; expected 1024 to 1073741824"},
+    {[](Options& o) { o.keep_alive = KeepAlive{.idle = absl::ZeroDuration()}; },
+     "KeepAlive::idle is 0; expected whole seconds from 1 s to 9 h"},
+    {[](Options& o) { o.keep_alive = KeepAlive{.interval = absl::Hours(10)}; },
+     "KeepAlive::interval is 10h; expected whole seconds from 1 s to 9 h"},
+    {[](Options& o) { o.keep_alive = KeepAlive{.probes = 128}; },
+     "KeepAlive::probes is 128; expected 1 to 127"},
+};
 
 TEST(ValidateOptionsTest, WhatIsOutOfRangeIsRefusedWithFieldValueAndRange) {
-  for (const Bad& bad : BadOptions()) {
+  for (const Bad& bad : kBadOptions) {
     Options options;
     bad.change(options);
     EXPECT_EQ(ValidateOptions(options), absl::InvalidArgumentError(bad.message));
@@ -108,7 +109,7 @@ TEST(ValidateOptionsTest, WhatIsOutOfRangeIsRefusedWithFieldValueAndRange) {
 
 TEST(ValidateOptionsTest, AnEngineWithSuchOptionsDoesNotStart) {
   EventHandler handler;
-  for (const Bad& bad : BadOptions()) {
+  for (const Bad& bad : kBadOptions) {
     Options options;
     bad.change(options);
     EXPECT_EQ(Engine::Start(handler, "tcp://127.0.0.1:0", options).status(),
@@ -121,7 +122,9 @@ TEST(ValidateOptionsTest, BothEndsOfEveryRangeAreAllowed) {
       [](Options&) {},
       [](Options& o) { o.loops = 0; },
       [](Options& o) { o.loops = 1024; },
-      [](Options& o) { o.cpus = {0, 4095, 0}; },
+      [](Options& o) {
+        o.cpus = {0, 4095, 0};
+      },
       [](Options& o) { o.thread_name = "a"; },
       [](Options& o) { o.thread_name = "8letters"; },
       [](Options& o) { o.backlog = 1; },
@@ -150,7 +153,9 @@ TEST(ValidateOptionsTest, BothEndsOfEveryRangeAreAllowed) {
       [](Options& o) { o.receive_buffer_bytes = o.send_buffer_bytes = 0; },
       [](Options& o) { o.receive_buffer_bytes = o.send_buffer_bytes = kKiB; },
       [](Options& o) { o.receive_buffer_bytes = o.send_buffer_bytes = kGiB; },
-      [](Options& o) { o.keep_alive = KeepAlive{absl::Seconds(1), absl::Hours(9), 127}; },
+      [](Options& o) {
+        o.keep_alive = KeepAlive{absl::Seconds(1), absl::Hours(9), 127};
+      },
   };
   for (const auto& change : table) {
     Options options;

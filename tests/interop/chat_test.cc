@@ -11,11 +11,11 @@
 namespace rondo {
 namespace {
 
+using testing::ChildProcess;
 using ::testing::EndsWith;
+using testing::ExampleServer;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-using testing::ChildProcess;
-using testing::ExampleServer;
 
 class ChatTest : public ::testing::TestWithParam<testing::Flags> {
  protected:

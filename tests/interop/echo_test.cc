@@ -25,7 +25,9 @@ class EchoInteropTest : public ::testing::TestWithParam<testing::Flags> {
     return RunCommand(
         "set -e; folder=$(mktemp -d); trap 'rm -r $folder' EXIT"
         "\n head -c 8388608 /dev/urandom >$folder/sent"
-        "\n timeout 60 " + client + " <$folder/sent >$folder/received"
+        "\n timeout 60 " +
+        client +
+        " <$folder/sent >$folder/received"
         "\n cmp $folder/sent $folder/received && echo identical");
   }
 
@@ -61,9 +63,8 @@ TEST_P(EchoInteropTest, CurlTalksToItAsToTelnet) {
 }
 
 TEST_P(EchoInteropTest, AsyncioStreamsComeBackOnAHundredConnections) {
-  const auto ran =
-      RunCommand("timeout 60 python3 " RONDO_SOURCE_ROOT "/tests/interop/asyncio_client.py " +
-                 echo_.port());
+  const auto ran = RunCommand(
+      "timeout 60 python3 " RONDO_SOURCE_ROOT "/tests/interop/asyncio_client.py " + echo_.port());
   EXPECT_EQ(ran.output, "100 connections, 2000 messages\n");
   EXPECT_EQ(ran.status, 0);
 }

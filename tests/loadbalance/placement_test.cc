@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/synchronization/blocking_counter.h"
+
 #include "rondo/rondo.h"
 
 #include "gmock/gmock.h"
@@ -41,8 +42,8 @@ class Placed : public EventHandler {
 
 std::vector<int> PlacesOf(int connections, std::shared_ptr<LoadBalancer> policy) {
   Placed handler(3, connections);
-  auto engine = Engine::Start(handler, "tcp://127.0.0.1:0",
-                              {.loops = 3, .load_balancer = std::move(policy)});
+  auto engine =
+      Engine::Start(handler, "tcp://127.0.0.1:0", {.loops = 3, .load_balancer = std::move(policy)});
   EXPECT_TRUE(engine.ok()) << engine.status();
   const SocketAddress& address = (*engine)->addresses()[0];
   std::vector<UniqueFd> clients;

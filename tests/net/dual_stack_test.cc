@@ -6,10 +6,12 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+
+#include "rondo/unique_fd.h"
+
 #include "gtest/gtest.h"
 #include "net/address.h"
 #include "net/socket.h"
-#include "rondo/unique_fd.h"
 #include "sys/sys.h"
 
 namespace rondo::net {
@@ -27,8 +29,8 @@ class DualStackTest : public ::testing::TestWithParam<Row> {
  protected:
   // The peer's host as the listener saw it; empty when there was no connection.
   static std::string PeerOver(const Listener& listener, std::string_view loopback) {
-    const auto to = Resolve(absl::StrCat("tcp://", std::string(loopback), ":",
-                                         listener.address.port()));
+    const auto to =
+        Resolve(absl::StrCat("tcp://", std::string(loopback), ":", listener.address.port()));
     const UniqueFd client(::socket(to->address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (::connect(client.get(), to->address.data(), to->address.size()) != 0) return "";
     sockaddr_storage storage = {};

@@ -13,11 +13,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+
+#include "rondo/unique_fd.h"
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "net/address.h"
 #include "net/socket.h"
-#include "rondo/unique_fd.h"
 #include "sys/sys.h"
 #include "tests/support/client.h"
 #include "tests/support/faulty_sys.h"
@@ -26,11 +28,11 @@
 namespace rondo::net {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using rondo::testing::Call;
 using rondo::testing::Client;
 using rondo::testing::FaultySys;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 int Get(const UniqueFd& socket, int level, int option) {
   int value = -1;

@@ -13,10 +13,10 @@
 namespace rondo::net {
 namespace {
 
-using ::testing::AllOf;
-using ::testing::HasSubstr;
 using rondo::testing::Call;
 using rondo::testing::FaultySys;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 std::string Bound(std::string_view text) {
   const auto target = Resolve(text);

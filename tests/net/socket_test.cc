@@ -11,18 +11,19 @@
 #include <limits>
 #include <string>
 
+#include "rondo/unique_fd.h"
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "rondo/unique_fd.h"
 #include "tests/support/faulty_sys.h"
 
 namespace rondo::net {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using rondo::testing::Call;
 using rondo::testing::FaultySys;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 int Get(const UniqueFd& socket, int level, int option) {
   int value = -1;
@@ -51,10 +52,9 @@ TEST_F(SocketTest, NoDelayIsSetAndUnset) {
 }
 
 TEST_F(SocketTest, KeepAliveSetsEveryPart) {
-  for (const KeepAlive& keep_alive :
-       {KeepAlive(), KeepAlive{absl::Seconds(1), absl::Seconds(1), 1},
-        KeepAlive{absl::Hours(9), absl::Hours(9), 127},
-        KeepAlive{absl::Minutes(3), absl::Seconds(7), 4}}) {
+  for (const KeepAlive& keep_alive : {KeepAlive(), KeepAlive{absl::Seconds(1), absl::Seconds(1), 1},
+                                      KeepAlive{absl::Hours(9), absl::Hours(9), 127},
+                                      KeepAlive{absl::Minutes(3), absl::Seconds(7), 4}}) {
     const absl::Status status = SetKeepAlive(socket_.get(), keep_alive);
     EXPECT_TRUE(status.ok()) << status;
     EXPECT_EQ(Get(socket_, SOL_SOCKET, SO_KEEPALIVE), 1);
@@ -88,8 +88,7 @@ TEST_F(SocketTest, KeepAliveOutOfRangeIsRefusedWithFieldValueAndRange) {
       {{.probes = -1}, "KeepAlive::probes is -1; expected 1 to 127"},
   };
   for (const auto& row : table) {
-    EXPECT_EQ(SetKeepAlive(socket_.get(), row.keep_alive),
-              absl::InvalidArgumentError(row.message));
+    EXPECT_EQ(SetKeepAlive(socket_.get(), row.keep_alive), absl::InvalidArgumentError(row.message));
     EXPECT_EQ(Get(socket_, SOL_SOCKET, SO_KEEPALIVE), 0) << row.message;
   }
 }

@@ -12,14 +12,16 @@
 #include <string>
 #include <string_view>
 
+#include "rondo/unique_fd.h"
+
 #include "base/check.h"
 #include "base/on_loop.h"
 #include "buffer/chunk_pool.h"
 #include "buffer/outbound_queue.h"
 #include "gtest/gtest.h"
 #include "poll/new_poller.h"
+#include "poll/poller.h"
 #include "poll/waker.h"
-#include "rondo/unique_fd.h"
 #include "tests/support/faulty_sys.h"
 
 namespace rondo::poll {
@@ -85,8 +87,7 @@ class EpollCallsTest : public ::testing::Test, private Events {
     return sent;
   }
   void PeerWrites(std::string_view bytes) {
-    EXPECT_EQ(::write(peer_.get(), bytes.data(), bytes.size()),
-              static_cast<ssize_t>(bytes.size()));
+    EXPECT_EQ(::write(peer_.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
   }
   std::string PeerReads() {
     std::string bytes(64 << 10, '\0');

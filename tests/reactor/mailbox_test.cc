@@ -11,6 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "rondo/event_handler.h"
+#include "rondo/unique_fd.h"
+
 #include "base/check.h"
 #include "base/on_loop.h"
 #include "gmock/gmock.h"
@@ -18,8 +21,6 @@
 #include "poll/waker.h"
 #include "reactor/loop.h"
 #include "reactor/loop_context.h"
-#include "rondo/event_handler.h"
-#include "rondo/unique_fd.h"
 #include "sys/sys.h"
 #include "tests/support/faulty_sys.h"
 
@@ -85,8 +86,8 @@ class MailboxTest : public ::testing::Test {
     RONDO_CHECK(waker.ok());
     mailbox_ = std::make_unique<Mailbox>(limit_bytes, *waker);
     // Edge-triggered and never read, as the pollers watch it.
-    RONDO_CHECK(sys::EpollControl(epoll_.get(), EPOLL_CTL_ADD, (*waker)->fd(),
-                                  EPOLLIN | EPOLLET, 0) == 0);
+    RONDO_CHECK(
+        sys::EpollControl(epoll_.get(), EPOLL_CTL_ADD, (*waker)->fd(), EPOLLIN | EPOLLET, 0) == 0);
   }
   ~MailboxTest() override {
     Close();

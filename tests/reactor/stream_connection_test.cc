@@ -4,9 +4,10 @@
 
 #include <string>
 
+#include "rondo/socket_address.h"
+
 #include "gtest/gtest.h"
 #include "net/address.h"
-#include "rondo/socket_address.h"
 
 namespace rondo::reactor {
 namespace {

@@ -26,7 +26,9 @@ struct TestTimer : Timer {
   const int id;
 };
 
-int IdOf(Timer& timer) { return static_cast<TestTimer&>(timer).id; }
+int IdOf(Timer& timer) {
+  return static_cast<TestTimer&>(timer).id;
+}
 
 std::vector<int> FiredUntil(TimerWheel& wheel, Tick now) {
   std::vector<int> fired;

@@ -26,7 +26,7 @@ using testing::Client;
 using testing::ExampleServer;
 
 constexpr size_t kCrowd = 60;
-// The allocator's, and queues kept for reuse; the marks of all at once were more than ten times it.
+// The allocator's, see crowd_test.cc, and queues kept for reuse; the marks of all are 15 MiB.
 constexpr size_t kKeptBytes = 2 << 20;
 
 // One thread's worth of bad clients.
@@ -108,7 +108,8 @@ class ChaosTest : public ::testing::TestWithParam<testing::Flags> {
     EXPECT_TRUE(testing::Eventually([&] {
       return echo.process().CountDescriptors() == descriptors &&
              (RONDO_SANITIZED || grown() <= static_cast<int64_t>(kKeptBytes));
-    })) << echo.process().CountDescriptors() << " descriptors, were " << descriptors;
+    })) << echo.process().CountDescriptors()
+        << " descriptors, were " << descriptors;
     std::cout << deeds << " bad deeds beside " << echoes << " good echoes; memory was up to "
               << (most_memory >> 10) << " KiB above the first figure, is " << grown() / 1024
               << " KiB above it" << std::endl;
@@ -120,9 +121,13 @@ class ChaosTest : public ::testing::TestWithParam<testing::Flags> {
   }
 };
 
-TEST_P(ChaosTest, LeavesNoTrace) { Rage(absl::Milliseconds(1250)); }
+TEST_P(ChaosTest, LeavesNoTrace) {
+  Rage(absl::Milliseconds(1250));
+}
 
-TEST_P(ChaosTest, DISABLED_LeavesNoTraceAfterAMinute) { Rage(absl::Seconds(60)); }
+TEST_P(ChaosTest, DISABLED_LeavesNoTraceAfterAMinute) {
+  Rage(absl::Seconds(60));
+}
 
 INSTANTIATE_TEST_SUITE_P(, ChaosTest, ::testing::ValuesIn(testing::WaysToRun()),
                          [](const auto& ways) { return ways.param.name; });

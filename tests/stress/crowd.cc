@@ -1,6 +1,10 @@
 // Very many connections from one process, to be told what to do on standard input:
 //
 //   crowd PORT CONNECTIONS
+//
+// The server is to listen on all of 127.0.0.0/8: finding a free port of this side among very many
+// that lead to one address would take the kernel longer than all the rest. The orders are
+//
 //     open    connects them all, and each gets its first echo
 //     echo    all send a message, and then all receive it
 //     send    all send a message
@@ -21,12 +25,12 @@ using rondo::testing::Client;
 
 class Crowd {
  public:
-  Crowd(const rondo::SocketAddress& server, size_t size) : server_(server), clients_(size) {}
+  Crowd(uint16_t port, size_t size) : port_(port), clients_(size) {}
 
   size_t Open() {
     size_t count = 0;
     for (size_t i = 0; i < clients_.size(); ++i) {
-      clients_[i] = Client(server_);
+      clients_[i] = Client(rondo::testing::LoopbackAddress(port_, 1 + i % kAddresses));
       count += clients_[i].Send(MessageOf(i)) && Receives(i);
     }
     return count;
@@ -49,7 +53,9 @@ class Crowd {
   static std::string MessageOf(size_t i) { return "this is number " + std::to_string(i); }
   bool Receives(size_t i) { return clients_[i].Receive(MessageOf(i).size()) == MessageOf(i); }
 
-  const rondo::SocketAddress server_;
+  static constexpr size_t kAddresses = 100;
+
+  const uint16_t port_;
   std::vector<Client> clients_;
 };
 
@@ -57,7 +63,7 @@ class Crowd {
 
 int main(int, char** argv) {
   const auto port = static_cast<uint16_t>(std::atoi(argv[1]));
-  Crowd crowd(rondo::testing::LoopbackAddress(port), std::strtoul(argv[2], nullptr, 10));
+  Crowd crowd(port, std::strtoul(argv[2], nullptr, 10));
   for (std::string order; std::getline(std::cin, order);) {
     std::cout << (order == "open"   ? crowd.Open()
                   : order == "echo" ? crowd.Echo()

@@ -1,9 +1,10 @@
 // 15 000 connections at once from another process, which is then killed: what the server held for
 // them is free again.
 
-#include <algorithm>
+#include <csignal>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "absl/time/clock.h"
 
@@ -21,13 +22,20 @@ using testing::Client;
 using testing::ExampleServer;
 
 constexpr size_t kConnections = 15'000;
-// Each allocator and each thread's cache keep some pages for next time; a leak of as little as 35
-// bytes a connection is more.
-constexpr size_t kKeptBytes = 512 << 10;
+constexpr int kCrowds = 4;
+// mimalloc, which the examples link, keeps pages for each thread until that thread next asks for
+// memory: measured, 0.2 MiB on one loop and 1.2 MiB on two, and no more after any later crowd. A
+// leak of 26 bytes a connection would pass it by the last one.
+constexpr size_t kKeptBytes = 1536 << 10;
 
 class CrowdTest : public ::testing::TestWithParam<testing::Flags> {
  protected:
-  CrowdTest() : echo_("echo", GetParam().flags) {}
+  CrowdTest() : echo_("echo", OnEveryAddress(GetParam().flags)) {}
+
+  static std::vector<std::string> OnEveryAddress(std::vector<std::string> flags) {
+    flags.push_back("--address=tcp4://:0");
+    return flags;
+  }
 
   void SetUp() override {
     // Its first connection has the server load the pages of code and make the buffers that it will
@@ -35,8 +43,8 @@ class CrowdTest : public ::testing::TestWithParam<testing::Flags> {
     Client client(echo_.address());
     ASSERT_TRUE(client.Send("hello"));
     ASSERT_EQ(client.Receive(5), "hello");
-    client.Close();
     descriptors_ = server().CountDescriptors() - 1;
+    client.Close();
     ASSERT_TRUE(IsBack(absl::Seconds(2)));
     memory_ = server().ResidentBytes();
   }
@@ -64,7 +72,8 @@ class CrowdTest : public ::testing::TestWithParam<testing::Flags> {
 
 TEST_P(CrowdTest, IsServedAndLeavesNothingBehind) {
   const std::string all = std::to_string(kConnections);
-  for (const std::string last_order : {"echo", "send", "echo"}) {
+  for (int i = 0; i < kCrowds; ++i) {
+    const std::string last_order = i % 2 == 0 ? "echo" : "send";
     ChildProcess crowd({RONDO_BUILD_ROOT "/tests/stress/crowd", echo_.port(), all});
     ASSERT_EQ(Order(crowd, "open"), all);
     EXPECT_EQ(server().CountDescriptors(), descriptors_ + kConnections);
@@ -86,7 +95,9 @@ TEST_P(CrowdTest, IsServedAndLeavesNothingBehind) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, CrowdTest, ::testing::ValuesIn(testing::WaysToRun()),
+// One and two loops, and both ways to accept: all four would take half a minute.
+INSTANTIATE_TEST_SUITE_P(, CrowdTest,
+                         ::testing::Values(testing::WaysToRun()[1], testing::WaysToRun()[2]),
                          [](const auto& ways) { return ways.param.name; });
 
 }  // namespace

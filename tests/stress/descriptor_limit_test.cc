@@ -60,7 +60,8 @@ TEST_P(DescriptorLimitTest, ServesOnIdlesAndRecovers) {
     for (size_t i = knocks % 10; i < clients.size(); i += 50) ASSERT_TRUE(Echoes(clients[i]));
     absl::Notification().WaitForNotificationWithTimeout(absl::Milliseconds(25));
   }
-  const double share = absl::FDivDuration(echo_.process().CpuTime() - cpu_before, absl::Now() - start);
+  const double share =
+      absl::FDivDuration(echo_.process().CpuTime() - cpu_before, absl::Now() - start);
 
   // And with some at the door, for whom there will be room.
   std::vector<Client> waiting;
@@ -77,8 +78,8 @@ TEST_P(DescriptorLimitTest, ServesOnIdlesAndRecovers) {
   const absl::Duration recovery = absl::Now() - freed;
   std::cout << "with " << clients.size() * 2 << " connections at a limit of " << kLimit
             << " descriptors and " << knocks << " knocks: " << share * 100
-            << " % CPU; the first newcomer is served " << recovery
-            << " after descriptors were free" << std::endl;
+            << " % CPU; the first newcomer is served " << recovery << " after descriptors were free"
+            << std::endl;
   if (!RONDO_SANITIZED) {
     EXPECT_LT(share, 0.02);
     EXPECT_LT(recovery, absl::Milliseconds(100));

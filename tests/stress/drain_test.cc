@@ -62,7 +62,9 @@ class DrainTest : public ::testing::TestWithParam<std::tuple<testing::Flags, int
   ExampleServer echo_;
 };
 
-TEST_P(DrainTest, NoReplyToASmallRequestIsLost) { EndInTheMiddleOf("one request"); }
+TEST_P(DrainTest, NoReplyToASmallRequestIsLost) {
+  EndInTheMiddleOf("one request");
+}
 
 // More than the marks let through: most of it waits in the kernel, unread, when the signal comes.
 TEST_P(DrainTest, NoReplyToALargeRequestIsLost) {

@@ -82,9 +82,13 @@ class PumpTest : public ::testing::TestWithParam<testing::Flags> {
   }
 };
 
-TEST_P(PumpTest, BytesComeBackAsTheyWere) { Pump(128 << 20); }
+TEST_P(PumpTest, BytesComeBackAsTheyWere) {
+  Pump(128 << 20);
+}
 
-TEST_P(PumpTest, DISABLED_OneGibibyteComesBackAsItWas) { Pump(1 << 30); }
+TEST_P(PumpTest, DISABLED_OneGibibyteComesBackAsItWas) {
+  Pump(1 << 30);
+}
 
 INSTANTIATE_TEST_SUITE_P(, PumpTest, ::testing::ValuesIn(testing::WaysToRun()),
                          [](const auto& ways) { return ways.param.name; });

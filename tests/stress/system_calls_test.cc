@@ -92,7 +92,9 @@ TEST_P(SystemCallsTest, AMessageTakesOneReceiveOneSendAndOneWait) {
   EXPECT_EQ(different, 3u) << table_;
 }
 
-TEST_P(SystemCallsTest, WithoutTrafficThereAreNone) { ExpectNoneFor(absl::Seconds(1)); }
+TEST_P(SystemCallsTest, WithoutTrafficThereAreNone) {
+  ExpectNoneFor(absl::Seconds(1));
+}
 
 TEST_P(SystemCallsTest, DISABLED_WithoutTrafficThereAreNoneInTenSeconds) {
   ExpectNoneFor(absl::Seconds(10));

@@ -16,11 +16,11 @@ std::vector<std::string> CommandLine(const std::string& name,
 
 }  // namespace
 
-SocketAddress LoopbackAddress(uint16_t port) {
+SocketAddress LoopbackAddress(uint16_t port, uint8_t number) {
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~0xFFu) | number);
   return SocketAddress(reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
 

@@ -16,8 +16,8 @@
 
 namespace rondo::testing {
 
-// tcp://127.0.0.1:port
-SocketAddress LoopbackAddress(uint16_t port);
+// tcp://127.0.0.NUMBER:port
+SocketAddress LoopbackAddress(uint16_t port, uint8_t number = 1);
 
 // The path of an example.
 std::string ExampleProgram(const std::string& name);

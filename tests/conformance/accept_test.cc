@@ -1,0 +1,226 @@
+// Rules 7 and 12 and the limits of accepting: max_connections, descriptors that run out, options
+// that arrive at the sockets, addresses that tell the truth.
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+
+#include "rondo/rondo.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/server_test.h"
+
+namespace rondo::testing {
+namespace {
+
+class AcceptTest : public ConformanceTest {};
+INSTANTIATE_TEST_SUITE_P(All, AcceptTest, ::testing::ValuesIn(Setups()), NameOf);
+
+TEST_P(AcceptTest, HoldsExactlyAsManyConnectionsAsItMay) {
+  constexpr size_t kMost = 8;
+  options.max_connections = kMost;
+  std::atomic<size_t> most = 0;
+  handler.on_open = [&](Connection& connection) {
+    most = std::max(most.load(), connection.loop().engine().connection_count());
+    return connection.Write("welcome"), Action::kNone;
+  };
+  Start();
+  std::vector<Client> clients;
+  for (int i = 0; i < 40; ++i) {
+    clients.push_back(Connect());
+    ASSERT_TRUE(clients.back().connected());
+  }
+  ASSERT_TRUE(handler.WaitForOpened(kMost));
+  EXPECT_EQ(handler.opened(), kMost);
+  // Each that leaves makes room for one that waits; in the end everybody was there.
+  for (int round = 0; round < 200 && handler.opened() < 40; ++round) {
+    const size_t opened = handler.opened(), closed = handler.closed();
+    for (Client& client : clients) {
+      char byte;
+      if (::recv(client.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1) continue;
+      client = Client();
+      break;
+    }
+    if (!handler.WaitForClosed(closed + 1) || !handler.WaitForOpened(opened + 1)) break;
+    EXPECT_LE(handler.open(), kMost);
+  }
+  EXPECT_EQ(handler.opened(), 40u);
+  EXPECT_EQ(most, kMost);
+}
+
+TEST_P(AcceptTest, StopsWhileNewcomersWaitForAPlace) {
+  options.max_connections = 2;
+  Start();
+  std::vector<Client> clients;
+  for (int i = 0; i < 10; ++i) clients.push_back(Connect());
+  ASSERT_TRUE(handler.WaitForOpened(2));
+  EXPECT_EQ(Stop(absl::Seconds(5)), absl::OkStatus());
+  for (Client& client : clients) EXPECT_NE(client.WaitForEnd(), Client::Ending::kTimeout);
+}
+
+TEST_P(AcceptTest, ServesOnWithoutDescriptorsAndRecoversWithin100Milliseconds) {
+  std::atomic<int> warnings = 0;
+  options.log = [&](LogSeverity severity, std::string_view) {
+    warnings += severity == LogSeverity::kWarning;
+  };
+  Start();
+  Client old_client = Connect();
+  ASSERT_TRUE(handler.WaitForOpened(1));
+  rlimit before = {};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const int next = ::dup(0);
+  ::close(next);
+  std::vector<Client> waiting;
+  // Room for some clients' own ends, and then for nothing.
+  const rlimit few = {static_cast<rlim_t>(next) + 40, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  while (true) {
+    waiting.push_back(Connect());
+    if (!waiting.back().connected()) break;
+  }
+  EXPECT_EQ(waiting.back().connect_error(), EMFILE);
+  // It goes on serving who is there, and does not spin.
+  ASSERT_TRUE(old_client.Send("ping"));
+  EXPECT_EQ(old_client.Receive(4), "ping");
+  const absl::Duration cpu = CpuTime();
+  const absl::Time begin = absl::Now();
+  absl::Notification nothing;
+  nothing.WaitForNotificationWithTimeout(absl::Milliseconds(300));
+  const double load = absl::FDivDuration(CpuTime() - cpu, absl::Now() - begin);
+  EXPECT_TRUE(old_client.Send("ping") && old_client.Receive(4) == "ping");
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  waiting.clear();
+  const absl::Time free = absl::Now();
+  EXPECT_TRUE(Echoes());
+  const absl::Duration recovery = absl::Now() - free;
+  EXPECT_LT(load, 0.02);
+  EXPECT_LT(recovery, absl::Milliseconds(100));
+  RecordProperty("cpu_percent", absl::StrCat(load * 100));
+  RecordProperty("recovery_us", absl::StrCat(absl::ToInt64Microseconds(recovery)));
+}
+
+TEST_P(AcceptTest, GivesSocketsTheOptionsThatWereAskedFor) {
+  options.no_delay = false;
+  options.keep_alive = KeepAlive{absl::Seconds(61), absl::Seconds(7), 3};
+  options.receive_buffer_bytes = 20'000;
+  options.send_buffer_bytes = 30'000;
+  absl::Notification checked;
+  handler.on_open = [&](Connection& connection) {
+    const auto read = [&](int level, int option) {
+      int value = -1;
+      socklen_t length = sizeof value;
+      EXPECT_EQ(::getsockopt(connection.fd(), level, option, &value, &length), 0);
+      return value;
+    };
+    EXPECT_EQ(read(IPPROTO_TCP, TCP_NODELAY), 0);
+    EXPECT_EQ(read(SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_EQ(read(IPPROTO_TCP, TCP_KEEPIDLE), 61);
+    EXPECT_EQ(read(IPPROTO_TCP, TCP_KEEPINTVL), 7);
+    EXPECT_EQ(read(IPPROTO_TCP, TCP_KEEPCNT), 3);
+    EXPECT_EQ(read(SOL_SOCKET, SO_RCVBUF), 40'000) << "the kernel doubles it";
+    EXPECT_EQ(read(SOL_SOCKET, SO_SNDBUF), 60'000);
+    EXPECT_NE(::fcntl(connection.fd(), F_GETFD) & FD_CLOEXEC, 0);
+    EXPECT_TRUE(connection.SetNoDelay(true).ok());
+    EXPECT_EQ(read(IPPROTO_TCP, TCP_NODELAY), 1);
+    EXPECT_TRUE(connection.SetKeepAlive({absl::Seconds(5), absl::Seconds(6), 7}).ok());
+    EXPECT_EQ(read(IPPROTO_TCP, TCP_KEEPIDLE), 5);
+    EXPECT_EQ(read(IPPROTO_TCP, TCP_KEEPINTVL), 6);
+    EXPECT_EQ(read(IPPROTO_TCP, TCP_KEEPCNT), 7);
+    EXPECT_FALSE(connection.SetKeepAlive({absl::Milliseconds(5), absl::Seconds(6), 7}).ok());
+    EXPECT_TRUE(connection.SetReceiveBuffer(50'000).ok());
+    EXPECT_EQ(read(SOL_SOCKET, SO_RCVBUF), 100'000);
+    EXPECT_TRUE(connection.SetSendBuffer(50'000).ok());
+    EXPECT_EQ(read(SOL_SOCKET, SO_SNDBUF), 100'000);
+    linger value = {};
+    socklen_t length = sizeof value;
+    EXPECT_TRUE(connection.SetLinger(absl::Milliseconds(1500)).ok());
+    EXPECT_EQ(::getsockopt(connection.fd(), SOL_SOCKET, SO_LINGER, &value, &length), 0);
+    EXPECT_EQ(value.l_onoff, 1);
+    EXPECT_EQ(value.l_linger, 2) << "whole seconds, and never fewer";
+    EXPECT_TRUE(connection.SetLinger(absl::InfiniteDuration()).ok());
+    EXPECT_EQ(::getsockopt(connection.fd(), SOL_SOCKET, SO_LINGER, &value, &length), 0);
+    EXPECT_EQ(value.l_onoff, 0);
+    checked.Notify();
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(checked.WaitForNotificationWithTimeout(kPatience));
+}
+
+TEST_P(AcceptTest, SetsNoDelayUnlessToldOtherwise) {
+  absl::Notification checked;
+  handler.on_open = [&](Connection& connection) {
+    int value = -1;
+    socklen_t length = sizeof value;
+    EXPECT_EQ(::getsockopt(connection.fd(), IPPROTO_TCP, TCP_NODELAY, &value, &length), 0);
+    EXPECT_EQ(value, 1);
+    checked.Notify();
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(checked.WaitForNotificationWithTimeout(kPatience));
+}
+
+TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
+  std::vector<SocketAddress> peers, locals;
+  handler.on_traffic = [&](Connection& connection) {
+    peers.push_back(connection.remote_address());
+    locals.push_back(connection.local_address());
+    return connection.Write(connection.Next()), Action::kNone;
+  };
+  handler.on_close = [&](Connection& connection, const absl::Status&) {
+    EXPECT_EQ(connection.remote_address().ToString(), peers.back().ToString());
+    return Action::kNone;
+  };
+  // Both families at once, where there are two.
+  Start("tcp://:0");
+  const uint16_t port = address().port();
+  EXPECT_NE(port, 0);
+  sockaddr_in over4 = {};
+  over4.sin_family = AF_INET;
+  over4.sin_port = htons(port);
+  over4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const SocketAddress ipv4(reinterpret_cast<const sockaddr*>(&over4), sizeof over4);
+  for (const SocketAddress& server : {ipv4, address()}) {
+    Client client(server);
+    ASSERT_TRUE(client.Send("x"));
+    ASSERT_EQ(client.Receive(1), "x");
+    EXPECT_EQ(peers.back(), client.local_address());
+    EXPECT_EQ(locals.back().port(), port);
+    EXPECT_EQ(locals.back().host(), server == ipv4 ? "127.0.0.1" : "::1");
+    client.Close();
+    ASSERT_TRUE(Eventually([&] { return handler.open() == 0; }));
+  }
+}
+
+TEST_P(AcceptTest, RefusesToStartOnAPortThatIsTakenAndNamesIt) {
+  Start();
+  Recorder second;
+  const size_t descriptors = CountDescriptors();
+  Options other;
+  for (int i = 0; i < 3; ++i) {
+    const absl::Status status = Engine::Start(second, address().ToString(), other).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+    EXPECT_THAT(std::string(status.message()),
+                ::testing::HasSubstr("bind " + address().ToString() + ": address already in use"));
+  }
+  EXPECT_EQ(CountDescriptors(), descriptors);
+}
+
+}  // namespace
+}  // namespace rondo::testing
