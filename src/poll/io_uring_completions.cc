@@ -107,7 +107,7 @@ void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& en
   if (!(endpoint.armed & kClosing)) {
     if (endpoint.wanted & kReceive) {
       rearm_.push_back(id);
-    } else if (!(endpoint.wanted & kEnded)) {
+    } else if (!(endpoint.wanted & kFailed)) {
       Watch(endpoint, id.slot);
     }
   }
@@ -117,7 +117,7 @@ void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& en
 void IoUringPoller::OnReceiveOver(int result, Endpoint& endpoint, EndpointId id, Events& events) {
   if (IsForNow(result)) return;
   if (result < 0) {
-    endpoint.wanted = static_cast<uint8_t>((endpoint.wanted & ~kReceive) | kEnded);
+    MarkFailed(endpoint);
     return events.OnFailed(endpoint, "recv", -result);
   }
   // Behind what is held; the receive that follows a pause meets the end again.
@@ -127,17 +127,18 @@ void IoUringPoller::OnReceiveOver(int result, Endpoint& endpoint, EndpointId id,
 }
 
 void IoUringPoller::OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, Events& events) {
-  endpoint.armed &= ~kWatching;
   const bool failed = completion.res > 0 && (completion.res & POLLERR);
-  if (failed && !(endpoint.armed & (kClosing | kReceive)) && !(endpoint.wanted & kEnded)) {
+  if (failed && !(endpoint.armed & (kClosing | kReceive)) && !(endpoint.wanted & kFailed)) {
     int error = 0;
     socklen_t length = sizeof error;
     if (sys::GetOption(endpoint.socket, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error == 0) {
       error = ECONNRESET;
     }
-    endpoint.wanted = static_cast<uint8_t>((endpoint.wanted & ~kReceive) | kEnded);
+    MarkFailed(endpoint);
     events.OnFailed(endpoint, "recv", error);
   }
+  if (completion.flags & IORING_CQE_F_MORE) return;
+  endpoint.armed &= ~kWatching;
   Completed(endpoint, events);
 }
 

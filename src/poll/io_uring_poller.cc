@@ -126,8 +126,9 @@ void IoUringPoller::CancelInput(Endpoint& endpoint, uint32_t slot) {
 void IoUringPoller::Watch(Endpoint& endpoint, uint32_t slot) {
   if (endpoint.armed & kWatching) return;
   io_uring_sqe* entry = NextEntry();
-  // Nothing is asked for: a hang-up or an error is reported all the same.
-  io_uring_prep_poll_add(entry, endpoint.socket, 0);
+  // Nothing is asked for: a hang-up or an error is reported all the same. So is the peer's FIN
+  // (POLLRDHUP), which ends a poll that is not multishot, and the error may follow it.
+  io_uring_prep_poll_multishot(entry, endpoint.socket, 0);
   io_uring_sqe_set_data64(entry, Tag(Operation::kWatch, slot, endpoint.generation));
   endpoint.armed |= kWatching;
   ++endpoint.in_flight;

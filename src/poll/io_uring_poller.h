@@ -30,6 +30,7 @@ inline constexpr uint8_t kSend = 2;
 inline constexpr uint8_t kWatching = 4;
 inline constexpr uint8_t kEnded = 8;
 inline constexpr uint8_t kAccept = 16;
+inline constexpr uint8_t kFailed = 32;
 inline constexpr uint8_t kCancelling = 32;
 inline constexpr uint8_t kClosing = 64;
 inline constexpr uint8_t kWaitingForRoom = 128;
@@ -96,6 +97,10 @@ class IoUringPoller final : public Poller {
   // The end of the input, or its failure.
   void OnReceiveOver(int result, Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
   void OnSend(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
+  // Notes that a failure is delivered: nothing is after it.
+  static void MarkFailed(Endpoint& endpoint) {
+    endpoint.wanted = static_cast<uint8_t>((endpoint.wanted & ~kReceive) | kEnded | kFailed);
+  }
   void OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
   void OnRoom(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
   // One operation of the endpoint has ended for good; gives it back when it was the last.
