@@ -49,6 +49,7 @@ class OutboundQueue {
   // --- Filling.
 
   void Append(std::string_view bytes) {
+    if (bytes.empty()) return;
     memory_bytes_ += bytes.size();
     appended_ += bytes.size();
     if (back_ == nullptr || bytes.size() > static_cast<size_t>(back_->limit - back_->end))

@@ -82,8 +82,9 @@ size_t Connection::buffered() const { return Of(*this).InputSize(); }
 WriteResult Connection::Write(std::string_view bytes) {
   StreamConnection& self = Of(*this);
   LoopContext& shared = self.context();
+  // Zero is not less than what it wraps to: nothing to write is rare.
   if (self.state == StreamConnection::kOpened && self.Gathers() &&
-      bytes.size() < LoopContext::kDirectBytes &&
+      bytes.size() - 1 < LoopContext::kDirectBytes - 1 &&
       bytes.size() <= shared.gather_limit - shared.gathered) [[likely]] {
     std::memcpy(shared.gather_buffer.get() + shared.gathered, bytes.data(), bytes.size());
     shared.gathered += bytes.size();

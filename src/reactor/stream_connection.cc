@@ -21,7 +21,7 @@ StreamConnection::StreamConnection(int fd, uint32_t generation, const SocketAddr
     std::memcpy(peer_host.data() + 12, host.data(), host.size());
     return;
   }
-  std::memcpy(peer_host.data(), host.data(), host.size());
+  std::copy(host.begin(), host.end(), peer_host.begin());
   if (peer.family() == AF_INET6) {
     const auto* address = reinterpret_cast<const sockaddr_in6*>(peer.data());
     if (address->sin6_scope_id != 0) NeedExtras().scope_id = address->sin6_scope_id;
@@ -121,7 +121,7 @@ buffer::OutboundQueue& StreamConnection::NeedOutbound() {
 
 WriteResult StreamConnection::WriteRarely(std::string_view bytes) {
   if (!Admits(bytes.size())) return WriteResult::kRefused;
-  if (bytes.empty()) return WriteResult::kOk;
+  if (bytes.empty()) return Is(kBacklogged) ? WriteResult::kAboveHighWater : WriteResult::kOk;
   LoopContext& shared = context();
   if (!Gathers()) {
     NeedOutbound().Append(bytes);
