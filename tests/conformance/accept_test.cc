@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <thread>
@@ -49,12 +50,16 @@ TEST_P(AcceptTest, HoldsExactlyAsManyConnectionsAsItMay) {
   // Each that leaves makes room for one that waits; in the end everybody was there.
   for (int round = 0; round < 200 && handler.opened() < 40; ++round) {
     const size_t opened = handler.opened(), closed = handler.closed();
-    for (Client& client : clients) {
+    const auto was_welcomed = [](const Client& client) {
       char byte;
-      if (::recv(client.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1) continue;
-      client = Client();
-      break;
-    }
+      return ::recv(client.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+    };
+    auto leaving = clients.end();
+    ASSERT_TRUE(Eventually([&] {
+      leaving = std::find_if(clients.begin(), clients.end(), was_welcomed);
+      return leaving != clients.end();
+    }));
+    leaving->Close();
     if (!handler.WaitForClosed(closed + 1) || !handler.WaitForOpened(opened + 1)) break;
     EXPECT_LE(handler.open(), kMost);
   }

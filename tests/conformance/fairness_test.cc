@@ -209,7 +209,7 @@ TEST_P(FairnessTest, APeerThatDoesNotReadWhileItIsClosedHoldsUpNobody) {
   EXPECT_LT(WorstEcho(20), kBound);
   absl::Notification nothing;
   nothing.WaitForNotificationWithTimeout(absl::Milliseconds(200));
-  EXPECT_LT(CpuTime() - before, (absl::Now() - begin) / 4);
+  EXPECT_LT(CpuTime() - before, (absl::Now() - begin) / 2) << "a spin is one whole";
 }
 
 }  // namespace

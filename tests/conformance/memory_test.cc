@@ -117,7 +117,8 @@ TEST_P(MemoryTest, RefusesWholeWhatWouldPassTheOutboundLimit) {
     EXPECT_EQ(connection.Write(std::move(large)), WriteResult::kRefused);
     EXPECT_EQ(large.size(), 100'000u) << "taken though it was refused";
     EXPECT_EQ(connection.outbound_bytes(), options.outbound_limit_bytes);
-    EXPECT_EQ(connection.Write(""), WriteResult::kOk);
+    EXPECT_EQ(connection.Write(""), WriteResult::kAboveHighWater);
+    EXPECT_EQ(connection.Writev({"", std::string_view()}), WriteResult::kOk) << "nothing was asked";
     return Action::kClose;
   };
   Start();

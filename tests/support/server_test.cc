@@ -5,6 +5,22 @@
 #include "absl/strings/str_cat.h"
 
 namespace rondo::testing {
+namespace {
+
+const char* NameOf(PollerKind poller) {
+  switch (poller) {
+    case PollerKind::kEpoll:
+      return "Epoll";
+    case PollerKind::kEpollEdge:
+      return "EdgeEpoll";
+    case PollerKind::kIoUring:
+      return "IoUring";
+    default:
+      return "Other";
+  }
+}
+
+}  // namespace
 
 ServerTest::ServerTest()
     : threads_before_(CountThreads()), descriptors_before_(CountDescriptors()) {}
@@ -43,7 +59,7 @@ void ServerTest::TearDown() {
 
 std::vector<Setup> Setups() {
   std::vector<Setup> all;
-  for (const PollerKind poller : {PollerKind::kEpoll, PollerKind::kIoUring}) {
+  for (const PollerKind poller : {PollerKind::kEpoll, PollerKind::kEpollEdge, PollerKind::kIoUring}) {
     for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
       for (const int loops : {1, 2}) all.push_back({poller, mode, loops});
     }
@@ -52,11 +68,8 @@ std::vector<Setup> Setups() {
 }
 
 std::string NameOf(const ::testing::TestParamInfo<Setup>& setup) {
-  const char* poller = setup.param.poller == PollerKind::kEpoll     ? "Epoll"
-                       : setup.param.poller == PollerKind::kIoUring ? "IoUring"
-                                                                    : "Auto";
   const char* mode = setup.param.accept_mode == AcceptMode::kAcceptor ? "Acceptor" : "ReusePort";
-  return absl::StrCat(poller, "_", mode, "_", setup.param.loops);
+  return absl::StrCat(NameOf(setup.param.poller), "_", mode, "_", setup.param.loops);
 }
 
 ConformanceTest::ConformanceTest() {
