@@ -24,6 +24,8 @@ struct Backend {
                                                   std::shared_ptr<Waker> waker);
   // Whether it accepts, receives and sends through src/sys, where a test can make that fail.
   bool calls_sys = true;
+  // Whether the running kernel may lack it; its tests are skipped then.
+  bool may_be_missing = false;
 };
 
 inline void PrintTo(const Backend& backend, std::ostream* out) { *out << backend.name; }

@@ -17,6 +17,7 @@ void ContractTest::SetUp() {
   ASSERT_TRUE(waker.ok()) << waker.status();
   waker_ = *std::move(waker);
   auto made = GetParam().make(kReadBufferBytes, waker_);
+  if (!made.ok() && GetParam().may_be_missing) GTEST_SKIP() << made.status();
   ASSERT_TRUE(made.ok()) << made.status();
   poller_ = *std::move(made);
 }
@@ -105,8 +106,11 @@ ssize_t ContractTest::SendInline(Probe& probe, const std::vector<std::string_vie
     taken -= skipped;
     probe.queue.Append(piece.substr(skipped));
   }
-  if (sent < 0) probe.queue.Clear();
-  probe.outbound = probe.queue.empty() ? nullptr : &probe.queue;
+  if (sent < 0) {
+    probe.queue.Clear();
+  } else if (!probe.queue.empty()) {
+    EXPECT_EQ(Send(probe), 0);
+  }
   return sent;
 }
 
@@ -177,7 +181,11 @@ void ContractTest::OnAwake() {
 
 Endpoint* ContractTest::Find(EndpointId id) {
   const auto found = probes_.find(id.Pack());
-  return found == probes_.end() ? nullptr : found->second.get();
+  if (found != probes_.end()) return found->second.get();
+  for (const auto& [endpoint, probe] : releasing_) {
+    if (probe->id().Pack() == id.Pack()) return endpoint;
+  }
+  return nullptr;
 }
 
 bool ContractTest::OnAccepted(Endpoint& listener, UniqueFd socket, const SocketAddress& peer) {
@@ -215,7 +223,6 @@ void ContractTest::OnReceiveEnd(Endpoint& endpoint) {
 
 void ContractTest::OnSent(Endpoint& endpoint) {
   Probe& probe = Seen(endpoint);
-  EXPECT_NE(probe.outbound, nullptr) << "sent, and nothing was to be";
   ++probe.sents;
   if (probe.queue.empty()) probe.outbound = nullptr;
   if (const auto hook = probe.on_sent) hook();
