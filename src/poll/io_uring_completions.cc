@@ -33,6 +33,7 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
     if (endpoint != nullptr && !(endpoint->armed & kSend)) SendRest(*endpoint, id.slot, events);
   }
   (void)sys::RingSubmitAndWait(&ring_, rearm_.empty() ? timeout_ns : 0);
+  Submitted();
   events.OnAwake();
   io_uring_cqe* completion = nullptr;
   for (unsigned seen = 0; seen < kEventsPerWait; ++seen) {
@@ -45,7 +46,7 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
 }
 
 void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
-  const auto operation = static_cast<Operation>(completion.user_data >> 60);
+  const Operation operation = OperationOf(completion.user_data);
   const EndpointId id = {static_cast<uint32_t>(completion.user_data >> 32) & 0x0fffffff,
                          static_cast<uint32_t>(completion.user_data)};
   switch (operation) {
@@ -78,7 +79,8 @@ void IoUringPoller::OnReceive(const io_uring_cqe& completion, EndpointId id, Eve
   Endpoint* const endpoint = events.Find(id);
   RONDO_CHECK(endpoint != nullptr);
   if (completion.res <= 0 || !(completion.flags & IORING_CQE_F_MORE) ||
-      !(endpoint->wanted & kReceive) || (endpoint->armed & (kClosing | kCancelling)) || (endpoint->wanted & kFailed)) [[unlikely]] {
+      !(endpoint->wanted & kReceive) || (endpoint->armed & kCancelling) ||
+      IsSilent(*endpoint)) [[unlikely]] {
     return OnReceiveRarely(completion, *endpoint, id, events);
   }
   const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
@@ -109,7 +111,7 @@ void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& en
   if (!IsSilent(endpoint)) {
     if (endpoint.wanted & kReceive) {
       rearm_.push_back(id);
-    } else if (!(endpoint.wanted & kEnded)) {
+    } else if (!(endpoint.wanted & kFailed)) {
       Watch(endpoint, id.slot);
     }
   }
@@ -127,14 +129,13 @@ void IoUringPoller::OnReceiveOver(int result, Endpoint& endpoint, EndpointId id,
 
 void IoUringPoller::Fail(Endpoint& endpoint, const char* call, int error, Events& events) {
   if (IsSilent(endpoint)) return;
-  endpoint.wanted = static_cast<uint8_t>((endpoint.wanted & ~kReceive) | kEnded | kFailed);
+  MarkFailed(endpoint);
   events.OnFailed(endpoint, call, error);
 }
 
 void IoUringPoller::OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, Events& events) {
-  endpoint.armed &= ~kWatching;
   const bool failed = completion.res > 0 && (completion.res & POLLERR);
-  if (failed && !(endpoint.armed & (kClosing | kReceive)) && !(endpoint.wanted & kEnded)) {
+  if (failed && !(endpoint.armed & (kClosing | kReceive)) && !(endpoint.wanted & kFailed)) {
     int error = 0;
     socklen_t length = sizeof error;
     if (sys::GetOption(endpoint.socket, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error == 0) {
@@ -142,6 +143,8 @@ void IoUringPoller::OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, 
     }
     Fail(endpoint, "recv", error, events);
   }
+  if (completion.flags & IORING_CQE_F_MORE) return;
+  endpoint.armed &= ~kWatching;
   Completed(endpoint, events);
 }
 

@@ -45,8 +45,17 @@ constexpr unsigned kCompletions = 16384;
 
 }  // namespace
 
+// The loop's thread, which alone may submit, has ended: what it left in the ring is done by hand.
 IoUringPoller::~IoUringPoller() {
-  if (created_) sys::RingDestroy(&ring_);
+  if (!created_) return;
+  for (const int socket : unsubmitted_closes_) (void)sys::Close(socket);
+  io_uring_cqe* completion = nullptr;
+  while (io_uring_peek_cqe(&ring_, &completion) == 0) {
+    const bool accepted = OperationOf(completion->user_data) == Operation::kAccept;
+    if (accepted && completion->res >= 0) (void)sys::Close(completion->res);
+    io_uring_cqe_seen(&ring_, completion);
+  }
+  sys::RingDestroy(&ring_);
 }
 
 absl::Status IoUringPoller::Create(size_t read_buffer_bytes) {
@@ -66,10 +75,15 @@ absl::Status IoUringPoller::Create(size_t read_buffer_bytes) {
   return absl::OkStatus();
 }
 
+void IoUringPoller::Submit() {
+  (void)sys::RingSubmit(&ring_);
+  Submitted();
+}
+
 io_uring_sqe* IoUringPoller::NextEntry() {
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
   if (entry == nullptr) [[unlikely]] {
-    (void)sys::RingSubmit(&ring_);
+    Submit();
     entry = io_uring_get_sqe(&ring_);
     RONDO_CHECK(entry != nullptr);
   }
@@ -111,8 +125,9 @@ void IoUringPoller::CancelInput(Endpoint& endpoint, uint32_t slot) {
 void IoUringPoller::Watch(Endpoint& endpoint, uint32_t slot) {
   if (endpoint.armed & kWatching) return;
   io_uring_sqe* entry = NextEntry();
-  // Nothing is asked for: a hang-up or an error is reported all the same.
-  io_uring_prep_poll_add(entry, endpoint.socket, 0);
+  // Nothing is asked for: a hang-up or an error is reported all the same. So is the peer's FIN
+  // (POLLRDHUP), which ends a poll that is not multishot, and the error may follow it.
+  io_uring_prep_poll_multishot(entry, endpoint.socket, 0);
   io_uring_sqe_set_data64(entry, Tag(Operation::kWatch, slot, endpoint.generation));
   endpoint.armed |= kWatching;
   ++endpoint.in_flight;
@@ -237,7 +252,7 @@ bool IoUringPoller::Close(Endpoint& endpoint, uint32_t slot) {
   io_uring_sqe_set_data64(entry, Tag(Operation::kCancel, 0, 0));
   if (!(endpoint.wanted & kAccept)) return false;
   // A listener's memory is its loop's to the end, and its port is to be free at once.
-  (void)sys::RingSubmit(&ring_);
+  Submit();
   (void)sys::Close(endpoint.socket);
   return true;
 }
@@ -247,6 +262,7 @@ void IoUringPoller::CloseSocket(Endpoint& endpoint) {
   io_uring_prep_close(entry, endpoint.socket);
   entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
   io_uring_sqe_set_data64(entry, Tag(Operation::kClose, 0, 0));
+  unsubmitted_closes_.push_back(endpoint.socket);
 }
 
 }  // namespace rondo::poll::uring

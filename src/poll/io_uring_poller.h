@@ -26,11 +26,11 @@
 namespace rondo::poll::uring {
 
 inline constexpr uint8_t kReceive = 1;
-inline constexpr uint8_t kFailed = 4;
 inline constexpr uint8_t kSend = 2;
 inline constexpr uint8_t kWatching = 4;
 inline constexpr uint8_t kEnded = 8;
 inline constexpr uint8_t kAccept = 16;
+inline constexpr uint8_t kFailed = 32;
 inline constexpr uint8_t kCancelling = 32;
 inline constexpr uint8_t kClosing = 64;
 inline constexpr uint8_t kWaitingForRoom = 128;
@@ -49,6 +49,8 @@ enum class Operation : uint64_t {
 inline uint64_t Tag(Operation operation, uint32_t slot, uint32_t number) {
   return static_cast<uint64_t>(operation) << 60 | uint64_t{slot} << 32 | number;
 }
+
+inline Operation OperationOf(uint64_t tag) { return static_cast<Operation>(tag >> 60); }
 
 class IoUringPoller final : public Poller {
  public:
@@ -72,6 +74,11 @@ class IoUringPoller final : public Poller {
 
  private:
   io_uring_sqe* NextEntry() RONDO_ON_LOOP;
+  void Submit() RONDO_ON_LOOP;
+  // What is in the ring has been handed to the kernel, unless it was too busy.
+  void Submitted() {
+    if (io_uring_sq_ready(&ring_) == 0) unsubmitted_closes_.clear();
+  }
   void ArmWaker() RONDO_ON_LOOP;
   void ArmInput(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   // Learns of the failure of a socket that is not received from.
@@ -90,6 +97,10 @@ class IoUringPoller final : public Poller {
   // The end of the input, or its failure.
   void OnReceiveOver(int result, Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
   void OnSend(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
+  // Notes that a failure is delivered: nothing is after it.
+  static void MarkFailed(Endpoint& endpoint) {
+    endpoint.wanted = static_cast<uint8_t>((endpoint.wanted & ~kReceive) | kEnded | kFailed);
+  }
   void OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
   void OnRoom(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
   // One operation of the endpoint has ended for good; gives it back when it was the last.
@@ -116,6 +127,8 @@ class IoUringPoller final : public Poller {
   std::vector<EndpointId> rearm_;
   // SendInline left something that was to be queued.
   std::vector<EndpointId> unsent_;
+  // Sockets to be closed by what is in the ring and not submitted yet.
+  std::vector<int> unsubmitted_closes_;
   // What came in during a pause, by packed id.
   absl::flat_hash_map<uint64_t, std::string> held_bytes_;
   absl::flat_hash_map<uint64_t, std::deque<UniqueFd>> held_sockets_;

@@ -38,6 +38,7 @@ TEST_P(AcceptTest, HoldsExactlyAsManyConnectionsAsItMay) {
     return connection.Write("welcome"), Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   std::vector<Client> clients;
   for (int i = 0; i < 40; ++i) {
     clients.push_back(Connect());
@@ -64,6 +65,7 @@ TEST_P(AcceptTest, HoldsExactlyAsManyConnectionsAsItMay) {
 TEST_P(AcceptTest, StopsWhileNewcomersWaitForAPlace) {
   options.max_connections = 2;
   Start();
+  const StopAtEnd stop_at_end(*this);
   std::vector<Client> clients;
   for (int i = 0; i < 10; ++i) clients.push_back(Connect());
   ASSERT_TRUE(handler.WaitForOpened(2));
@@ -77,6 +79,7 @@ TEST_P(AcceptTest, ServesOnWithoutDescriptorsAndRecoversWithin100Milliseconds) {
     warnings += severity == LogSeverity::kWarning;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client old_client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   rlimit before = {};
@@ -157,6 +160,7 @@ TEST_P(AcceptTest, GivesSocketsTheOptionsThatWereAskedFor) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(checked.WaitForNotificationWithTimeout(kPatience));
 }
@@ -172,6 +176,7 @@ TEST_P(AcceptTest, SetsNoDelayUnlessToldOtherwise) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(checked.WaitForNotificationWithTimeout(kPatience));
 }
@@ -189,6 +194,7 @@ TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
   };
   // Both families at once, where there are two.
   Start("tcp://:0");
+  const StopAtEnd stop_at_end(*this);
   const uint16_t port = address().port();
   EXPECT_NE(port, 0);
   sockaddr_in over4 = {};
@@ -210,6 +216,7 @@ TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
 
 TEST_P(AcceptTest, RefusesToStartOnAPortThatIsTakenAndNamesIt) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   Recorder second;
   const size_t descriptors = CountDescriptors();
   Options other;

@@ -25,6 +25,7 @@ INSTANTIATE_TEST_SUITE_P(All, BytesTest, ::testing::ValuesIn(Setups()), NameOf);
 
 TEST_P(BytesTest, EchoesManyConnectionsInBothDirectionsAtOnce) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   std::vector<std::thread> pairs;
   for (uint32_t i = 0; i < 6; ++i) {
     pairs.emplace_back([this, i] {
@@ -55,6 +56,7 @@ TEST_P(BytesTest, AnswersAPipelineInOrder) {
     }
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   std::string requests, replies;
   for (int i = 0; i < 50'000; ++i) {
     absl::StrAppend(&requests, "request ", i, "\n");
@@ -93,6 +95,7 @@ TEST_P(BytesTest, ReassemblesWhatTheHandlerLeavesAndTakesInOddPieces) {
     return Action::kClose;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   const std::string bytes = RandomBytes(3 << 20, 7);
   Client client = Connect();
   ASSERT_TRUE(client.Send(bytes));
@@ -136,6 +139,7 @@ TEST_P(BytesTest, KeepsTheOrderOfEveryKindOfWrite) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 4096});
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(client.Send("again"));
@@ -147,6 +151,7 @@ TEST_P(BytesTest, KeepsTheOrderOfEachThreadThatWrites) {
   constexpr int kThreads = 4, kLines = 3000;
   handler.on_open = [](Connection&) { return Action::kNone; };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const ConnectionHandle handle = handler.handles()[0];
@@ -194,6 +199,7 @@ TEST_P(BytesTest, MakesProgressWhenBothSidesWriteAllBeforeTheyRead) {
   options.outbound_limit_bytes = 2 * kAll;
   options.outbound_high_bytes = 2 * kAll;
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   const std::string bytes = RandomBytes(kAll, 9);
   ASSERT_TRUE(client.Send(bytes));

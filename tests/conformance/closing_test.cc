@@ -33,6 +33,7 @@ TEST_P(ClosingTest, SendsEverythingBeforeItCloses) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("request"));
   EXPECT_TRUE(client.ReceiveAll() == reply_);
@@ -47,6 +48,7 @@ TEST_P(ClosingTest, SendsEverythingToASlowReaderBeforeItCloses) {
     return Action::kClose;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 4096});
   std::string received;
   while (received.size() < kLarge / 64) received += client.Receive(1000);
@@ -64,6 +66,7 @@ TEST_P(ClosingTest, LosesNothingWhenInputWaitsUnreadInTheKernel) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send(RandomBytes(300 << 10, 2)));
   EXPECT_TRUE(client.ReceiveAll() == reply_);
@@ -77,6 +80,7 @@ TEST_P(ClosingTest, LosesNothingWhileThePeerGoesOnSending) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   std::thread sender([&] {
     const std::string more = RandomBytes(64 << 10, 3);
@@ -96,6 +100,7 @@ TEST_P(ClosingTest, AnswersAPeerThatHasFinishedSending) {
     return Action::kClose;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("all of the request"));
   client.ShutdownWrite();
@@ -110,6 +115,7 @@ TEST_P(ClosingTest, KeepsSendingAReplyWhenThePeerHalfClosesMeanwhile) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("request"));
   const std::string first = client.Receive(1000);
@@ -137,6 +143,7 @@ TEST_P(ClosingTest, AnswersFromAnotherThreadLongAfterThePeerHasFinished) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   client.ShutdownWrite();
   EXPECT_TRUE(client.ReceiveAll() == reply_);
@@ -159,6 +166,7 @@ TEST_P(ClosingTest, GoesOnReceivingAfterShutdownWrite) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   EXPECT_TRUE(client.ReceiveAll() == reply_);
   EXPECT_EQ(client.ending(), Client::Ending::kFin);
@@ -178,6 +186,7 @@ TEST_P(ClosingTest, EndsWhenBothSidesHaveShutDownWriting) {
   };
   handler.on_peer_shutdown = [](Connection&) { return Action::kNone; };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
@@ -194,6 +203,7 @@ TEST_P(ClosingTest, DeliversTheLastBytesOfAPeerThatClosesAtOnce) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   const std::string request = RandomBytes(1 << 20, 6);
   Client client = Connect();
   ASSERT_TRUE(client.Send(request));
@@ -210,6 +220,7 @@ TEST_P(ClosingTest, AbortResetsAndDropsWhatWasQueued) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("request"));
   EXPECT_LT(client.ReceiveAll().size(), kLarge);
@@ -229,6 +240,7 @@ TEST_P(ClosingTest, SendsAFileBeforeItCloses) {
     return Action::kClose;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("request"));
   EXPECT_TRUE(client.ReceiveAll() == "head" + reply_.substr(1000) + "tail");
@@ -244,6 +256,7 @@ TEST_P(ClosingTest, NamesAFileThatTurnedOutShorter) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("request"));
   EXPECT_EQ(client.ReceiveAll().substr(0, 5), "short");

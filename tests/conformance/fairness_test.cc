@@ -51,6 +51,7 @@ TEST_P(FairnessTest, AFloodingConnectionHoldsUpNobody) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   std::atomic<bool> stop = false;
   std::vector<std::thread> floods;
   for (int i = 0; i < 2; ++i) {
@@ -77,6 +78,7 @@ TEST_P(FairnessTest, AConnectionThatWakesItselfHoldsUpNobody) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   std::vector<Client> busy;
   for (int i = 0; i < 4; ++i) {
     busy.push_back(Connect());
@@ -99,6 +101,7 @@ TEST_P(FairnessTest, AConnectionThatIsOfferedItsInputAgainAndAgainHoldsUpNobody)
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   std::vector<Client> busy;
   for (int i = 0; i < 4; ++i) {
     busy.push_back(Connect());
@@ -110,6 +113,7 @@ TEST_P(FairnessTest, AConnectionThatIsOfferedItsInputAgainAndAgainHoldsUpNobody)
 
 TEST_P(FairnessTest, ATaskThatPostsItselfHoldsUpNobody) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   std::atomic<bool> stop = false;
   std::atomic<int64_t> runs = 0;
   std::function<void(EventLoop&)> again = [&](EventLoop& loop) {
@@ -129,6 +133,7 @@ TEST_P(FairnessTest, ATaskThatPostsItselfHoldsUpNobody) {
 TEST_P(FairnessTest, ThreadsThatFloodTheMailboxHoldUpNobody) {
   options.mailbox_limit_bytes = 32 << 20;
   Start();
+  const StopAtEnd stop_at_end(*this);
   std::atomic<bool> stop = false;
   std::vector<std::thread> posters;
   for (int i = 0; i < 2; ++i) {
@@ -150,6 +155,7 @@ TEST_P(FairnessTest, ATimerThatIsAlwaysDueHoldsUpNobody) {
     return absl::ZeroDuration();
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   EXPECT_LT(WorstEcho(), kBound);
   EXPECT_GT(ticks, 0);
 }
@@ -168,6 +174,7 @@ TEST_P(FairnessTest, AWriterWithoutEndHoldsUpNobody) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   std::atomic<bool> stop = false;
   std::vector<std::thread> readers;
   for (int i = 0; i < 2; ++i) {
@@ -191,6 +198,7 @@ TEST_P(FairnessTest, APeerThatDoesNotReadWhileItIsClosedHoldsUpNobody) {
   };
   options.close_timeout = absl::Seconds(2);
   Start();
+  const StopAtEnd stop_at_end(*this);
   std::vector<Client> never_read;
   for (int i = 0; i < 8; ++i) {
     never_read.push_back(Connect({.receive_buffer_bytes = 4096}));

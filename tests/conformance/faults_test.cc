@@ -41,6 +41,7 @@ class FaultsTest : public ServerTest {
 TEST_F(FaultsTest, ByteByByteEverythingComesBack) {
   const std::string bytes = RandomBytes(20'000);
   Start();
+  const StopAtEnd stop_at_end(*this);
   for (const Call call : {Call::kReceive, Call::kSend, Call::kSendMessage}) {
     for (const size_t limit : {size_t{1}, size_t{7}}) {
       FaultySys kernel;
@@ -55,6 +56,7 @@ TEST_F(FaultsTest, ByteByByteEverythingComesBack) {
 TEST_F(FaultsTest, CallsThatFailForNowLoseNothing) {
   const std::string bytes = RandomBytes(1 << 20);
   Start();
+  const StopAtEnd stop_at_end(*this);
   for (const Call call : {Call::kReceive, Call::kSend, Call::kSendMessage}) {
     for (const int error : {EAGAIN, call == Call::kReceive ? EAGAIN : ENOBUFS}) {
       FaultySys kernel;
@@ -69,6 +71,7 @@ TEST_F(FaultsTest, CallsThatFailForNowLoseNothing) {
 TEST_F(FaultsTest, ACallThatFailsEndsItsConnectionWithItsNameAndNoOther) {
   const std::string bytes = RandomBytes(1 << 20);
   Start();
+  const StopAtEnd stop_at_end(*this);
   size_t ended = 0;
   for (const Call call : {Call::kReceive, Call::kSend}) {
     for (const int error : {ECONNRESET, ETIMEDOUT, ENOMEM, EIO, EPIPE, EHOSTUNREACH}) {
@@ -94,6 +97,7 @@ TEST_F(FaultsTest, ACallThatFailsEndsItsConnectionWithItsNameAndNoOther) {
 TEST_F(FaultsTest, AFailureToWatchIsNoHang) {
   const std::string bytes = RandomBytes(4 << 20);
   Start();
+  const StopAtEnd stop_at_end(*this);
   // The first calls are those that add a connection; the later ones arm and disarm it.
   for (int nth = 0; nth < 12; ++nth) {
     FaultySys kernel;
@@ -110,6 +114,7 @@ TEST_F(FaultsTest, AFailureToWatchIsNoHang) {
 
 TEST_F(FaultsTest, ConnectionsThatDieInTheBacklogAreSkipped) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   for (const int error : {ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH, ETIMEDOUT}) {
     FaultySys kernel;
     kernel.Fail(Call::kAccept, error, 5);
@@ -122,6 +127,7 @@ TEST_F(FaultsTest, AcceptsAgainSoonAfterResourcesRanOut) {
   std::vector<std::string> log;
   options.log = [&](LogSeverity, std::string_view text) { log.emplace_back(text); };
   Start();
+  const StopAtEnd stop_at_end(*this);
   for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
     log.clear();
     FaultySys kernel;
@@ -145,6 +151,7 @@ TEST_F(FaultsTest, AcceptsAgainSoonAfterResourcesRanOut) {
 
 TEST_F(FaultsTest, AShutdownThatFailsStillEndsTheConnection) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   FaultySys kernel;
   kernel.Fail(Call::kShutdown, ENOTCONN);
   kernel.Fail(Call::kUnacknowledgedBytes, EINVAL);
@@ -161,6 +168,7 @@ TEST_F(FaultsTest, AShutdownThatFailsStillEndsTheConnection) {
 
 TEST_F(FaultsTest, AStopPassesOverTheDeadInTheBacklog) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   absl::Notification held, go;
   ASSERT_TRUE(engine->loop(0).Post([&] {
     held.Notify();
@@ -209,6 +217,7 @@ TEST_F(FaultsTest, AnIdleServerIsNotWokenUp) {
 
 TEST_F(FaultsTest, AQuietConnectionCostsOneCallOfEachKindForAMessage) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("warm"));
   ASSERT_EQ(client.Receive(4), "warm");

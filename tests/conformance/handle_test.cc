@@ -40,6 +40,7 @@ TEST_P(HandleTest, AStaleHandleTouchesNothingOfTheConnectionThatTookItsPlace) {
     return connection.Discard(connection.buffered()), Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Connect().Close();
   ASSERT_TRUE(handler.WaitForClosed(1));
   const ConnectionHandle stale = handler.handles()[0];
@@ -71,6 +72,7 @@ TEST_P(HandleTest, AStaleHandleTouchesNothingOfTheConnectionThatTookItsPlace) {
 
 TEST_P(HandleTest, AHandleOutlivesItsEngine) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const ConnectionHandle handle = handler.handles()[0];
@@ -107,6 +109,7 @@ TEST_P(HandleTest, AHandleThatNamesNothingSaysSo) {
 
 TEST_P(HandleTest, TellsEveryWriterWhatBecameOfItsBytesWhenThePeerResets) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(handler.WaitForOpened(1));
   const ConnectionHandle handle = handler.handles()[0];
@@ -127,6 +130,7 @@ TEST_P(HandleTest, TellsEveryWriterWhatBecameOfItsBytesWhenThePeerResets) {
 
 TEST_P(HandleTest, AnExceptionOfADoneHurtsNobody) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const ConnectionHandle handle = handler.handles()[0];
@@ -154,6 +158,7 @@ TEST_P(HandleTest, AnExceptionOfADoneHurtsNobodyWhenTheLoopHasEnded) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   EXPECT_EQ(Stop(), absl::OkStatus());
@@ -164,6 +169,7 @@ TEST_P(HandleTest, AnExceptionOfADoneHurtsNobodyWhenTheLoopHasEnded) {
 
 TEST_P(HandleTest, RunsTasksInTheOrderOfEachThreadOnTheLoop) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   for (size_t index = 0; index < engine->loop_count(); ++index) {
     EventLoop& loop = engine->loop(index);
     EXPECT_EQ(loop.index(), index);
@@ -183,6 +189,7 @@ TEST_P(HandleTest, RunsTasksInTheOrderOfEachThreadOnTheLoop) {
 
 TEST_P(HandleTest, RunsATaskNotBeforeItsTimeAndSoonAfterIt) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   const absl::Time begin = absl::Now();
   absl::Duration worst;
   for (const int delay_ms : {0, 1, 5, 30, 70}) {
@@ -203,6 +210,7 @@ TEST_P(HandleTest, RunsATaskNotBeforeItsTimeAndSoonAfterIt) {
 
 TEST_P(HandleTest, DoesNotRunWhatWasCancelled) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   EventLoop& loop = engine->loop(0);
   std::atomic<int> ran = 0;
   const TimerId from_outside = loop.Schedule(absl::Milliseconds(30), [&] { ++ran; });
@@ -244,6 +252,7 @@ TEST_P(HandleTest, DestroysTasksThatNeverRanEvenWhenThatSchedulesAndCancels) {
   };
   std::atomic<int> destroyed = 0;
   Start();
+  const StopAtEnd stop_at_end(*this);
   EventLoop& loop = engine->loop(0);
   TimerId last = TimerId::kNone;
   for (int i = 0; i < 100; ++i) {
@@ -266,11 +275,13 @@ TEST_P(HandleTest, TicksOnEveryLoopAndOnNoOther) {
     return ++ticks < 20 ? absl::Milliseconds(1) : absl::InfiniteDuration();
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   EXPECT_TRUE(Eventually([&] { return ticks >= 20; }));
 }
 
 TEST_P(HandleTest, VisitsEveryConnectionOfTheLoopAlsoWhileTheyEnd) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   std::vector<Client> clients;
   for (int i = 0; i < 30; ++i) clients.push_back(Connect());
   ASSERT_TRUE(handler.WaitForOpened(30));
@@ -296,6 +307,7 @@ TEST_P(HandleTest, VisitsEveryConnectionOfTheLoopAlsoWhileTheyEnd) {
 
 TEST_P(HandleTest, EnginesInOneProcessShareNothing) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   Recorder second;
   auto other = Engine::Start(second, "tcp://127.0.0.1:0", options);
   ASSERT_TRUE(other.ok());

@@ -77,6 +77,7 @@ std::vector<std::pair<const char*, Hook>> Callbacks() {
 
 TEST_P(LifecycleTest, TellsTheStoryOfEachConnectionInOrder) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   constexpr size_t kClients = 20;
   for (size_t i = 0; i < kClients; ++i) {
     Client client = Connect();
@@ -139,6 +140,7 @@ TEST_P(LifecycleTest, SurvivesEveryCallInOnClose) {
   };
   handler.on_traffic = [](Connection&) { return Action::kNone; };
   Start();
+  const StopAtEnd stop_at_end(*this);
   for (size_t i = 0; i < 8; ++i) {
     Client client = Connect();
     ASSERT_TRUE(client.Send("unread"));
@@ -156,6 +158,7 @@ TEST_P(LifecycleTest, SurvivesEveryCallInOnClose) {
 
 TEST_P(LifecycleTest, NamesTheResetOfAPeer) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   const std::string peer = client.local_address().ToString();
   ASSERT_TRUE(client.Send("x"));
@@ -180,6 +183,7 @@ TEST_P(LifecycleTest, DoesNotRunOnCloseInsideAWriteThatFails) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("request"));
   ASSERT_TRUE(handler.WaitForOpened(1));
@@ -198,6 +202,7 @@ TEST_P(LifecycleTest, KeepsTheFirstReasonWhenThePeerResetsAfterwards) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(client.Send("request"));
   EXPECT_EQ(client.Receive(1), "x");
@@ -211,6 +216,7 @@ TEST_P(LifecycleTest, KeepsTheFirstReasonWhenThePeerResetsAfterwards) {
 TEST_P(LifecycleTest, EndsAnIdleConnectionWithDeadlineExceeded) {
   options.idle_timeout = absl::Milliseconds(30);
   Start();
+  const StopAtEnd stop_at_end(*this);
   const absl::Time begin = absl::Now();
   Client client = Connect();
   EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
@@ -223,6 +229,7 @@ TEST_P(LifecycleTest, EndsAnIdleConnectionWithDeadlineExceeded) {
 TEST_P(LifecycleTest, DoesNotCallAConnectionIdleThatReceivesOrSends) {
   options.idle_timeout = absl::Milliseconds(200);
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   const absl::Time begin = absl::Now();
   // Far longer than the timeout, and each pause far shorter.
@@ -244,6 +251,7 @@ TEST_P(LifecycleTest, EndsAConnectionAtItsReadDeadline) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
   ASSERT_TRUE(handler.WaitForClosed(1));
@@ -262,6 +270,7 @@ TEST_P(LifecycleTest, EndsAConnectionAtItsWriteDeadlineOnlyWhileBytesWait) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   absl::Notification later;
   (void)engine->loop(0).Schedule(absl::Milliseconds(60), [&] { later.Notify(); });
@@ -314,6 +323,7 @@ TEST_P(LifecycleTest, KeepsTheContextUntilOnCloseHasReturned) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Connect().Close();
   ASSERT_TRUE(handler.WaitForClosed(1));
   EXPECT_TRUE(Eventually([&] { return destroyed == 2; }));
@@ -322,6 +332,7 @@ TEST_P(LifecycleTest, KeepsTheContextUntilOnCloseHasReturned) {
 TEST_P(LifecycleTest, ClosesOnceWhenEverybodyClosesAtTheSameTime) {
   constexpr int kThreads = 4, kRounds = 20;
   Start();
+  const StopAtEnd stop_at_end(*this);
   for (int round = 0; round < kRounds; ++round) {
     Client client = Connect();
     ASSERT_TRUE(handler.WaitForOpened(static_cast<size_t>(round) + 1));
@@ -357,6 +368,7 @@ TEST_P(LifecycleTest, ToldOfACloseOnlyAfterOnCloseEvenWhenItWasEndingAlready) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   ASSERT_TRUE(told.WaitForNotificationWithTimeout(kPatience));

@@ -33,6 +33,7 @@ TEST_P(MemoryTest, HoldsUpAPeerThatSendsForEverAndNeverReads) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 64 << 10, .send_buffer_bytes = 64 << 10});
   const size_t before = ResidentBytes();
   const std::string bytes(1 << 20, 'x');
@@ -61,6 +62,7 @@ TEST_P(MemoryTest, ClosesAConnectionWhoseInputNobodyConsumes) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   std::thread sender([&] { (void)client.Send(std::string(64 << 20, 'x')); });
   ASSERT_TRUE(handler.WaitForClosed(1));
@@ -85,6 +87,7 @@ TEST_P(MemoryTest, CountsAsUnconsumedOnlyWhatTheHandlerHasLeft) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send(std::string(200 * kFrame, 'x')));
   client.ShutdownWrite();
@@ -118,6 +121,7 @@ TEST_P(MemoryTest, RefusesWholeWhatWouldPassTheOutboundLimit) {
     return Action::kClose;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 4096});
   const std::string received = client.ReceiveAll();
   EXPECT_EQ(client.ending(), Client::Ending::kFin);
@@ -128,6 +132,7 @@ TEST_P(MemoryTest, RefusesWholeWhatWouldPassTheOutboundLimit) {
 TEST_P(MemoryTest, RefusesAWriteOfAHandleAboveTheLimitAndSaysWhy) {
   options.outbound_limit_bytes = 1 << 20;
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(handler.WaitForOpened(1));
   const ConnectionHandle handle = handler.handles()[0];
@@ -159,6 +164,7 @@ TEST_P(MemoryTest, SaysOnceThatItIsWritableAgain) {
     EXPECT_EQ(connection.Write(std::string(options.outbound_low_bytes + 1, 'x')), WriteResult::kOk);
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(handler.WaitForOpened(1));
   EXPECT_EQ(writable, 0);
@@ -185,6 +191,7 @@ TEST_P(MemoryTest, HoldsUpAPeerThatAsksForFilesAndNeverReads) {
     return handler.opened() == 1 ? Action::kNone : Action::kClose;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(handler.WaitForOpened(1));
   const size_t before = CountDescriptors();
@@ -200,6 +207,7 @@ TEST_P(MemoryTest, RefusesPostsWhenTheMailboxIsFull) {
   options.mailbox_limit_bytes = 64 << 10;
   options.loops = 1;
   Start();
+  const StopAtEnd stop_at_end(*this);
   absl::Notification go, blocked;
   ASSERT_TRUE(engine->loop(0).Post([&] {
     blocked.Notify();
@@ -220,6 +228,7 @@ TEST_P(MemoryTest, RefusesPostsWhenTheMailboxIsFull) {
 TEST_P(MemoryTest, TellsTheWriterWhenTheMailboxIsFull) {
   options.mailbox_limit_bytes = 1 << 20;
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   bool told = false;
@@ -246,6 +255,7 @@ TEST_P(MemoryTest, PausesReadingAndOffersAgainWhatWasThere) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("first "));
   ASSERT_TRUE(Eventually([&] { return offered == 1; }));
@@ -268,6 +278,7 @@ TEST_P(MemoryTest, NoticesAResetWhilePausedAndDoesNotSpin) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   ASSERT_TRUE(paused.WaitForNotificationWithTimeout(kPatience));
@@ -287,6 +298,7 @@ TEST_P(MemoryTest, NoticesAResetWhilePausedAndDoesNotSpin) {
 TEST_P(MemoryTest, DoesNotSpinOnAPeerThatHasFinishedWhileThisSideGoesOn) {
   handler.on_peer_shutdown = [&](Connection&) { return Action::kNone; };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   EXPECT_EQ(client.Receive(1), "x");

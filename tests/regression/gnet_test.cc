@@ -37,6 +37,7 @@ class GnetTest : public ServerTest {};
 TEST_F(GnetTest, D1UnreadInputGrewTheHeapWithoutLimit) {
   handler.on_traffic = [](Connection&) { return Action::kNone; };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   const size_t before = ResidentBytes();
   std::thread sender([&] { (void)client.Send(std::string(100 << 20, 'x')); });
@@ -62,6 +63,7 @@ TEST_F(GnetTest, D2CloseRightAfterALargeWriteCutItShort) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   for (const char* how : {"now", "later"}) {
     Client client = Connect();
     ASSERT_TRUE(client.Send(how));
@@ -80,6 +82,7 @@ TEST_F(GnetTest, D3HalfCloseOfThePeerLostTheReply) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("request"));
   client.ShutdownWrite();
@@ -88,6 +91,7 @@ TEST_F(GnetTest, D3HalfCloseOfThePeerLostTheReply) {
 
 TEST_F(GnetTest, D4RunningOutOfDescriptorsStoppedTheEngine) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   rlimit before = {};
   ::getrlimit(RLIMIT_NOFILE, &before);
   Client old_client = Connect();
@@ -113,6 +117,7 @@ TEST_F(GnetTest, D5AnOldConnectionWroteIntoWhateverTookItsDescriptor) {
     return Action::kClose;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
@@ -144,6 +149,7 @@ TEST_F(GnetTest, D6OnCloseRanInsideAWriteAndTheConnectionWasGoneAfterIt) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   ASSERT_TRUE(handler.WaitForOpened(1));
@@ -163,6 +169,7 @@ TEST_F(GnetTest, D7FlushOfALargeReplyStalledForEver) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("x"));
   EXPECT_TRUE(client.Receive(k8MiB) == reply);
@@ -170,6 +177,7 @@ TEST_F(GnetTest, D7FlushOfALargeReplyStalledForEver) {
 
 TEST_F(GnetTest, D8AWriteAfterTheStopSaidNothingAndItsCallbackNeverRan) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const ConnectionHandle handle = handler.handles()[0];
@@ -189,6 +197,7 @@ TEST_F(GnetTest, D9OnShutdownCameBeforeTheLastOnClose) {
     EXPECT_EQ(stopped.connection_count(), 0u);
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   std::vector<Client> clients;
   for (int i = 0; i < 10; ++i) clients.push_back(Connect());
   ASSERT_TRUE(handler.WaitForOpened(10));
@@ -203,6 +212,7 @@ TEST_F(GnetTest, D10StopWasNotGracefulAndPolledEvery500Milliseconds) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("x"));
   const std::string first = client.Receive(1);
@@ -225,6 +235,7 @@ TEST_F(GnetTest, D11AConnectionThatWakesItselfStarvedEveryOther) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client busy = Connect();
   ASSERT_TRUE(busy.Send("wake"));
   const absl::Time begin = absl::Now();
@@ -239,6 +250,7 @@ TEST_F(GnetTest, D13OnlyTheFirstLoopHadTheFamilyThatWasAskedFor) {
   options.accept_mode = AcceptMode::kReusePort;
   std::set<int> families;
   Start("tcp4://127.0.0.1:0");
+  const StopAtEnd stop_at_end(*this);
   const uint16_t port = address().port();
   for (int fd = 0; fd < 200; ++fd) {
     sockaddr_storage storage = {};
@@ -263,6 +275,7 @@ TEST_F(GnetTest, D14EveryLoopGotAnotherPortForPort0) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   EXPECT_NE(address().port(), 0);
   // The kernel spreads them by a hash: many connections reach every loop.
   for (int i = 0; i < 500 && loops_seen != 15; ++i) EXPECT_TRUE(Echoes());
@@ -271,6 +284,7 @@ TEST_F(GnetTest, D14EveryLoopGotAnotherPortForPort0) {
 
 TEST_F(GnetTest, D15KeepAliveHidTheErrorOfBind) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   options.keep_alive = KeepAlive();
   Recorder second;
   const absl::Status status = Engine::Start(second, address().ToString(), options).status();
@@ -280,6 +294,7 @@ TEST_F(GnetTest, D15KeepAliveHidTheErrorOfBind) {
 
 TEST_F(GnetTest, D16AFailedAddressLeakedTheListenersBeforeIt) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   const size_t before = CountDescriptors();
   for (int i = 0; i < 10; ++i) {
     Recorder second;
@@ -303,6 +318,7 @@ TEST_F(GnetTest, D18ZeroMeantEverything) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("abcdef"));
   ASSERT_TRUE(checked.WaitForNotificationWithTimeout(kPatience));
@@ -320,6 +336,7 @@ TEST_F(GnetTest, D20AnExceptionInAHandlerKilledTheProcess) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("throw"));
   EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
@@ -338,6 +355,7 @@ TEST_F(GnetTest, B2OneClientThatResetKilledTheLoop) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   for (int i = 0; i < 20; ++i) {
     Client client = Connect();
     ASSERT_TRUE(client.Send("large"));
@@ -360,6 +378,7 @@ TEST_F(GnetTest, B6MoreThanIovMaxPiecesLostTheConnection) {
   expected.append(k8MiB, 'x');
   for (int i = 0; i < 5000; ++i) expected.append(4096 + i % 7, static_cast<char>('a' + i % 26));
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("x"));
   EXPECT_TRUE(client.Receive(expected.size()) == expected);
@@ -380,6 +399,7 @@ TEST_F(GnetTest, B10NextShowedMemoryThatWasDiscardedAlready) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   const std::string bytes = RandomBytes(300'000, 3);
   std::thread reader([&] { (void)client.ReceiveAll(); });
@@ -405,6 +425,7 @@ TEST_F(GnetTest, B11AWakeWithoutInputShowedStaleBytes) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("stale"));
   EXPECT_EQ(client.Receive(5), "stale");
@@ -419,6 +440,7 @@ TEST_F(GnetTest, B13ALargeReplyInOnOpenBrokeTheConnection) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("and then?"));
   EXPECT_TRUE(client.Receive(k8MiB) == welcome);
@@ -433,6 +455,7 @@ TEST_F(GnetTest, B18TheDescriptorWasClosedBeforeOnClose) {
     return Action::kNone;
   };
   Start();
+  const StopAtEnd stop_at_end(*this);
   Connect().Close();
   Connect().Reset();
   ASSERT_TRUE(handler.WaitForClosed(2));
@@ -440,6 +463,7 @@ TEST_F(GnetTest, B18TheDescriptorWasClosedBeforeOnClose) {
 
 TEST_F(GnetTest, B22OptimisedWakeUpsGotLost) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   constexpr int kPosters = 3, kPosts = 20'000;
   std::atomic<int> ran = 0;
   std::vector<std::thread> posters;
@@ -461,6 +485,7 @@ TEST_F(GnetTest, B22OptimisedWakeUpsGotLost) {
 TEST_F(GnetTest, B24ChildrenInheritedDescriptors) {
   options.loops = 2;
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const auto duplicate = engine->DuplicateListener(address());
@@ -473,6 +498,7 @@ TEST_F(GnetTest, B24ChildrenInheritedDescriptors) {
 
 TEST_F(GnetTest, B27TheEndOfInputKeptTheConnectionOpenAndTheLoopBusy) {
   Start();
+  const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const absl::Time begin = absl::Now();
@@ -488,6 +514,7 @@ TEST_F(GnetTest, B30AddressesChangedAfterTheConnectionHadGone) {
     return Action::kNone;
   };
   Start("tcp://[::1]:0");
+  const StopAtEnd stop_at_end(*this);
   std::vector<std::string> expected;
   for (int i = 0; i < 5; ++i) {
     Client client = Connect();

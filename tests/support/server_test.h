@@ -44,6 +44,21 @@ class ServerTest : public ::testing::Test {
   bool Echoes() const;
   void TearDown() override;
 
+  // Stops the engine at the end of the test's body: hooks may touch the variables in there. Stand
+  // it behind Start.
+  class StopAtEnd {
+   public:
+    explicit StopAtEnd(ServerTest& test) : test_(test) {}
+    StopAtEnd(const StopAtEnd&) = delete;
+    StopAtEnd& operator=(const StopAtEnd&) = delete;
+    ~StopAtEnd() {
+      if (test_.engine != nullptr) (void)test_.Stop();
+    }
+
+   private:
+    ServerTest& test_;
+  };
+
   Options options;
   Recorder handler;
   std::unique_ptr<Engine> engine;
