@@ -89,12 +89,13 @@ TEST_P(ContractTest, NoWakeOfFourProducersIsLost) {
     });
   }
   auto [probe, peer] = AddConnected();
-  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+  const auto all_seen = [&, &peer = peer] {
     (void)WriteSome(peer.get(), "x");
     seen = posted.load();
     seen.notify_all();
     return seen == kProducers * kPosts;
-  }));
+  };
+  EXPECT_TRUE(RunUntil(all_seen, kForever));
   // Should it have failed, they must end all the same.
   seen = kProducers * kPosts;
   seen.notify_all();
