@@ -1,6 +1,6 @@
 // What the tests of the pollers' contract stand on: a poller of the backend under test, sockets,
-// and a sink that records what is delivered and complains itself about what may never be: an event for
-// an endpoint that is gone, anything after a failure, bytes while paused.
+// and a sink that records what is delivered and complains about what may never be: an event for an
+// endpoint that is gone, anything after a failure, bytes while paused.
 //
 // A closed endpoint is destroyed as soon as the contract allows, so that AddressSanitizer sees who
 // touches it later. One thread, unless a test says otherwise.
