@@ -8,10 +8,9 @@
 #include <string_view>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 
 #include "rondo/rondo.h"
+
 #include "support/serve.h"
 #include "support/server_flags.h"
 
@@ -96,8 +95,7 @@ class Chat : public rondo::EventHandler {
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("A chat room. Join it: nc 127.0.0.1 7000");
-  absl::ParseCommandLine(argc, argv);
+  examples::ParseFlags(argc, argv, "A chat room. Join it: nc 127.0.0.1 7000");
   Chat chat;
   return examples::Serve(chat, absl::GetFlag(FLAGS_address), examples::OptionsFromFlags());
 }

@@ -12,10 +12,9 @@
 #include <string>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 
 #include "rondo/rondo.h"
+
 #include "support/serve.h"
 #include "support/server_flags.h"
 
@@ -93,13 +92,11 @@ void PrintStats(rondo::Engine& engine, Counters* counters, uint64_t* messages, u
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("An echo server. Try it: nc 127.0.0.1 7000");
-  absl::ParseCommandLine(argc, argv);
+  examples::ParseFlags(argc, argv, "An echo server. Try it: nc 127.0.0.1 7000");
   const auto counters = std::make_unique<Counters[]>(1024);
   const int work_us = absl::GetFlag(FLAGS_work_us);
   const bool stats = absl::GetFlag(FLAGS_stats);
-  const rondo::HandlerFactory factory =
-      [&](size_t loop) -> std::unique_ptr<rondo::EventHandler> {
+  const rondo::HandlerFactory factory = [&](size_t loop) -> std::unique_ptr<rondo::EventHandler> {
     if (work_us > 0) return std::make_unique<WorkingEcho>(work_us);
     if (stats) return std::make_unique<CountingEcho>(counters[loop]);
     return std::make_unique<Echo>();

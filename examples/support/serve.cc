@@ -21,6 +21,16 @@ sigset_t BlockStopSignals() {
   return signals;
 }
 
+void Announce(const rondo::Engine& engine) {
+  for (const rondo::SocketAddress& address : engine.addresses()) {
+    std::cout << "listening on " << address.ToString() << std::endl;
+  }
+  const rondo::SocketAddress& first = engine.addresses()[0];
+  const bool everywhere = first.host() == "::" || first.host() == "0.0.0.0";
+  std::cout << "try it: nc " << (everywhere ? "localhost" : first.host()) << " " << first.port()
+            << std::endl;
+}
+
 void WaitForSignal(const sigset_t& signals, rondo::Engine& engine, const EachSecond& each_second) {
   int signal = 0;
   if (!each_second) {
@@ -40,9 +50,7 @@ int Serve(rondo::Options options, const EachSecond& each_second,
     std::cerr << engine.status().message() << std::endl;
     return 1;
   }
-  for (const rondo::SocketAddress& address : (*engine)->addresses()) {
-    std::cout << "listening on " << address.ToString() << std::endl;
-  }
+  Announce(**engine);
   WaitForSignal(signals, **engine, each_second);
   const absl::Status stopped = (*engine)->Stop(absl::Seconds(5));
   if (!stopped.ok()) std::cerr << stopped.message() << std::endl;

@@ -15,8 +15,8 @@
 namespace examples {
 
 // Runs a server with a handler of its own for each loop, and returns what main returns. Prints
-// "listening on ADDRESS" for each address. `each_second`, when there is one, is called about once a
-// second. What Rondo logs goes to standard error.
+// "listening on ADDRESS" for each address and a line that says how to try it. `each_second`, when
+// there is one, is called about once a second. What Rondo logs goes to standard error.
 int Serve(const rondo::HandlerFactory& factory, const std::vector<std::string>& addresses,
           rondo::Options options, const std::function<void(rondo::Engine&)>& each_second = {});
 

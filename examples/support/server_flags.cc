@@ -8,6 +8,9 @@
 #include <string_view>
 
 #include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
 
 #include "rondo/load_balancer.h"
 
@@ -35,6 +38,16 @@ Value Choose(std::string_view flag, const std::string& text,
 
 }  // namespace
 
+void ParseFlags(int argc, char** argv, const std::string& usage) {
+  absl::FlagsUsageConfig config;
+  config.contains_help_flags = [](absl::string_view file) {
+    return file.find("examples/") != file.npos;
+  };
+  absl::SetFlagsUsageConfig(config);
+  absl::SetProgramUsageMessage(usage);
+  absl::ParseCommandLine(argc, argv);
+}
+
 rondo::Options OptionsFromFlags() {
   using Balancer = std::function<std::unique_ptr<rondo::LoadBalancer>()>;
   rondo::Options options;
@@ -46,13 +59,12 @@ rondo::Options OptionsFromFlags() {
                                            {{"round_robin", rondo::NewRoundRobin},
                                             {"source_address_hash", rondo::NewSourceAddressHash},
                                             {"least_connections", rondo::NewLeastConnections}})();
-  options.poller = Choose<rondo::PollerKind>(
-      "poller", absl::GetFlag(FLAGS_poller),
-      {{"auto", rondo::PollerKind::kAuto},
-       {"epoll", rondo::PollerKind::kEpoll},
-       {"epoll_edge", rondo::PollerKind::kEpollEdge},
-       {"io_uring", rondo::PollerKind::kIoUring},
-       {"kqueue", rondo::PollerKind::kKqueue}});
+  options.poller = Choose<rondo::PollerKind>("poller", absl::GetFlag(FLAGS_poller),
+                                             {{"auto", rondo::PollerKind::kAuto},
+                                              {"epoll", rondo::PollerKind::kEpoll},
+                                              {"epoll_edge", rondo::PollerKind::kEpollEdge},
+                                              {"io_uring", rondo::PollerKind::kIoUring},
+                                              {"kqueue", rondo::PollerKind::kKqueue}});
   return options;
 }
 

@@ -3,7 +3,7 @@
 //   --address=tcp://127.0.0.1:7000[,MORE]   --loops=N   --accept_mode=acceptor|reuseport
 //   --load_balancer=round_robin|source_address_hash|least_connections   --poller=auto|...
 //
-// Main thread only, after absl::ParseCommandLine.
+// Main thread only.
 
 #ifndef RONDO_EXAMPLES_SUPPORT_SERVER_FLAGS_H_
 #define RONDO_EXAMPLES_SUPPORT_SERVER_FLAGS_H_
@@ -19,7 +19,11 @@ ABSL_DECLARE_FLAG(std::vector<std::string>, address);
 
 namespace examples {
 
-// Ends the program with a message when a flag has a value that it cannot have.
+// Reads the command line into the flags. --help prints `usage` and the flags of the examples; a
+// command line that makes no sense ends the program with a message.
+void ParseFlags(int argc, char** argv, const std::string& usage);
+
+// After ParseFlags. Ends the program with a message when a flag has a value that it cannot have.
 rondo::Options OptionsFromFlags();
 
 }  // namespace examples

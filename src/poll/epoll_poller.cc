@@ -27,6 +27,7 @@
 #include <cerrno>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "base/cold.h"
@@ -39,6 +40,7 @@
 namespace rondo::poll {
 namespace {
 
+constexpr int kRetryMilliseconds = 1;
 // A bit of Endpoint::armed, beside kReceive and kSend.
 constexpr uint8_t kRegistered = 1 << 7;
 
@@ -69,7 +71,8 @@ class EpollPoller final : public Poller {
   void ResumeReceiving(Endpoint& endpoint, uint32_t slot) override {
     if (endpoint.wanted & (kEnded | kFailed)) return;
     endpoint.wanted |= kReceive;
-    if (!(endpoint.armed & kReceive)) Arm(endpoint, slot);
+    if (endpoint.armed & kReceive) return;
+    if (Arm(endpoint, slot) < 0) deaf_.push_back({slot, endpoint.generation});
   }
 
   ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
@@ -102,6 +105,8 @@ class EpollPoller final : public Poller {
   // The socket took `sent` bytes, or failed: arms kSend if some are left, disarms it if none are.
   RONDO_COLD int Sent(Endpoint& endpoint, uint32_t slot, ssize_t sent) RONDO_ON_LOOP;
 
+  // Tries once more for those that the kernel would not watch again.
+  RONDO_COLD void RearmDeaf(Events& events) RONDO_ON_LOOP;
   void Dispatch(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
   void ReceiveReady(Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void SendReady(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
@@ -113,6 +118,8 @@ class EpollPoller final : public Poller {
   const size_t read_buffer_bytes_;
   const std::unique_ptr<char[]> read_buffer_;
   std::array<epoll_event, kEventsPerWait> ready_;
+  // Resumed, but epoll_ctl(2) had no memory for it.
+  std::vector<EndpointId> deaf_;
 };
 
 uint32_t EpollEventsOf(uint8_t wanted) {
@@ -190,11 +197,21 @@ bool EpollPoller::Close(Endpoint& endpoint, uint32_t) {
 }
 
 void EpollPoller::Wait(int64_t timeout_ns, Events& events) {
-  const int count = sys::EpollWait(epoll_.get(), ready_.data(), kEventsPerWait,
-                                   EpollTimeout(timeout_ns));
+  const int timeout_ms = deaf_.empty() ? EpollTimeout(timeout_ns) : kRetryMilliseconds;
+  const int count = sys::EpollWait(epoll_.get(), ready_.data(), kEventsPerWait, timeout_ms);
   RONDO_CHECK(count >= 0);
   events.OnAwake();
+  if (!deaf_.empty()) [[unlikely]] RearmDeaf(events);
   for (int i = 0; i < count; ++i) Dispatch(ready_[i].data.u64, ready_[i].events, events);
+}
+
+void EpollPoller::RearmDeaf(Events& events) {
+  std::vector<EndpointId> ids;
+  ids.swap(deaf_);
+  for (const EndpointId id : ids) {
+    Endpoint* const endpoint = events.Find(id);
+    if (endpoint != nullptr && (endpoint->wanted & kReceive)) ResumeReceiving(*endpoint, id.slot);
+  }
 }
 
 void EpollPoller::Dispatch(uint64_t token, uint32_t ready, Events& events) {

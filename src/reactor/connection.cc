@@ -157,6 +157,18 @@ void Connection::ResumeReading() {
   self.Touch();
 }
 
+bool Connection::reading() const {
+  return !Of(*this).Is(StreamConnection::kPaused | StreamConnection::kClosing |
+                       StreamConnection::kAborting | StreamConnection::kEnding);
+}
+
+void Connection::Yield() {
+  StreamConnection& self = Of(*this);
+  if (!reading()) return;
+  self.state |= StreamConnection::kYielded;
+  self.Touch();
+}
+
 // --- Ending.
 
 void Connection::Close() { Of(*this).CloseBecause(absl::OkStatus()); }

@@ -75,6 +75,7 @@ class StreamConnection final : public poll::Endpoint, public Connection {
     kDraining = 1 << 10,       // the engine stops: serve what has arrived, then Close
     kOfferAgain = 1 << 11,     // call OnTraffic with what is buffered
     kInputEnded = 1 << 12,     // the handler was told that no more will come
+    kYielded = 1 << 13,        // by Yield: kOfferAgain, but not before the others' turn
   };
   // For Slab: a generation is never 0.
   static constexpr bool kFirstWordIsNeverZero = true;

@@ -194,7 +194,8 @@ void Streams::SettleState(StreamConnection& connection) {
   if (connection.Is(State::kAborting)) return End(connection);
   const bool closing = connection.Is(State::kClosing);
   const bool paused =
-      !closing && connection.Is(State::kPaused | State::kBacklogged | State::kInputEnded);
+      !closing && connection.Is(State::kPaused | State::kBacklogged | State::kInputEnded |
+                                State::kYielded);
   if (paused) {
     shared_.poller->PauseReceiving(connection, connection.slot());
   } else {
@@ -213,10 +214,20 @@ void Streams::SettleState(StreamConnection& connection) {
     connection.extras->close_deadline = LoopContext::TickAfter(shared_.options.close_timeout);
     connection.WakeBy(connection.extras->close_deadline);
   }
+  if (connection.Is(State::kYielded)) {
+    // It is looked at again at the end of the turn.
+    connection.state &= ~State::kYielded;
+    connection.state |= State::kOfferAgain;
+    return connection.Touch();
+  }
   if (connection.Is(State::kOfferAgain) && !connection.Is(State::kPaused)) {
     connection.state &= ~State::kOfferAgain;
     if (connection.InputSize() > 0 && !closing) {
       CallThenTouch(connection, [&] { return shared_.handler.OnTraffic(connection); });
+    }
+    if (connection.Is(State::kYielded)) {
+      shared_.poller->PauseReceiving(connection, connection.slot());
+      return;
     }
     EndInputIfDrained(connection);
   }

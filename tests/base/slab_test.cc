@@ -133,6 +133,15 @@ TEST_F(SlabTest, TheOnlyChunkWithRoomStaysSoThatComingAndGoingAllocatesNothing) 
   EXPECT_EQ(slab_.allocated_bytes(), 2 * ObjectSlab::kChunkBytes);
 }
 
+TEST_F(SlabTest, APlaceThatBecomesFreeInAFullChunkIsUsedAgain) {
+  const std::vector<Object*> objects = Create(3 * kInChunk);
+  for (const size_t gone : {size_t{5}, kInChunk + 5, 2 * kInChunk + 5}) {
+    slab_.Destroy(*objects[gone]);
+  }
+  Create(3);
+  EXPECT_EQ(slab_.allocated_bytes(), 3 * ObjectSlab::kChunkBytes);
+}
+
 TEST_F(SlabTest, TheNumbersOfChunksThatWentAreGivenAgain) {
   for (int round = 0; round < 5; ++round) {
     uint32_t highest = 0;

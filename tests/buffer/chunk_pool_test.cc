@@ -52,6 +52,17 @@ TEST(ChunkPoolTest, AReturnedBlockIsLentAgain) {
   pool.Return(other_size, 5000);
 }
 
+TEST(ChunkPoolTest, ABusyBorrowerAllocatesOnce) {
+  ChunkPool pool;
+  void* const block = pool.Borrow(4096);
+  pool.Return(block, 4096);
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(pool.Borrow(4096), block);
+    pool.Return(block, 4096);
+    ASSERT_EQ(pool.kept_bytes(), 4 * kKiB);
+  }
+}
+
 TEST(ChunkPoolTest, CountsWhatIsLent) {
   ChunkPool pool;
   void* small = pool.Borrow(1);

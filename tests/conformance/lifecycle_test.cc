@@ -100,7 +100,7 @@ TEST_P(LifecycleTest, EndsOnceWhateverEndsItFromWhicheverCallback) {
       hook(recorder, way.end);
       auto server = Engine::Start(recorder, "tcp://127.0.0.1:0", options);
       ASSERT_TRUE(server.ok()) << server.status();
-      Client client((*server)->addresses()[0]);
+      Client client((*server)->addresses()[0], {.receive_buffer_bytes = 64 << 10});
       ASSERT_TRUE(client.connected());
       client.Send("request");
       client.ShutdownWrite();

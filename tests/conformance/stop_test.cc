@@ -59,6 +59,7 @@ TEST_P(StopTest, AnswersUnderLoadWhateverItHasAccepted) {
 }
 
 TEST_P(StopTest, RunsEveryDoneOnceUnderLoad) {
+  options.mailbox_limit_bytes = 8 << 20;
   Start();
   std::vector<Client> clients;
   for (int i = 0; i < 8; ++i) clients.push_back(Connect());

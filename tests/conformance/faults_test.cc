@@ -1,0 +1,230 @@
+// Kernel calls that fail, fall short and are late, one kind at a time, while a stream of random
+// bytes is echoed: it comes back identical, or the connection ends with a reason that names the
+// call; and the next connection is served as if nothing had been. Epoll, whose calls are all
+// interposed.
+
+#include <atomic>
+#include <cerrno>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+
+#include "rondo/rondo.h"
+
+#include "gtest/gtest.h"
+#include "tests/support/faulty_sys.h"
+#include "tests/support/server_test.h"
+
+namespace rondo::testing {
+namespace {
+
+class FaultsTest : public ServerTest {
+ protected:
+  FaultsTest() { options.poller = PollerKind::kEpoll; }
+
+  // Sends `bytes` and takes the echo until the end.
+  std::string Echo(Client& client, const std::string& bytes) {
+    std::thread sender([&] {
+      (void)client.Send(bytes);
+      client.ShutdownWrite();
+    });
+    const std::string echo = client.ReceiveAll();
+    sender.join();
+    return echo;
+  }
+};
+
+TEST_F(FaultsTest, ByteByByteEverythingComesBack) {
+  const std::string bytes = RandomBytes(20'000);
+  Start();
+  for (const Call call : {Call::kReceive, Call::kSend, Call::kSendMessage}) {
+    for (const size_t limit : {size_t{1}, size_t{7}}) {
+      FaultySys kernel;
+      kernel.Shorten(call, limit);
+      Client client = Connect();
+      EXPECT_TRUE(Echo(client, bytes) == bytes) << static_cast<int>(call) << " " << limit;
+      EXPECT_EQ(client.ending(), Client::Ending::kFin);
+    }
+  }
+}
+
+TEST_F(FaultsTest, CallsThatFailForNowLoseNothing) {
+  const std::string bytes = RandomBytes(1 << 20);
+  Start();
+  for (const Call call : {Call::kReceive, Call::kSend, Call::kSendMessage}) {
+    for (const int error : {EAGAIN, call == Call::kReceive ? EAGAIN : ENOBUFS}) {
+      FaultySys kernel;
+      kernel.Fail(call, error, 50);
+      Client client = Connect();
+      EXPECT_TRUE(Echo(client, bytes) == bytes) << static_cast<int>(call) << " " << error;
+      EXPECT_EQ(client.ending(), Client::Ending::kFin);
+    }
+  }
+}
+
+TEST_F(FaultsTest, ACallThatFailsEndsItsConnectionWithItsNameAndNoOther) {
+  const std::string bytes = RandomBytes(1 << 20);
+  Start();
+  size_t ended = 0;
+  for (const Call call : {Call::kReceive, Call::kSend}) {
+    for (const int error : {ECONNRESET, ETIMEDOUT, ENOMEM, EIO, EPIPE, EHOSTUNREACH}) {
+      Client client = Connect();
+      ASSERT_TRUE(client.Send("first"));
+      ASSERT_EQ(client.Receive(5), "first");
+      {
+        FaultySys kernel;
+        kernel.Fail(call, error, 1);
+        EXPECT_NE(Echo(client, bytes), bytes);
+        ASSERT_TRUE(handler.WaitForClosed(++ended));
+      }
+      const std::string reason(handler.reason().message());
+      EXPECT_FALSE(handler.reason().ok());
+      EXPECT_TRUE(reason.starts_with(call == Call::kReceive ? "recv tcp://" : "send tcp://"))
+          << reason;
+      EXPECT_TRUE(Echoes());
+      ASSERT_TRUE(handler.WaitForClosed(++ended));
+    }
+  }
+}
+
+TEST_F(FaultsTest, AFailureToWatchIsNoHang) {
+  const std::string bytes = RandomBytes(4 << 20);
+  Start();
+  // The first calls are those that add a connection; the later ones arm and disarm it.
+  for (int nth = 0; nth < 12; ++nth) {
+    FaultySys kernel;
+    std::atomic<int> calls = 0;
+    kernel.Before(Call::kEpollControl, [&](int) {
+      if (calls++ == nth) kernel.Fail(Call::kEpollControl, ENOMEM, 1);
+    });
+    Client client(address(), {.receive_buffer_bytes = 4096, .timeout_ms = 3000});
+    const std::string echo = Echo(client, bytes);
+    EXPECT_TRUE(echo == bytes || client.ending() != Client::Ending::kTimeout) << nth;
+  }
+  EXPECT_TRUE(Echoes());
+}
+
+TEST_F(FaultsTest, ConnectionsThatDieInTheBacklogAreSkipped) {
+  Start();
+  for (const int error : {ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH, ETIMEDOUT}) {
+    FaultySys kernel;
+    kernel.Fail(Call::kAccept, error, 5);
+    EXPECT_TRUE(Echoes()) << error;
+    EXPECT_GT(kernel.count(Call::kAccept), 5);
+  }
+}
+
+TEST_F(FaultsTest, AcceptsAgainSoonAfterResourcesRanOut) {
+  std::vector<std::string> log;
+  options.log = [&](LogSeverity, std::string_view text) { log.emplace_back(text); };
+  Start();
+  for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
+    log.clear();
+    FaultySys kernel;
+    kernel.Fail(Call::kAccept, error);
+    Client waits = Connect();
+    ASSERT_TRUE(Eventually([&] { return kernel.count(Call::kAccept) > 3; }));
+    const absl::Duration cpu = CpuTime();
+    absl::Notification nothing;
+    nothing.WaitForNotificationWithTimeout(absl::Milliseconds(150));
+    EXPECT_LT(CpuTime() - cpu, absl::Milliseconds(15)) << "it spins";
+    EXPECT_LT(kernel.count(Call::kAccept), 40);
+    kernel.Fail(Call::kAccept, 0, 0);
+    const absl::Time free = absl::Now();
+    EXPECT_TRUE(Echoes());
+    EXPECT_LT(absl::Now() - free, absl::Milliseconds(200));
+    ASSERT_GE(log.size(), 1u);
+    EXPECT_LE(log.size(), 2u) << "once, not once each time";
+    EXPECT_TRUE(log[0].starts_with("accept tcp://127.0.0.1:")) << log[0];
+  }
+}
+
+TEST_F(FaultsTest, AShutdownThatFailsStillEndsTheConnection) {
+  Start();
+  FaultySys kernel;
+  kernel.Fail(Call::kShutdown, ENOTCONN);
+  kernel.Fail(Call::kUnacknowledgedBytes, EINVAL);
+  kernel.Fail(Call::kUnreadBytes, EINVAL);
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("x"));
+  EXPECT_EQ(client.Receive(1), "x");
+  client.ShutdownWrite();
+  EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
+  Client second = Connect();
+  ASSERT_TRUE(handler.WaitForOpened(2));
+  EXPECT_EQ(Stop(absl::Seconds(5)), absl::OkStatus());
+}
+
+TEST_F(FaultsTest, AStopPassesOverTheDeadInTheBacklog) {
+  Start();
+  absl::Notification held, go;
+  ASSERT_TRUE(engine->loop(0).Post([&] {
+    held.Notify();
+    go.WaitForNotification();
+  }));
+  held.WaitForNotification();
+  FaultySys kernel;
+  kernel.Fail(Call::kAccept, ECONNABORTED, 3);
+  std::vector<Client> clients;
+  for (int i = 0; i < 5; ++i) {
+    clients.push_back(Connect());
+    ASSERT_TRUE(clients.back().Send("request"));
+  }
+  std::thread stopper([&] { EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus()); });
+  go.Notify();
+  for (Client& client : clients) EXPECT_EQ(client.ReceiveAll(), "request");
+  stopper.join();
+}
+
+// --- What a server costs that has nothing to do.
+
+TEST_F(FaultsTest, AnIdleServerIsNotWokenUp) {
+  for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
+    FaultySys kernel;
+    options.loops = 2;
+    options.accept_mode = mode;
+    Recorder recorder;
+    auto server = Engine::Start(recorder, "tcp://127.0.0.1:0", options);
+    ASSERT_TRUE(server.ok());
+    std::vector<Client> clients;
+    for (int i = 0; i < 10; ++i) {
+      clients.emplace_back((*server)->addresses()[0]);
+      ASSERT_TRUE(clients.back().Send("x"));
+      ASSERT_EQ(clients.back().Receive(1), "x");
+    }
+    absl::Notification settled;
+    settled.WaitForNotificationWithTimeout(absl::Milliseconds(50));
+    const int64_t waits = kernel.count(Call::kEpollWait);
+    const int64_t clock = kernel.count(Call::kNow);
+    absl::Notification nothing;
+    nothing.WaitForNotificationWithTimeout(absl::Milliseconds(500));
+    EXPECT_EQ(kernel.count(Call::kEpollWait), waits);
+    EXPECT_EQ(kernel.count(Call::kNow), clock);
+  }
+}
+
+TEST_F(FaultsTest, AQuietConnectionCostsOneCallOfEachKindForAMessage) {
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("warm"));
+  ASSERT_EQ(client.Receive(4), "warm");
+  constexpr int kMessages = 200;
+  FaultySys kernel;
+  for (int i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE(client.Send("ping"));
+    ASSERT_EQ(client.Receive(4), "ping");
+  }
+  EXPECT_LE(kernel.count(Call::kReceive), kMessages + 1);
+  EXPECT_LE(kernel.count(Call::kSend), kMessages);
+  EXPECT_LE(kernel.count(Call::kEpollWait), kMessages + 1);
+  EXPECT_EQ(kernel.count(Call::kSendMessage), 0);
+  EXPECT_EQ(kernel.count(Call::kEpollControl), 0);
+  EXPECT_EQ(kernel.count(Call::kSignalEventFd), 0);
+}
+
+}  // namespace
+}  // namespace rondo::testing

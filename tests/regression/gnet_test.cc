@@ -1,0 +1,502 @@
+// What was broken in gnet v2.10.0 (D1 to D20 of its census, and rows of its bug history), and does
+// not happen here. Each test is named by what broke. Rows that conformance/ already covers in
+// every set-up (D1 memory, D11 starvation, D4 descriptors) are here in the form in which gnet fails.
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+
+#include "rondo/rondo.h"
+
+#include "gtest/gtest.h"
+#include "tests/support/command.h"
+#include "tests/support/server_test.h"
+
+namespace rondo::testing {
+namespace {
+
+constexpr size_t k8MiB = 8 << 20;
+
+class GnetTest : public ServerTest {};
+
+TEST_F(GnetTest, D1UnreadInputGrewTheHeapWithoutLimit) {
+  handler.on_traffic = [](Connection&) { return Action::kNone; };
+  Start();
+  Client client = Connect();
+  const size_t before = ResidentBytes();
+  std::thread sender([&] { (void)client.Send(std::string(100 << 20, 'x')); });
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  client.Receive(1);
+  sender.join();
+  EXPECT_EQ(handler.reason().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_LT(ResidentBytes(), before + (size_t{180} << 20)) << "100 MiB of it are the test's";
+}
+
+TEST_F(GnetTest, D2CloseRightAfterALargeWriteCutItShort) {
+  const std::string reply = RandomBytes(k8MiB);
+  handler.on_traffic = [&](Connection& connection) {
+    if (connection.Next() == "now") {
+      connection.Write(reply);
+      return Action::kClose;
+    }
+    // From another thread: AsyncWrite, then Close.
+    std::thread([reply, handle = connection.handle()] {
+      handle.Write(reply);
+      handle.Close();
+    }).join();
+    return Action::kNone;
+  };
+  Start();
+  for (const char* how : {"now", "later"}) {
+    Client client = Connect();
+    ASSERT_TRUE(client.Send(how));
+    EXPECT_TRUE(client.ReceiveAll() == reply) << how;
+  }
+}
+
+TEST_F(GnetTest, D3HalfCloseOfThePeerLostTheReply) {
+  const std::string reply = RandomBytes(k8MiB);
+  handler.on_peer_shutdown = [&](Connection& connection) {
+    connection.Write(reply);
+    return Action::kClose;
+  };
+  handler.on_traffic = [](Connection& connection) {
+    connection.Discard(connection.buffered());
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("request"));
+  client.ShutdownWrite();
+  EXPECT_TRUE(client.ReceiveAll() == reply);
+}
+
+TEST_F(GnetTest, D4RunningOutOfDescriptorsStoppedTheEngine) {
+  Start();
+  rlimit before = {};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  Client old_client = Connect();
+  ASSERT_TRUE(handler.WaitForOpened(1));
+  std::vector<Client> clients;
+  const int next = ::dup(0);
+  ::close(next);
+  const rlimit few = {static_cast<rlim_t>(next) + 20, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  do clients.push_back(Connect());
+  while (clients.back().connected());
+  ASSERT_TRUE(old_client.Send("ping"));
+  EXPECT_EQ(old_client.Receive(4), "ping");
+  clients.clear();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(Echoes());
+}
+
+TEST_F(GnetTest, D5AnOldConnectionWroteIntoWhateverTookItsDescriptor) {
+  int closed_fd = -1;
+  handler.on_traffic = [&](Connection& connection) {
+    closed_fd = connection.fd();
+    return Action::kClose;
+  };
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("x"));
+  EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
+  client.Close();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::tmpfile(), std::fclose);
+  ASSERT_TRUE(Eventually([&] { return ::fcntl(closed_fd, F_GETFD) < 0; }));
+  const UniqueFd stranger(::fcntl(fileno(file.get()), F_DUPFD_CLOEXEC, closed_fd));
+  ASSERT_EQ(stranger.get(), closed_fd);
+  absl::Notification refused;
+  handler.handles()[0].Write("not for this file", [&](const absl::Status& status) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+    refused.Notify();
+  });
+  ASSERT_TRUE(refused.WaitForNotificationWithTimeout(kPatience));
+  EXPECT_EQ(::lseek(stranger.get(), 0, SEEK_END), 0);
+}
+
+TEST_F(GnetTest, D6OnCloseRanInsideAWriteAndTheConnectionWasGoneAfterIt) {
+  absl::Notification reset;
+  handler.on_traffic = [&](Connection& connection) {
+    reset.WaitForNotification();
+    for (int i = 0; i < 2; ++i) {
+      connection.Write(std::string(1 << 20, 'x'));
+      connection.Flush();
+    }
+    EXPECT_EQ(handler.closed(), 0u);
+    EXPECT_NE(connection.remote_address().ToString(), "none");
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("x"));
+  ASSERT_TRUE(handler.WaitForOpened(1));
+  client.Reset();
+  reset.Notify();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+}
+
+TEST_F(GnetTest, D7FlushOfALargeReplyStalledForEver) {
+  const std::string reply = RandomBytes(k8MiB);
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Discard(connection.buffered());
+    for (size_t at = 0; at < reply.size(); at += 100'000) {
+      connection.Write(std::string_view(reply).substr(at, 100'000));
+      connection.Flush();
+    }
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect({.receive_buffer_bytes = 64 << 10});
+  ASSERT_TRUE(client.Send("x"));
+  EXPECT_TRUE(client.Receive(k8MiB) == reply);
+}
+
+TEST_F(GnetTest, D8AWriteAfterTheStopSaidNothingAndItsCallbackNeverRan) {
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(handler.WaitForOpened(1));
+  const ConnectionHandle handle = handler.handles()[0];
+  ASSERT_EQ(engine->Stop(absl::Seconds(1)), absl::OkStatus());
+  bool told = false;
+  handle.Write("x", [&](const absl::Status& status) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+    told = true;
+  });
+  EXPECT_TRUE(told);
+}
+
+TEST_F(GnetTest, D9OnShutdownCameBeforeTheLastOnClose) {
+  options.loops = 2;
+  handler.on_shutdown = [&](Engine& stopped) {
+    EXPECT_EQ(handler.closed(), 10u);
+    EXPECT_EQ(stopped.connection_count(), 0u);
+  };
+  Start();
+  std::vector<Client> clients;
+  for (int i = 0; i < 10; ++i) clients.push_back(Connect());
+  ASSERT_TRUE(handler.WaitForOpened(10));
+  EXPECT_EQ(Stop(), absl::OkStatus());
+}
+
+TEST_F(GnetTest, D10StopWasNotGracefulAndPolledEvery500Milliseconds) {
+  const std::string reply = RandomBytes(k8MiB);
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Discard(connection.buffered());
+    connection.Write(reply);
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect({.receive_buffer_bytes = 64 << 10});
+  ASSERT_TRUE(client.Send("x"));
+  const std::string first = client.Receive(1);
+  absl::Time stopped;
+  std::thread stopper([&] {
+    EXPECT_EQ(engine->Stop(absl::Seconds(20)), absl::OkStatus());
+    stopped = absl::Now();
+  });
+  EXPECT_TRUE(first + client.ReceiveAll() == reply);
+  const absl::Time received = absl::Now();
+  stopper.join();
+  EXPECT_LT(stopped - received, absl::Milliseconds(300));
+}
+
+TEST_F(GnetTest, D11AConnectionThatWakesItselfStarvedEveryOther) {
+  std::atomic<bool> stop = false;
+  handler.on_traffic = [&](Connection& connection) {
+    if (connection.Peek() == "wake" && !stop) return connection.handle().Wake(), Action::kNone;
+    connection.Write(connection.Next());
+    return Action::kNone;
+  };
+  Start();
+  Client busy = Connect();
+  ASSERT_TRUE(busy.Send("wake"));
+  const absl::Time begin = absl::Now();
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(Echoes());
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(1));
+  stop = true;
+  EXPECT_EQ(busy.Receive(4), "wake");
+}
+
+TEST_F(GnetTest, D13OnlyTheFirstLoopHadTheFamilyThatWasAskedFor) {
+  options.loops = 4;
+  options.accept_mode = AcceptMode::kReusePort;
+  std::set<int> families;
+  Start("tcp4://127.0.0.1:0");
+  const uint16_t port = address().port();
+  for (int fd = 0; fd < 200; ++fd) {
+    sockaddr_storage storage = {};
+    socklen_t length = sizeof storage;
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening) continue;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) < 0) continue;
+    families.insert(storage.ss_family);
+    EXPECT_EQ(SocketAddress(reinterpret_cast<sockaddr*>(&storage), length).port(), port);
+  }
+  EXPECT_EQ(families, std::set<int>{AF_INET});
+}
+
+TEST_F(GnetTest, D14EveryLoopGotAnotherPortForPort0) {
+  options.loops = 4;
+  options.accept_mode = AcceptMode::kReusePort;
+  std::atomic<int> loops_seen = 0;
+  handler.on_open = [&](Connection& connection) {
+    loops_seen |= 1 << connection.loop().index();
+    EXPECT_EQ(connection.local_address().port(), address().port());
+    return Action::kNone;
+  };
+  Start();
+  EXPECT_NE(address().port(), 0);
+  // The kernel spreads them by a hash: many connections reach every loop.
+  for (int i = 0; i < 500 && loops_seen != 15; ++i) EXPECT_TRUE(Echoes());
+  EXPECT_EQ(loops_seen, 15);
+}
+
+TEST_F(GnetTest, D15KeepAliveHidTheErrorOfBind) {
+  Start();
+  options.keep_alive = KeepAlive();
+  Recorder second;
+  const absl::Status status = Engine::Start(second, address().ToString(), options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "address already in use")) << status;
+}
+
+TEST_F(GnetTest, D16AFailedAddressLeakedTheListenersBeforeIt) {
+  Start();
+  const size_t before = CountDescriptors();
+  for (int i = 0; i < 10; ++i) {
+    Recorder second;
+    EXPECT_FALSE(Engine::Start(second, {"tcp://127.0.0.1:0", address().ToString()}, Options()).ok());
+  }
+  EXPECT_EQ(CountDescriptors(), before);
+}
+
+TEST_F(GnetTest, D18ZeroMeantEverything) {
+  absl::Notification checked;
+  handler.on_traffic = [&](Connection& connection) {
+    EXPECT_EQ(connection.Peek(0), "");
+    EXPECT_EQ(connection.Next(0), "");
+    EXPECT_EQ(connection.Discard(0), 0u);
+    EXPECT_EQ(connection.Read({}), 0u);
+    EXPECT_EQ(connection.Peek(7), "") << "fewer have arrived";
+    EXPECT_EQ(connection.Next(7), "");
+    EXPECT_EQ(connection.buffered(), 6u);
+    EXPECT_EQ(connection.Discard(1000), 6u);
+    checked.Notify();
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("abcdef"));
+  ASSERT_TRUE(checked.WaitForNotificationWithTimeout(kPatience));
+}
+
+TEST_F(GnetTest, D20AnExceptionInAHandlerKilledTheProcess) {
+  std::atomic<int> reported = 0;
+  options.log = [&](LogSeverity severity, std::string_view) {
+    reported += severity == LogSeverity::kError;
+    throw std::runtime_error("in the log");
+  };
+  handler.on_traffic = [](Connection& connection) -> Action {
+    if (connection.Peek() == "throw") throw std::runtime_error("in OnTraffic");
+    connection.Write(connection.Next());
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("throw"));
+  EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_EQ(handler.reason().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(reported, 1);
+  EXPECT_TRUE(Echoes());
+}
+
+// --- Rows of the bug history, by their number there.
+
+TEST_F(GnetTest, B2OneClientThatResetKilledTheLoop) {
+  handler.on_traffic = [](Connection& connection) {
+    if (connection.Next() != "large") return connection.Write("still there?"), Action::kNone;
+    connection.Write(std::string(k8MiB, 'x'));
+    return Action::kNone;
+  };
+  Start();
+  for (int i = 0; i < 20; ++i) {
+    Client client = Connect();
+    ASSERT_TRUE(client.Send("large"));
+    EXPECT_EQ(client.Receive(1), "x");
+    client.Reset();
+  }
+  EXPECT_TRUE(Echoes());
+}
+
+TEST_F(GnetTest, B6MoreThanIovMaxPiecesLostTheConnection) {
+  options.outbound_limit_bytes = 64 << 20;
+  std::string expected;
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Discard(connection.buffered());
+    // Blocks the socket, then 5000 pieces that are not copied together.
+    connection.Write(std::string(k8MiB, 'x'));
+    for (int i = 0; i < 5000; ++i) connection.Write(std::string(4096 + i % 7, 'a' + i % 26));
+    return Action::kNone;
+  };
+  expected.append(k8MiB, 'x');
+  for (int i = 0; i < 5000; ++i) expected.append(4096 + i % 7, static_cast<char>('a' + i % 26));
+  Start();
+  Client client = Connect({.receive_buffer_bytes = 64 << 10});
+  ASSERT_TRUE(client.Send("x"));
+  EXPECT_TRUE(client.Receive(expected.size()) == expected);
+}
+
+TEST_F(GnetTest, B10NextShowedMemoryThatWasDiscardedAlready) {
+  std::string received;
+  handler.on_traffic = [&](Connection& connection) {
+    // Leaves one byte each time, so that Next comes out of the buffer and not out of the kernel.
+    const size_t n = connection.buffered() - 1;
+    const std::string_view first = connection.Next(n / 2);
+    const std::string copy(first);
+    connection.Write(std::string(1000, '-'));
+    connection.Flush();
+    EXPECT_EQ(first, copy);
+    received += first;
+    received += connection.Next(n - n / 2);
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect();
+  const std::string bytes = RandomBytes(300'000, 3);
+  std::thread reader([&] { (void)client.ReceiveAll(); });
+  ASSERT_TRUE(client.Send(bytes));
+  client.ShutdownWrite();
+  reader.join();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_TRUE(received == bytes.substr(0, bytes.size() - 1));
+}
+
+TEST_F(GnetTest, B11AWakeWithoutInputShowedStaleBytes) {
+  absl::Notification checked;
+  handler.on_traffic = [&](Connection& connection) {
+    if (connection.buffered() > 0) {
+      connection.Write(connection.Next());
+      return Action::kNone;
+    }
+    EXPECT_EQ(connection.Peek(), "");
+    EXPECT_EQ(connection.Next(), "");
+    EXPECT_EQ(connection.Next(1), "");
+    EXPECT_EQ(connection.Discard(5), 0u);
+    checked.Notify();
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("stale"));
+  EXPECT_EQ(client.Receive(5), "stale");
+  handler.handles()[0].Wake();
+  ASSERT_TRUE(checked.WaitForNotificationWithTimeout(kPatience));
+}
+
+TEST_F(GnetTest, B13ALargeReplyInOnOpenBrokeTheConnection) {
+  const std::string welcome = RandomBytes(k8MiB);
+  handler.on_open = [&](Connection& connection) {
+    connection.Write(welcome);
+    return Action::kNone;
+  };
+  Start();
+  Client client = Connect({.receive_buffer_bytes = 64 << 10});
+  ASSERT_TRUE(client.Send("and then?"));
+  EXPECT_TRUE(client.Receive(k8MiB) == welcome);
+  EXPECT_EQ(client.Receive(9), "and then?");
+}
+
+TEST_F(GnetTest, B18TheDescriptorWasClosedBeforeOnClose) {
+  handler.on_close = [&](Connection& connection, const absl::Status&) {
+    EXPECT_GE(::fcntl(connection.fd(), F_GETFD), 0);
+    EXPECT_TRUE(connection.SetNoDelay(true).ok());
+    EXPECT_EQ(connection.local_address(), address());
+    return Action::kNone;
+  };
+  Start();
+  Connect().Close();
+  Connect().Reset();
+  ASSERT_TRUE(handler.WaitForClosed(2));
+}
+
+TEST_F(GnetTest, B22OptimisedWakeUpsGotLost) {
+  Start();
+  constexpr int kPosters = 3, kPosts = 20'000;
+  std::atomic<int> ran = 0;
+  std::vector<std::thread> posters;
+  for (int i = 0; i < kPosters; ++i) {
+    posters.emplace_back([&] {
+      for (int n = 0; n < kPosts; ++n) {
+        EXPECT_TRUE(engine->loop(0).Post([&] { ++ran; }));
+        // Now and then the loop has to fall asleep in between.
+        if (n % 1000 == 0) {
+          EXPECT_TRUE(Eventually([&, posted = ran.load()] { return ran >= posted; }));
+        }
+      }
+    });
+  }
+  for (std::thread& poster : posters) poster.join();
+  EXPECT_TRUE(Eventually([&] { return ran == kPosters * kPosts; }));
+}
+
+TEST_F(GnetTest, B24ChildrenInheritedDescriptors) {
+  options.loops = 2;
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(handler.WaitForOpened(1));
+  const auto duplicate = engine->DuplicateListener(address());
+  ASSERT_TRUE(duplicate.ok());
+  const CommandResult child = RunCommand("ls -l /proc/self/fd");
+  EXPECT_EQ(child.output.find("socket:"), std::string::npos) << child.output;
+  EXPECT_EQ(child.output.find("eventpoll"), std::string::npos) << child.output;
+  EXPECT_EQ(child.output.find("eventfd"), std::string::npos) << child.output;
+}
+
+TEST_F(GnetTest, B27TheEndOfInputKeptTheConnectionOpenAndTheLoopBusy) {
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(handler.WaitForOpened(1));
+  const absl::Time begin = absl::Now();
+  client.ShutdownWrite();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_LT(absl::Now() - begin, absl::Milliseconds(500));
+}
+
+TEST_F(GnetTest, B30AddressesChangedAfterTheConnectionHadGone) {
+  std::vector<SocketAddress> kept;
+  handler.on_open = [&](Connection& connection) {
+    kept.push_back(connection.remote_address());
+    return Action::kNone;
+  };
+  Start("tcp://[::1]:0");
+  std::vector<std::string> expected;
+  for (int i = 0; i < 5; ++i) {
+    Client client = Connect();
+    expected.push_back(client.local_address().ToString());
+    client.Close();
+    ASSERT_TRUE(handler.WaitForClosed(static_cast<size_t>(i) + 1));
+  }
+  for (size_t i = 0; i < 5; ++i) EXPECT_EQ(kept[i].ToString(), expected[i]);
+}
+
+}  // namespace
+}  // namespace rondo::testing
