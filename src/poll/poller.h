@@ -12,9 +12,9 @@
 //     then; the end of the peer's bytes waits behind them.
 //   - The end of the peer's bytes is delivered once and stops receiving for good. Sending goes on.
 //   - A failure is told once, by the call that met it or by OnFailed, and nothing follows, whatever
-//     is asked for: the endpoint is to be closed. It reaches an endpoint that is paused, or past the
-//     peer's end, as well; what that has not received is lost. A listener fails by OnAcceptFailed
-//     alone.
+//     is asked for: the endpoint is to be closed. It reaches an endpoint that is paused, or past
+//     the peer's end, as well; what that has not received is lost. A listener fails by
+//     OnAcceptFailed alone.
 //   - `SendInline` and `Send` send what they can at once. What they cannot is sent later without
 //     being asked again, and each time some of it has gone OnSent is called.
 //   - Memory the kernel may still touch is given back only after OnReleased.
