@@ -43,7 +43,8 @@ void ServerTest::TearDown() {
 
 std::vector<Setup> Setups() {
   std::vector<Setup> all;
-  for (const PollerKind poller : {PollerKind::kEpoll, PollerKind::kIoUring}) {
+  for (const PollerKind poller :
+       {PollerKind::kEpoll, PollerKind::kEpollEdge, PollerKind::kIoUring}) {
     for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
       for (const int loops : {1, 2}) all.push_back({poller, mode, loops});
     }
@@ -52,9 +53,10 @@ std::vector<Setup> Setups() {
 }
 
 std::string NameOf(const ::testing::TestParamInfo<Setup>& setup) {
-  const char* poller = setup.param.poller == PollerKind::kEpoll     ? "Epoll"
-                       : setup.param.poller == PollerKind::kIoUring ? "IoUring"
-                                                                    : "Auto";
+  const char* poller = setup.param.poller == PollerKind::kEpoll       ? "Epoll"
+                       : setup.param.poller == PollerKind::kEpollEdge ? "EpollEdge"
+                       : setup.param.poller == PollerKind::kIoUring   ? "IoUring"
+                                                                      : "Auto";
   const char* mode = setup.param.accept_mode == AcceptMode::kAcceptor ? "Acceptor" : "ReusePort";
   return absl::StrCat(poller, "_", mode, "_", setup.param.loops);
 }
