@@ -54,7 +54,8 @@ void OutboundQueue::NotifyWhenSent(Done done) {
 
 size_t OutboundQueue::Gather(absl::Span<iovec> pieces) const {
   size_t count = 0;
-  for (const Piece* piece = front_; piece != nullptr && count < pieces.size(); piece = piece->next) {
+  for (const Piece* piece = front_; piece != nullptr && count < pieces.size();
+       piece = piece->next) {
     if (piece->kind == Kind::kFile) break;
     pieces[count++] = {const_cast<char*>(piece->begin), LengthOf(*piece)};
   }

@@ -2,7 +2,8 @@
 // delivers to the handler, does what was asked for in callbacks, and ends them. The loop owns it;
 // loop thread only.
 //
-//   Open ─▶ OnOpen ─▶ ( OnReceived ─▶ OnTraffic │ OnSent ─▶ OnWritable │ OnReceiveEnd ─▶ OnPeerShutdown )*
+//   Open ─▶ OnOpen ─▶ ( OnReceived ─▶ OnTraffic │ OnSent ─▶ OnWritable │ OnReceiveEnd ─▶
+//   OnPeerShutdown )*
 //        ─▶ End ─▶ (end of the turn) OnClose ─▶ Release
 //
 // A callback is never run inside another one of the same connection: what a callback asks for is
