@@ -243,6 +243,10 @@ void Loop::Drain(absl::Duration grace, Task after_accepting) {
 void Loop::BeginDrain(absl::Duration grace) {
   draining_ = true;
   streams_.Drain();
+  (void)PostUrgent([this] {
+    base::AssertOnLoop();
+    streams_.EndDrained();
+  });
   (void)Schedule(grace, [this] {
     base::AssertOnLoop();
     aborted_ = streams_.AbortAll(absl::CancelledError("the engine has stopped"));

@@ -48,7 +48,10 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer) {
   connection.SetIdleTimeout(shared_.options.idle_timeout);
   connection.state |= State::kOpened;
   Call(connection, [&] { return shared_.handler.OnOpen(connection); });
-  if (draining_) BeginDrain(connection);
+  if (draining_) {
+    BeginDrain(connection);
+    EndInputIfDrained(connection);
+  }
   SettleIfTouched(connection);
   return true;
 }

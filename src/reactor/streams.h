@@ -82,6 +82,9 @@ class Streams {
   // Serves what has arrived and then ends the input of each connection, of new ones too: the
   // handler is told OnPeerShutdown, and closes when it has answered.
   void Drain() RONDO_ON_LOOP;
+  // A turn after Drain, when the poller has delivered what it had received already: ends the input
+  // of connections that no more than that had arrived for.
+  void EndDrained() RONDO_ON_LOOP;
   // Resets every connection that is left with `reason`; returns how many.
   size_t AbortAll(const absl::Status& reason) RONDO_ON_LOOP;
 

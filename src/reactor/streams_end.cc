@@ -180,7 +180,13 @@ void Streams::BeginDrain(StreamConnection& connection) {
   const int unread = sys::UnreadBytes(connection.socket);
   connection.NeedExtras().undelivered = unread > 0 ? static_cast<size_t>(unread) : 0;
   connection.state |= State::kDraining;
-  EndInputIfDrained(connection);
+}
+
+void Streams::EndDrained() {
+  table_.ForEach([&](StreamConnection& connection) {
+    base::AssertOnLoop();
+    EndInputIfDrained(connection);
+  });
 }
 
 void Streams::EndInputIfDrained(StreamConnection& connection) {
