@@ -139,7 +139,8 @@ void OutboundQueue::PopFront() {
   if (front_ == nullptr) back_ = nullptr;
   switch (piece->kind) {
     case Kind::kChunk:
-      return pool_.Return(piece, static_cast<size_t>(piece->limit - reinterpret_cast<char*>(piece)));
+      return pool_.Return(piece,
+                          static_cast<size_t>(piece->limit - reinterpret_cast<char*>(piece)));
     case Kind::kString:
       delete static_cast<StringPiece*>(piece);
       return;

@@ -174,9 +174,11 @@ void Streams::Drain() {
   });
 }
 
-// Not shutdown(SHUT_RD): on Linux that does not stop a peer that goes on sending, and hides its FIN.
+// Not shutdown(SHUT_RD): on Linux that does not stop a peer that goes on sending, and hides its
+// FIN.
 void Streams::BeginDrain(StreamConnection& connection) {
-  if (connection.Is(State::kInputEnded | State::kClosing | State::kAborting | State::kEnding)) return;
+  if (connection.Is(State::kInputEnded | State::kClosing | State::kAborting | State::kEnding))
+    return;
   const int unread = sys::UnreadBytes(connection.socket);
   connection.NeedExtras().undelivered = unread > 0 ? static_cast<size_t>(unread) : 0;
   connection.state |= State::kDraining;

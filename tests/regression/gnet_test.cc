@@ -298,7 +298,8 @@ TEST_F(GnetTest, D16AFailedAddressLeakedTheListenersBeforeIt) {
   const size_t before = CountDescriptors();
   for (int i = 0; i < 10; ++i) {
     Recorder second;
-    EXPECT_FALSE(Engine::Start(second, {"tcp://127.0.0.1:0", address().ToString()}, Options()).ok());
+    EXPECT_FALSE(
+        Engine::Start(second, {"tcp://127.0.0.1:0", address().ToString()}, Options()).ok());
   }
   EXPECT_EQ(CountDescriptors(), before);
 }
