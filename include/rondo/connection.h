@@ -106,8 +106,8 @@ class Connection {
   void ResumeReading();
   // Whether input is wanted: false while paused, and for good after Close and Abort.
   bool reading() const;
-  // Ends this turn of the connection: OnTraffic is called again, once the others have had theirs, for
-  // what is buffered, and nothing more is received until then. Nothing if !reading().
+  // Ends this turn of the connection: OnTraffic is called again, once the others have had theirs,
+  // for what is buffered, and nothing more is received until then. Nothing if !reading().
   void Yield();
 
   // --- Ending. After each of these nothing more is received and writing is refused, but for

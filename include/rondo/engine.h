@@ -59,8 +59,8 @@ class Engine {
   // OK. Returns when all of it is done; a second call waits for the first. In a callback it
   // only asks for the stop and returns OK.
   absl::Status Stop(absl::Duration grace);
-  // Any thread, but not in a callback. Blocks until the engine has stopped, for whatever reason: the result
-  // of the stop, or the failure that ended a loop.
+  // Any thread, but not in a callback. Blocks until the engine has stopped, for whatever reason:
+  // the result of the stop, or the failure that ended a loop.
   absl::Status Wait();
 
   // Any thread. As bound, in the order of Start, with port 0 resolved.

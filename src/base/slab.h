@@ -5,8 +5,8 @@
 //   slot = chunk number * cells in a chunk + cell number
 //
 // An object costs its own size and nothing else: no table entry, no back pointer. Since chunks are
-// aligned, the object's address alone leads to the header, and so to the owner and the slot. A chunk
-// that has become empty goes back to the allocator, unless it is the only one with room.
+// aligned, the object's address alone leads to the header, and so to the owner and the slot. A
+// chunk that has become empty goes back to the allocator, unless it is the only one with room.
 
 #ifndef RONDO_BASE_SLAB_H_
 #define RONDO_BASE_SLAB_H_

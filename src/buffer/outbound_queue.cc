@@ -54,7 +54,8 @@ void OutboundQueue::NotifyWhenSent(Done done) {
 
 size_t OutboundQueue::Gather(absl::Span<iovec> pieces) const {
   size_t count = 0;
-  for (const Piece* piece = front_; piece != nullptr && count < pieces.size(); piece = piece->next) {
+  for (const Piece* piece = front_; piece != nullptr && count < pieces.size();
+       piece = piece->next) {
     if (piece->kind == Kind::kFile) break;
     pieces[count++] = {const_cast<char*>(piece->begin), LengthOf(*piece)};
   }
@@ -138,7 +139,8 @@ void OutboundQueue::PopFront() {
   if (front_ == nullptr) back_ = nullptr;
   switch (piece->kind) {
     case Kind::kChunk:
-      return pool_.Return(piece, static_cast<size_t>(piece->limit - reinterpret_cast<char*>(piece)));
+      return pool_.Return(piece,
+                          static_cast<size_t>(piece->limit - reinterpret_cast<char*>(piece)));
     case Kind::kString:
       delete static_cast<StringPiece*>(piece);
       return;

@@ -2,7 +2,7 @@
 // loop's pool, strings that were given away, and stretches of files. It knows no socket: a poller
 // gathers what is in front, sends it, and says how much the kernel took.
 //
-//   front_ ─▶ [chunk: abc] ─▶ [string: 40 KiB] ─▶ [file: fd 9, 4096..8192) ─▶ [chunk: def..room] ◀─ back_
+//   front_ ─▶ [chunk: abc] ─▶ [string: 40 KiB] ─▶ [file: fd 9] ─▶ [chunk: def..room] ◀─ back_
 //
 // Gathered bytes stay where they are until they are consumed, whatever is appended meanwhile: the
 // kernel may be reading them. An emptied queue keeps its last chunk. It belongs to one connection

@@ -1,5 +1,5 @@
-// RingBuffer holds the input that a handler has not taken yet. It grows by doubling, shrinks when it
-// has become far too large, and gives its memory back to the loop's pool the moment it is empty:
+// RingBuffer holds the input that a handler has not taken yet. It grows by doubling, shrinks when
+// it has become far too large, and gives its memory back to the loop's pool the moment it is empty:
 // the buffer itself is then one null pointer, which is all that an idle connection pays.
 //
 //   block:  | Header | .... [tail of the bytes] ....free.... [head of the bytes] .... |

@@ -1,7 +1,7 @@
 // Engine::Impl is a running server behind rondo::Engine: it owns handlers, loops and threads, and
 // is the only place that starts the latter.
 //
-//   Start ─▶ Bind ─▶ OnBoot ─▶ Launch ─▶ (running) ─▶ RequestStop ─▶ loops end ─▶ Finish ─▶ OnShutdown
+//   Bind ─▶ OnBoot ─▶ Launch ─▶ (running) ─▶ RequestStop ─▶ loops end ─▶ Finish ─▶ OnShutdown
 
 #ifndef RONDO_ENGINE_ENGINE_IMPL_H_
 #define RONDO_ENGINE_ENGINE_IMPL_H_

@@ -27,7 +27,8 @@ std::string_view CureOf(int error) {
   switch (error) {
     case EACCES:
     case EPERM:
-      return "ports below 1024 need CAP_NET_BIND_SERVICE or another net.ipv4.ip_unprivileged_port_start";
+      return "ports below 1024 need CAP_NET_BIND_SERVICE or another "
+             "net.ipv4.ip_unprivileged_port_start";
     case EADDRINUSE:
       return "another socket listens there: stop it, choose another port, or let both set "
              "Options::reuse_port";
@@ -126,8 +127,9 @@ absl::Status SetKeepAlive(int fd, const KeepAlive& keep_alive) {
 
 absl::Status SetLinger(int fd, absl::Duration linger) {
   if (linger < absl::ZeroDuration()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "SetLinger(", absl::FormatDuration(linger), "): expected zero or more, or InfiniteDuration"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("SetLinger(", absl::FormatDuration(linger),
+                     "): expected zero or more, or InfiniteDuration"));
   }
   ::linger value = {};
   if (linger != absl::InfiniteDuration()) {

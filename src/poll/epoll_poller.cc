@@ -2,10 +2,10 @@
 // the call itself and delivers its result.
 //
 // What is mirrored. `wanted` is what the loop asked for, `armed` what the kernel was told. They are
-// allowed to differ in one direction only: more may be armed than is wanted. A pause therefore costs
-// nothing until bytes arrive during it; only then is the interest taken back. So a connection that
-// is paused and resumed between two arrivals makes no epoll_ctl at all, and one that never pauses
-// makes two in its life.
+// allowed to differ in one direction only: more may be armed than is wanted. A pause therefore
+// costs nothing until bytes arrive during it; only then is the interest taken back. So a connection
+// that is paused and resumed between two arrivals makes no epoll_ctl at all, and one that never
+// pauses makes two in its life.
 //
 //   kReceive     EPOLLIN. Armed from the start.
 //   kSend        EPOLLOUT. Armed only while output is left that the socket did not take, and taken
@@ -110,8 +110,8 @@ class EpollPoller final : public Poller {
   void Dispatch(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
   void ReceiveReady(Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void SendReady(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
-  RONDO_COLD void ReadyWhilePaused(Endpoint& endpoint, uint32_t slot, uint32_t ready, Events& events)
-      RONDO_ON_LOOP;
+  RONDO_COLD void ReadyWhilePaused(Endpoint& endpoint, uint32_t slot, uint32_t ready,
+                                   Events& events) RONDO_ON_LOOP;
 
   const UniqueFd epoll_;
   const std::shared_ptr<Waker> waker_;
@@ -134,8 +134,8 @@ int EpollPoller::Add(Endpoint& endpoint, uint32_t slot) {
 int EpollPoller::Arm(Endpoint& endpoint, uint32_t slot) {
   const int operation = endpoint.armed & kRegistered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
   const uint64_t token = EndpointId{slot, endpoint.generation}.Pack();
-  const int result =
-      sys::EpollControl(epoll_.get(), operation, endpoint.socket, EpollEventsOf(endpoint.wanted), token);
+  const int result = sys::EpollControl(epoll_.get(), operation, endpoint.socket,
+                                       EpollEventsOf(endpoint.wanted), token);
   if (result == 0) endpoint.armed = (endpoint.wanted & (kReceive | kSend)) | kRegistered;
   return result;
 }

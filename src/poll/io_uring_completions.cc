@@ -2,9 +2,8 @@
 
 #include "poll/io_uring_poller.h"
 
-#include <poll.h>
-
 #include <cerrno>
+#include <utility>
 
 #include "base/check.h"
 #include "sys/ring.h"
@@ -28,6 +27,10 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
     enabled_ = true;
     RONDO_CHECK(sys::RingEnable(&ring_) >= 0);
     ArmWaker();
+  }
+  for (const EndpointId id : std::exchange(unsent_, {})) {
+    Endpoint* const endpoint = events.Find(id);
+    if (endpoint != nullptr && !(endpoint->armed & kSend)) SendRest(*endpoint, id.slot, events);
   }
   (void)sys::RingSubmitAndWait(&ring_, rearm_.empty() ? timeout_ns : 0);
   Submitted();
@@ -76,7 +79,8 @@ void IoUringPoller::OnReceive(const io_uring_cqe& completion, EndpointId id, Eve
   Endpoint* const endpoint = events.Find(id);
   RONDO_CHECK(endpoint != nullptr);
   if (completion.res <= 0 || !(completion.flags & IORING_CQE_F_MORE) ||
-      !(endpoint->wanted & kReceive) || (endpoint->armed & (kClosing | kCancelling))) [[unlikely]] {
+      !(endpoint->wanted & kReceive) || (endpoint->armed & kCancelling) ||
+      IsSilent(*endpoint)) [[unlikely]] {
     return OnReceiveRarely(completion, *endpoint, id, events);
   }
   const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
@@ -88,7 +92,7 @@ void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& en
                                     EndpointId id, Events& events) {
   const bool over = !(completion.flags & IORING_CQE_F_MORE);
   if (over) endpoint.armed &= ~(kReceive | kCancelling);
-  const bool closing = endpoint.armed & kClosing;
+  const bool closing = IsSilent(endpoint);
   if (completion.flags & IORING_CQE_F_BUFFER) {
     const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
     const std::string_view bytes(buffers_.At(buffer), static_cast<size_t>(completion.res));
@@ -104,7 +108,7 @@ void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& en
     OnReceiveOver(completion.res, endpoint, id, events);
   }
   if (!over) return;
-  if (!(endpoint.armed & kClosing)) {
+  if (!IsSilent(endpoint)) {
     if (endpoint.wanted & kReceive) {
       rearm_.push_back(id);
     } else if (!(endpoint.wanted & kFailed)) {
@@ -116,14 +120,17 @@ void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& en
 
 void IoUringPoller::OnReceiveOver(int result, Endpoint& endpoint, EndpointId id, Events& events) {
   if (IsForNow(result)) return;
-  if (result < 0) {
-    MarkFailed(endpoint);
-    return events.OnFailed(endpoint, "recv", -result);
-  }
+  if (result < 0) return Fail(endpoint, "recv", -result, events);
   // Behind what is held; the receive that follows a pause meets the end again.
   if (!(endpoint.wanted & kReceive) || held_bytes_.contains(id.Pack())) return;
   endpoint.wanted = static_cast<uint8_t>((endpoint.wanted & ~kReceive) | kEnded);
   events.OnReceiveEnd(endpoint);
+}
+
+void IoUringPoller::Fail(Endpoint& endpoint, const char* call, int error, Events& events) {
+  if (IsSilent(endpoint)) return;
+  MarkFailed(endpoint);
+  events.OnFailed(endpoint, call, error);
 }
 
 void IoUringPoller::OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, Events& events) {
@@ -134,8 +141,7 @@ void IoUringPoller::OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, 
     if (sys::GetOption(endpoint.socket, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error == 0) {
       error = ECONNRESET;
     }
-    MarkFailed(endpoint);
-    events.OnFailed(endpoint, "recv", error);
+    Fail(endpoint, "recv", error, events);
   }
   if (completion.flags & IORING_CQE_F_MORE) return;
   endpoint.armed &= ~kWatching;
@@ -145,37 +151,39 @@ void IoUringPoller::OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, 
 void IoUringPoller::OnSend(const io_uring_cqe& completion, Events& events) {
   const auto number = static_cast<uint32_t>(completion.user_data);
   SendRecord& record = sends_.At(number);
-  Endpoint* const endpoint = events.Find(record.id);
+  const EndpointId id = record.id;
+  Endpoint* const endpoint = events.Find(id);
   RONDO_CHECK(endpoint != nullptr);
   const int result = IsForNow(completion.res) ? 0 : completion.res;
   if (result > 0) record.sent += static_cast<size_t>(result);
-  const bool closing = endpoint->armed & kClosing;
-  if (result >= 0 && record.sent < record.length && !closing) [[unlikely]] {
+  const bool silent = IsSilent(*endpoint);
+  if (result >= 0 && record.sent < record.length && !silent) [[unlikely]] {
     return SubmitRecord(*endpoint, number);
   }
   const bool from_queue = record.length == 0;
   sends_.Return(number);
   endpoint->armed &= ~kSend;
   endpoint->sending = false;
-  if (closing) {
-    // Its memory is all that is waited for.
-  } else if (result < 0) {
-    events.OnFailed(*endpoint, "send", -result);
-  } else {
+  if (result < 0) {
+    Fail(*endpoint, "send", -result, events);
+  } else if (!silent) {
     if (from_queue) endpoint->outbound->Consume(static_cast<size_t>(result));
     events.OnSent(*endpoint);
+    SendRest(*endpoint, id.slot, events);
   }
   Completed(*endpoint, events);
 }
 
+void IoUringPoller::SendRest(Endpoint& endpoint, uint32_t slot, Events& events) {
+  if (endpoint.outbound == nullptr || endpoint.outbound->empty() || IsSilent(endpoint)) return;
+  if (const int result = Send(endpoint, slot); result < 0) Fail(endpoint, "send", -result, events);
+}
+
 void IoUringPoller::OnRoom(Endpoint& endpoint, uint32_t slot, Events& events) {
   endpoint.armed &= ~kWaitingForRoom;
-  if (!(endpoint.armed & kClosing)) {
-    if (const int result = Send(endpoint, slot); result < 0) {
-      events.OnFailed(endpoint, "send", -result);
-    } else {
-      events.OnSent(endpoint);
-    }
+  if (!IsSilent(endpoint)) {
+    SendRest(endpoint, slot, events);
+    if (!IsSilent(endpoint)) events.OnSent(endpoint);
   }
   Completed(endpoint, events);
 }
@@ -227,7 +235,7 @@ void IoUringPoller::Rearm(Events& events) {
   ids.swap(rearm_);
   for (const EndpointId id : ids) {
     Endpoint* const endpoint = events.Find(id);
-    if (endpoint == nullptr || (endpoint->armed & kClosing)) continue;
+    if (endpoint == nullptr || IsSilent(*endpoint)) continue;
     if (endpoint->wanted & kAccept) AcceptHeld(*endpoint, id.slot, events);
     if (const auto held = held_bytes_.extract(id.Pack()); !held.empty()) {
       if (endpoint->wanted & kReceive) {

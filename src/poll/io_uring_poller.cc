@@ -1,5 +1,6 @@
-// io_uring(7), kernel 6.1 or newer. One ring for each loop, used by its thread alone (SINGLE_ISSUER),
-// whose completions are collected when the loop asks and never interrupt it (DEFER_TASKRUN).
+// io_uring(7), kernel 6.1 or newer. One ring for each loop, used by its thread alone
+// (SINGLE_ISSUER), whose completions are collected when the loop asks and never interrupt it
+// (DEFER_TASKRUN).
 //
 // How the contract is mapped:
 //   accept    one multishot accept for each listener
@@ -15,19 +16,18 @@
 //   close     everything under way is cancelled; the socket is closed, and the memory given back,
 //             when the last completion has come.
 //
-// What is mirrored. `wanted`: kReceive, what the loop asked for. `armed`: kReceive, an accept or a
+// What is mirrored. `wanted`: kReceive, what the loop asked for; kEnded, the input has; kFailed, a
+// failure was told, and nothing is told after it. `armed`: kReceive, an accept or a
 // receive is under way; kSend, a send is; kCancelling, a cancel of the former; kClosing, Close was
-// called; kWaitingForRoom and kWatching, a poll for room to send a file, or for the socket's failure
-// during a pause. A pause does nothing until bytes arrive during it: those are held, and then the
-// receive is cancelled. What is held is delivered before anything else on resuming.
+// called; kWaitingForRoom and kWatching, a poll for room to send a file, or for the socket's
+// failure during a pause. A pause does nothing until bytes arrive during it: those are held, and
+// then the receive is cancelled. What is held is delivered before anything else on resuming.
 //
-// `user_data` is operation (4 bits), slot (28) and, of a send, the number of its record, of anything
-// else the generation (32). Nothing of an endpoint is under way when its memory is given back, so
-// the slot alone would do; the generation is checked all the same.
+// `user_data` is operation (4 bits), slot (28) and, of a send, the number of its record, of
+// anything else the generation (32). Nothing of an endpoint is under way when its memory is given
+// back, so the slot alone would do; the generation is checked all the same.
 
 #include "poll/io_uring_poller.h"
-
-#include <poll.h>
 
 #include <cerrno>
 #include <cstring>
@@ -167,7 +167,13 @@ ssize_t IoUringPoller::SendInline(Endpoint& endpoint, uint32_t slot, const iovec
   for (size_t i = 0; i < count; ++i) length += pieces[i].iov_len;
   if (length > SendRecord::kBytes) {
     const ssize_t sent = sys::SendMessage(endpoint.socket, pieces, count);
-    return sent == -EAGAIN || sent == -ENOBUFS ? 0 : sent;
+    if (sent == static_cast<ssize_t>(length)) return sent;
+    if (sent < 0 && sent != -EAGAIN && sent != -ENOBUFS) {
+      endpoint.wanted |= kFailed;
+      return sent;
+    }
+    unsent_.push_back({slot, endpoint.generation});
+    return sent < 0 ? 0 : sent;
   }
   const uint32_t number = sends_.Take();
   SendRecord& record = sends_.At(number);

@@ -108,6 +108,14 @@ class IoUringPoller final : public Poller {
   void CloseSocket(Endpoint& endpoint) RONDO_ON_LOOP;
   // Goes on with endpoints that were resumed, or ran out of buffers.
   void Rearm(Events& events) RONDO_ON_LOOP;
+  // Sends what was queued behind a SendInline, or is left after a send.
+  void SendRest(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
+  // Nothing is to be told of the endpoint any more.
+  static bool IsSilent(const Endpoint& endpoint) {
+    return (endpoint.armed & kClosing) || (endpoint.wanted & kFailed);
+  }
+  // Tells a failure, if none was told before.
+  void Fail(Endpoint& endpoint, const char* call, int error, Events& events) RONDO_ON_LOOP;
   void AcceptHeld(Endpoint& listener, uint32_t slot, Events& events) RONDO_ON_LOOP;
 
   const std::shared_ptr<Waker> waker_;
@@ -117,6 +125,8 @@ class IoUringPoller final : public Poller {
   ProvidedBuffers buffers_;
   SendRecords sends_;
   std::vector<EndpointId> rearm_;
+  // SendInline left something that was to be queued.
+  std::vector<EndpointId> unsent_;
   // Sockets to be closed by what is in the ring and not submitted yet.
   std::vector<int> unsubmitted_closes_;
   // What came in during a pause, by packed id.

@@ -3,18 +3,25 @@
 // poller and only that loop's thread may touch it; what ends a wait from outside is its Waker.
 //
 // The contract, which tests/contract holds every backend to:
-//   - An event for an endpoint that has been closed, or whose slot has a new generation, is never
-//     delivered.
+//   - Events::Find answers for an endpoint until its memory is given back, by a Close that returned
+//     true or by OnReleased. Of one that is closed nothing is delivered but OnReleased, and of one
+//     whose slot has a new generation nothing at all.
 //   - Received bytes are lent until the callback returns.
-//   - Pausing takes effect at once: nothing more is received until ResumeReceiving, though bytes
-//     that a backend already holds for the endpoint are kept and delivered then.
-//   - The end of the peer's bytes is delivered once and stops receiving. A failure is delivered at
-//     most once and nothing after it; it reaches a paused endpoint too.
+//   - Pausing takes effect at once, inside a callback too: nothing more is received until
+//     ResumeReceiving. Bytes that a backend already holds for the endpoint are kept and delivered
+//     then; the end of the peer's bytes waits behind them.
+//   - The end of the peer's bytes is delivered once and stops receiving for good. Sending goes on.
+//   - A failure is told once, by the call that met it or by OnFailed, and nothing follows, whatever
+//     is asked for: the endpoint is to be closed. It reaches an endpoint that is paused, or past
+//     the peer's end, as well; what that has not received is lost. A listener fails by
+//     OnAcceptFailed alone.
 //   - `SendInline` and `Send` send what they can at once. What they cannot is sent later without
 //     being asked again, and each time some of it has gone OnSent is called.
 //   - Memory the kernel may still touch is given back only after OnReleased.
-//   - One Wait delivers a bounded number of events, and a bounded number of bytes for each.
-// Callbacks run inside Wait only. They may call anything here but Wait.
+//   - One Wait delivers a bounded number of events, and a bounded number of bytes for each; whoever
+//     has something to be delivered is served within a bounded number of Waits.
+// Callbacks run inside Wait only. They may call anything here but Wait, and close any endpoint, the
+// one that they are about as well.
 
 #ifndef RONDO_POLL_POLLER_H_
 #define RONDO_POLL_POLLER_H_
@@ -37,7 +44,8 @@ class Events {
  public:
   // The wait is over, and what has happened follows. Once in each Wait, first of all.
   virtual void OnAwake() = 0;
-  // The endpoint that `id` names; null when it is gone. `id` is one that the poller was given.
+  // The endpoint that `id` names; null when its memory has been given back. `id` is one that the
+  // poller was given.
   virtual Endpoint* Find(EndpointId id) = 0;
 
   // A listener accepted `socket`. False: no more for now, as if PauseAccepting had been called.
@@ -66,7 +74,7 @@ class Poller {
   virtual const char* name() const = 0;
 
   // Begins to accept from, or to receive from, `endpoint.socket`. Returns 0 or a negated errno, in
-  // which case the endpoint is not known to the poller.
+  // which case the endpoint is not known to the poller. That it is no socket may show later only.
   virtual int AddListener(Endpoint& listener, uint32_t slot) RONDO_ON_LOOP = 0;
   virtual int AddConnection(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
 
@@ -75,9 +83,10 @@ class Poller {
   virtual void PauseReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
   virtual void ResumeReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
 
-  // Sends now, straight from the caller's memory, what the socket takes, or takes bytes over to send
-  // them in a moment (`endpoint.sending`); returns how many bytes that is, or a negated errno when
-  // the socket has failed. The caller puts what is left into `endpoint.outbound` and calls Send.
+  // Sends now, straight from the caller's memory, what the socket takes, or takes bytes over to
+  // send them in a moment (`endpoint.sending`); returns how many bytes that is, or a negated errno
+  // when the socket has failed. The caller puts what is left into `endpoint.outbound` and calls
+  // Send.
   // REQUIRES: `endpoint.outbound` is null, 1 <= count <= kMostInline.
   static constexpr size_t kMostInline = 8;
   virtual ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces, size_t count)
@@ -90,7 +99,8 @@ class Poller {
   virtual bool Close(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
 
   // Delivers what has happened; blocks until something has, the waker is called, or `timeout_ns`
-  // nanoseconds have passed (negative: no limit; rounded up to what the kernel can do).
+  // nanoseconds have passed (negative: no limit; rounded up to what the kernel can do). A signal
+  // may end it early, with nothing to deliver.
   virtual void Wait(int64_t timeout_ns, Events& events) RONDO_ON_LOOP = 0;
 };
 

@@ -1,6 +1,6 @@
-// ProvidedBuffers is the memory that io_uring receives into: a ring of buffers that the kernel takes
-// as bytes arrive, for whichever connection, and that come back when the handler has seen them. An
-// idle connection needs none. It belongs to one poller and to its thread.
+// ProvidedBuffers is the memory that io_uring receives into: a ring of buffers that the kernel
+// takes as bytes arrive, for whichever connection, and that come back when the handler has seen
+// them. An idle connection needs none. It belongs to one poller and to its thread.
 //
 // Buffers are laid out at a stride of a little more than their size: at a power of two the first
 // lines of all of them would share one set of the cache.

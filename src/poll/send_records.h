@@ -1,7 +1,7 @@
 // A SendRecord is the memory of one send that the kernel works on: the bytes themselves, when they
-// are few, or where the pieces of an outbound queue lie. It is the poller's until its completion has
-// come, whatever becomes of the connection. SendRecords keeps them for the next send; it belongs to
-// one poller and to its thread.
+// are few, or where the pieces of an outbound queue lie. It is the poller's until its completion
+// has come, whatever becomes of the connection. SendRecords keeps them for the next send; it
+// belongs to one poller and to its thread.
 
 #ifndef RONDO_POLL_SEND_RECORDS_H_
 #define RONDO_POLL_SEND_RECORDS_H_

@@ -10,8 +10,8 @@
 
 namespace rondo::reactor {
 
-// REQUIRES: in a catch block. Tells the log what was thrown, and returns it as Internal. `who` threw
-// it: "OnTick".
+// REQUIRES: in a catch block. Tells the log what was thrown, and returns it as Internal. `who`
+// threw it: "OnTick".
 absl::Status ReportThrown(LoopOwner& owner, const char* who);
 
 // Runs `code`; what it throws is reported and returned.

@@ -75,7 +75,8 @@ absl::Status Loop::Listen(net::Listener listener, Acceptor::Deliver deliver) {
     };
   }
   const uint32_t slot = kListenerSlot | static_cast<uint32_t>(acceptors_.size());
-  auto acceptor = std::make_unique<Acceptor>(std::move(listener), slot, shared_, std::move(deliver));
+  auto acceptor =
+      std::make_unique<Acceptor>(std::move(listener), slot, shared_, std::move(deliver));
   if (const int result = acceptor->Start(); result < 0) {
     return base::ErrnoStatus(-result, absl::StrCat("watching ", acceptor->address().ToString()));
   }

@@ -94,8 +94,8 @@ struct LoopContext {
   // The connection whose callback runs and the bytes the poller has lent it, not yet taken.
   StreamConnection* lent_to = nullptr;
   std::string_view lent;
-  // What the connection whose callback runs has written to an empty queue. It is sent from here when
-  // the callback returns: only what the socket does not take costs the connection memory.
+  // What the connection whose callback runs has written to an empty queue. It is sent from here
+  // when the callback returns: only what the socket does not take costs the connection memory.
   static constexpr size_t kGatherBytes = 16 << 10;
   // Writes of this length are sent from the user's own memory, at once, with what was gathered.
   static constexpr size_t kDirectBytes = 8 << 10;

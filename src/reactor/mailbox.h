@@ -11,9 +11,9 @@
 //   anything else    the newest mail, linked to the older ones
 //
 // So a post is one compare-and-exchange, and only the first post after the loop fell asleep costs
-// the system call that wakes it. Taking everything is one exchange: what is posted meanwhile, by the
-// mail itself too, waits for a later turn. A turn delivers a bounded number of what was taken, and
-// the sockets have theirs before the rest.
+// the system call that wakes it. Taking everything is one exchange: what is posted meanwhile, by
+// the mail itself too, waits for a later turn. A turn delivers a bounded number of what was taken,
+// and the sockets have theirs before the rest.
 
 #ifndef RONDO_REACTOR_MAILBOX_H_
 #define RONDO_REACTOR_MAILBOX_H_

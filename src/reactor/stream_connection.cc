@@ -114,7 +114,8 @@ buffer::OutboundQueue& StreamConnection::NeedOutbound() {
   LoopContext& shared = context();
   outbound = shared.queues.Borrow();
   if (shared.in_callback == this) {
-    outbound->Append(std::string_view(shared.gather_buffer.get(), std::exchange(shared.gathered, 0)));
+    outbound->Append(
+        std::string_view(shared.gather_buffer.get(), std::exchange(shared.gathered, 0)));
   }
   return *outbound;
 }

@@ -172,7 +172,8 @@ void Streams::SettleTouched() {
   settling_.swap(shared_.touched);
   for (const poll::EndpointId id : settling_) {
     base::AssertOnLoop();
-    if (StreamConnection* connection = Find(id); connection != nullptr) SettleIfTouched(*connection);
+    if (StreamConnection* connection = Find(id); connection != nullptr)
+      SettleIfTouched(*connection);
   }
   settling_.clear();
 }

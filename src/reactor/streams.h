@@ -2,7 +2,8 @@
 // delivers to the handler, does what was asked for in callbacks, and ends them. The loop owns it;
 // loop thread only.
 //
-//   Open ─▶ OnOpen ─▶ ( OnReceived ─▶ OnTraffic │ OnSent ─▶ OnWritable │ OnReceiveEnd ─▶ OnPeerShutdown )*
+//   Open ─▶ OnOpen
+//        ─▶ ( OnReceived ─▶ OnTraffic │ OnSent ─▶ OnWritable │ OnReceiveEnd ─▶ OnPeerShutdown )*
 //        ─▶ End ─▶ (end of the turn) OnClose ─▶ Release
 //
 // A callback is never run inside another one of the same connection: what a callback asks for is
@@ -54,7 +55,8 @@ class Streams {
   // The same, and null also when its end is decided.
   StreamConnection* Find(poll::EndpointId id) {
     StreamConnection* const connection = FindInTable(id);
-    return connection != nullptr && connection->Is(StreamConnection::kEnding) ? nullptr : connection;
+    return connection != nullptr && connection->Is(StreamConnection::kEnding) ? nullptr
+                                                                              : connection;
   }
 
   // --- What the poller delivers; see poll::Events.
@@ -106,7 +108,8 @@ class Streams {
   RONDO_COLD void OnThrown(StreamConnection& connection) RONDO_ON_LOOP;
   RONDO_COLD void Obey(StreamConnection& connection, Action action) RONDO_ON_LOOP;
   // Input that is not simply lent to the handler.
-  RONDO_COLD void OnReceivedRarely(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  RONDO_COLD void OnReceivedRarely(StreamConnection& connection,
+                                   std::string_view bytes) RONDO_ON_LOOP;
   // Offers bytes of the poller's, and keeps what the handler leaves.
   void Lend(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
   RONDO_COLD void Keep(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;

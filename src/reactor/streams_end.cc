@@ -1,7 +1,7 @@
 // How connections end: draining, lingering, OnClose and the return of their memory.
 //
-// Close is not close(2). A kernel that has unread input, or gets more of it, answers close(2) with a
-// reset, and a reset drops what is still on its way to the peer. So the queue is sent first, then
+// Close is not close(2). A kernel that has unread input, or gets more of it, answers close(2) with
+// a reset, and a reset drops what is still on its way to the peer. So the queue is sent first, then
 // FIN, and the socket is kept, its input thrown away, until the peer has finished too or has
 // acknowledged everything. There is no event for the latter: a timer looks, at first soon, then at
 // doubled intervals.
@@ -140,7 +140,8 @@ void Streams::Release(StreamConnection& connection) {
                  : absl::CancelledError("the connection was closed before the bytes were sent");
   for (ConnectionHandle::Done& done : unsent) RunDone(std::move(done), lost);
   if (extras == nullptr) return;
-  for (ConnectionHandle::Done& done : extras->when_closed) RunDone(std::move(done), absl::OkStatus());
+  for (ConnectionHandle::Done& done : extras->when_closed)
+    RunDone(std::move(done), absl::OkStatus());
 }
 
 void Streams::OnReleased(StreamConnection& connection) {
@@ -173,9 +174,11 @@ void Streams::Drain() {
   });
 }
 
-// Not shutdown(SHUT_RD): on Linux that does not stop a peer that goes on sending, and hides its FIN.
+// Not shutdown(SHUT_RD): on Linux that does not stop a peer that goes on sending, and hides its
+// FIN.
 void Streams::BeginDrain(StreamConnection& connection) {
-  if (connection.Is(State::kInputEnded | State::kClosing | State::kAborting | State::kEnding)) return;
+  if (connection.Is(State::kInputEnded | State::kClosing | State::kAborting | State::kEnding))
+    return;
   const int unread = sys::UnreadBytes(connection.socket);
   connection.NeedExtras().undelivered = unread > 0 ? static_cast<size_t>(unread) : 0;
   connection.state |= State::kDraining;

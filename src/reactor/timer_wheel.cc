@@ -42,7 +42,8 @@ Tick TimerWheel::NextSlot() const {
   for (int wheel = 0; wheel < kWheels; ++wheel) {
     if (occupied_[wheel] == 0) continue;
     const Tick turned = now_ >> (wheel * kBits);
-    const int distance = std::countr_zero(std::rotr(occupied_[wheel], static_cast<int>(turned % kSlots)));
+    const int distance =
+        std::countr_zero(std::rotr(occupied_[wheel], static_cast<int>(turned % kSlots)));
     return (turned + static_cast<Tick>(distance)) << (wheel * kBits);
   }
   return kNever;

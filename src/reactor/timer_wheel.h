@@ -3,9 +3,9 @@
 // belongs to a loop and to its thread; the timers are intrusive and belong to whoever embeds them.
 //
 // Time is counted in ticks of a millisecond. Six wheels of 64 slots: a slot of wheel 0 is one tick,
-// a slot of wheel n is a whole turn of wheel n-1. A timer sits on the wheel of the highest digit, in
-// base 64, in which its due time differs from now, and moves down as time comes near: at most five
-// times in its life. A bit for each slot tells which are occupied, so the next one is found by
+// a slot of wheel n is a whole turn of wheel n-1. A timer sits on the wheel of the highest digit,
+// in base 64, in which its due time differs from now, and moves down as time comes near: at most
+// five times in its life. A bit for each slot tells which are occupied, so the next one is found by
 // counting zeros and a loop sleeps until then, not until the next tick. What lies beyond the last
 // wheel (about two years) waits there and is looked at again.
 

@@ -6,6 +6,7 @@
 #define RONDO_SYS_RING_H_
 
 #include <liburing.h>
+#include <poll.h>
 
 #include <cstdint>
 

@@ -67,7 +67,9 @@ std::vector<std::pair<const char*, Hook>> Callbacks() {
       {"peer_shutdown", [](Recorder& r, auto end) { r.on_peer_shutdown = end; }},
       {"writable",
        [](Recorder& r, auto end) {
-         r.on_open = [](Connection& c) { return c.Write(std::string(8 << 20, 'x')), Action::kNone; };
+         r.on_open = [](Connection& c) {
+           return c.Write(std::string(8 << 20, 'x')), Action::kNone;
+         };
          r.on_writable = [end](Connection& c) {
            if (end(c) == Action::kClose) c.Close();
          };

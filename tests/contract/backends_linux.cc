@@ -7,7 +7,6 @@ std::vector<Backend> Backends() {
   return {
       {"epoll", NewEpollPoller},
       {"epoll_edge", NewEpollEdgePoller},
-      {"io_uring", NewIoUringPoller, /*calls_sys=*/false, /*may_be_missing=*/true},
   };
 }
 

@@ -13,7 +13,7 @@ namespace rondo::poll {
 namespace {
 
 constexpr size_t kMostEventsInAWait = 4096;
-constexpr size_t kMostBytesOfOneInAWait = 1 << 20;
+constexpr size_t kMostBytesOfOneInAWait = 4 << 20;
 
 TEST_P(ContractTest, AFloodDoesNotHoldUpAQuietConnection) {
   auto [flooding, flooding_peer] = AddConnected();
@@ -57,7 +57,9 @@ TEST_P(ContractTest, AllWhoAreReadyHaveTheirTurnBeforeTheFirstIsDone) {
     for (auto& [probe, peer] : connections) (void)WriteSome(peer.get(), bytes);
     Turn(kForever);
   }
-  for (auto& [probe, peer] : connections) EXPECT_GT(probe->receives, 0);
+  int starved = 0;
+  for (auto& [probe, peer] : connections) starved += probe->receives == 0;
+  EXPECT_EQ(starved, 0);
 }
 
 TEST_P(ContractTest, AFullBacklogDoesNotHoldUpAConnection) {
