@@ -57,18 +57,22 @@ class EpollPoller final : public Poller {
 
   const char* name() const override { return "epoll"; }
 
-  int AddListener(Endpoint& listener, uint32_t slot) override {
+  int AddListener(Endpoint& listener, uint32_t slot) override RONDO_ON_LOOP {
     listener.wanted |= kAccept;
     return Add(listener, slot);
   }
-  int AddConnection(Endpoint& endpoint, uint32_t slot) override { return Add(endpoint, slot); }
+  int AddConnection(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
+    return Add(endpoint, slot);
+  }
 
-  void PauseAccepting(Endpoint& listener) override { listener.wanted &= ~kReceive; }
-  void ResumeAccepting(Endpoint& listener, uint32_t slot) override {
+  void PauseAccepting(Endpoint& listener) override RONDO_ON_LOOP { listener.wanted &= ~kReceive; }
+  void ResumeAccepting(Endpoint& listener, uint32_t slot) override RONDO_ON_LOOP {
     ResumeReceiving(listener, slot);
   }
-  void PauseReceiving(Endpoint& endpoint, uint32_t) override { endpoint.wanted &= ~kReceive; }
-  void ResumeReceiving(Endpoint& endpoint, uint32_t slot) override {
+  void PauseReceiving(Endpoint& endpoint, uint32_t) override RONDO_ON_LOOP {
+    endpoint.wanted &= ~kReceive;
+  }
+  void ResumeReceiving(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
     if (endpoint.wanted & (kEnded | kFailed)) return;
     endpoint.wanted |= kReceive;
     if (endpoint.armed & kReceive) return;
@@ -76,7 +80,7 @@ class EpollPoller final : public Poller {
   }
 
   ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
-                     size_t count) override {
+                     size_t count) override RONDO_ON_LOOP {
     const ssize_t sent = count == 1
                              ? sys::Send(endpoint.socket, pieces->iov_base, pieces->iov_len)
                              : sys::SendMessage(endpoint.socket, pieces, count);
@@ -86,12 +90,12 @@ class EpollPoller final : public Poller {
     }
     return sent;
   }
-  int Send(Endpoint& endpoint, uint32_t slot) override {
+  int Send(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
     // Output that waits for EPOLLOUT would only be refused again.
     return endpoint.wanted & kSend ? 0 : SendNow(endpoint, slot);
   }
-  bool Close(Endpoint& endpoint, uint32_t slot) override;
-  void Wait(int64_t timeout_ns, Events& events) override;
+  bool Close(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
+  void Wait(int64_t timeout_ns, Events& events) override RONDO_ON_LOOP;
 
  private:
   int Add(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;

@@ -60,17 +60,19 @@ class IoUringPoller final : public Poller {
   absl::Status Create(size_t read_buffer_bytes);
 
   const char* name() const override { return "io_uring"; }
-  int AddListener(Endpoint& listener, uint32_t slot) override;
-  int AddConnection(Endpoint& endpoint, uint32_t slot) override;
-  void PauseAccepting(Endpoint& listener) override { listener.wanted &= ~kReceive; }
-  void ResumeAccepting(Endpoint& listener, uint32_t slot) override;
-  void PauseReceiving(Endpoint& endpoint, uint32_t) override { endpoint.wanted &= ~kReceive; }
-  void ResumeReceiving(Endpoint& endpoint, uint32_t slot) override;
+  int AddListener(Endpoint& listener, uint32_t slot) override RONDO_ON_LOOP;
+  int AddConnection(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
+  void PauseAccepting(Endpoint& listener) override RONDO_ON_LOOP { listener.wanted &= ~kReceive; }
+  void ResumeAccepting(Endpoint& listener, uint32_t slot) override RONDO_ON_LOOP;
+  void PauseReceiving(Endpoint& endpoint, uint32_t) override RONDO_ON_LOOP {
+    endpoint.wanted &= ~kReceive;
+  }
+  void ResumeReceiving(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
   ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
-                     size_t count) override;
-  int Send(Endpoint& endpoint, uint32_t slot) override;
-  bool Close(Endpoint& endpoint, uint32_t slot) override;
-  void Wait(int64_t timeout_ns, Events& events) override;
+                     size_t count) override RONDO_ON_LOOP;
+  int Send(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
+  bool Close(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
+  void Wait(int64_t timeout_ns, Events& events) override RONDO_ON_LOOP;
 
  private:
   io_uring_sqe* NextEntry() RONDO_ON_LOOP;

@@ -21,7 +21,7 @@ class ConnectionMail : public reactor::Mail {
   ConnectionMail(size_t bytes, poll::EndpointId id, Done done)
       : Mail(bytes), id_(id), done_(std::move(done)) {}
 
-  void Deliver(Loop& loop) final {
+  void Deliver(Loop& loop) final RONDO_ON_LOOP {
     if (StreamConnection* connection = loop.streams().Find(id_); connection != nullptr) {
       return Deliver(loop, *connection);
     }
@@ -61,7 +61,7 @@ class WriteMail final : public ConnectionMail {
         pieces_(std::move(pieces)) {}
 
  private:
-  void Deliver(Loop& loop, StreamConnection& connection) override {
+  void Deliver(Loop& loop, StreamConnection& connection) override RONDO_ON_LOOP {
     if (!connection.MayWrite()) {
       return Finish(loop, absl::UnavailableError("the connection is closing"));
     }
@@ -86,7 +86,7 @@ class WakeMail final : public ConnectionMail {
       : ConnectionMail(sizeof(WakeMail), id, std::move(done)) {}
 
  private:
-  void Deliver(Loop& loop, StreamConnection& connection) override {
+  void Deliver(Loop& loop, StreamConnection& connection) override RONDO_ON_LOOP {
     loop.streams().Wake(connection);
     Finish(loop, absl::OkStatus());
   }
@@ -98,13 +98,15 @@ class CloseMail final : public ConnectionMail {
       : ConnectionMail(sizeof(CloseMail), id, std::move(done)) {}
 
  private:
-  void Deliver(Loop&, StreamConnection& connection) override {
+  void Deliver(Loop&, StreamConnection& connection) override RONDO_ON_LOOP {
     connection.Close();
     if (Done done = TakeDone(); done) {
       connection.NeedExtras().when_closed.push_back(std::move(done));
     }
   }
-  void DeliverGone(Loop& loop) override { loop.streams().RunAfterClose(id_, TakeDone()); }
+  void DeliverGone(Loop& loop) override RONDO_ON_LOOP {
+    loop.streams().RunAfterClose(id_, TakeDone());
+  }
 };
 
 class VisitMail final : public ConnectionMail {
@@ -113,7 +115,7 @@ class VisitMail final : public ConnectionMail {
       : ConnectionMail(sizeof(VisitMail), id, {}), task_(std::move(task)) {}
 
  private:
-  void Deliver(Loop& loop, StreamConnection& connection) override {
+  void Deliver(Loop& loop, StreamConnection& connection) override RONDO_ON_LOOP {
     loop.streams().Visit(connection, [this](Connection& visited) { task_(visited); });
   }
 

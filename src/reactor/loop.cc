@@ -22,7 +22,7 @@ constexpr uint64_t kLoopsPerEngine = 1024;
 class TaskMail final : public Mail {
  public:
   explicit TaskMail(EventLoop::Task task) : Mail(sizeof(TaskMail)), task_(std::move(task)) {}
-  void Deliver(Loop& loop) override { loop.RunTask(task_); }
+  void Deliver(Loop& loop) override RONDO_ON_LOOP { loop.RunTask(task_); }
 
  private:
   EventLoop::Task task_;
@@ -32,7 +32,7 @@ class AdoptMail final : public Mail {
  public:
   AdoptMail(Loop& loop, UniqueFd socket, const SocketAddress& peer)
       : Mail(sizeof(AdoptMail)), loop_(loop), socket_(std::move(socket)), peer_(peer) {}
-  void Deliver(Loop& loop) override { loop.OpenAdopted(std::move(socket_), peer_); }
+  void Deliver(Loop& loop) override RONDO_ON_LOOP { loop.OpenAdopted(std::move(socket_), peer_); }
   void Drop(const absl::Status&) override { loop_.ForgetAdopted(); }
 
  private:
