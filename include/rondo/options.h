@@ -37,14 +37,14 @@ enum class AcceptMode {
 // The kernel interface of a loop. A kind that the system lacks makes Engine::Start fail with
 // Unimplemented, which names those it has.
 enum class PollerKind {
-  // The fastest one that works on the running kernel.
+  // epoll on Linux, kqueue on FreeBSD and macOS.
   kAuto,
   // epoll(7), level-triggered. Linux.
   kEpoll,
   // epoll(7), edge-triggered: fewer system calls on streams and under backpressure, one more for
   // each burst of short messages. Linux.
   kEpollEdge,
-  // io_uring(7), Linux 6.1 or newer.
+  // io_uring(7), Linux 6.1 or newer. Young: see the README.
   kIoUring,
   // kqueue(2). FreeBSD and macOS.
   kKqueue,
