@@ -93,7 +93,9 @@ class Connection {
   // turns out shorter closes the connection with DataLoss. Against the outbound marks and the limit
   // it counts as 4 KiB, whatever its length.
   WriteResult SendFile(int fd, int64_t offset, size_t length);
-  // Sends what is queued now rather than when the callback returns.
+  // Sends what is queued now rather than when the callback returns. One callback has no more than
+  // about Options::outbound_high_bytes sent on its way; what it writes beyond that is queued, so
+  // that no peer, however fast it reads, can hold the loop in it.
   void Flush();
   // Bytes of memory that wait to be sent.
   size_t outbound_bytes() const;

@@ -65,7 +65,7 @@ size_t OutboundQueue::Gather(absl::Span<iovec> pieces) const {
 bool OutboundQueue::FrontFile(File* file) const {
   if (front_ == nullptr || front_->kind != Kind::kFile) return false;
   const auto* piece = static_cast<const FilePiece*>(front_);
-  *file = {piece->file.get(), piece->offset, piece->length};
+  *file = {piece->file.get(), piece->offset, std::min(piece->length, kFileBytesPerCall)};
   return true;
 }
 

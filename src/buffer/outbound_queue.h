@@ -87,7 +87,9 @@ class OutboundQueue {
   bool FrontIsAll() const { return front_ == nullptr || front_->next == nullptr; }
   // Fills `pieces` with the bytes in front, up to the first file; returns how many were filled.
   size_t Gather(absl::Span<iovec> pieces) const;
-  // Whether a file is in front, and which.
+  // Whether a file is in front, and which: no more of it than one call is to send, since to a peer
+  // that reads fast enough sendfile(2) would go on to the end.
+  static constexpr size_t kFileBytesPerCall = 1 << 20;
   bool FrontFile(File* file) const;
   // The kernel took the next `n` bytes. REQUIRES: n > 0, and no more than are queued.
   void Consume(size_t n) {

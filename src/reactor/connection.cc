@@ -127,12 +127,16 @@ void Connection::Flush() {
   StreamConnection& self = Of(*this);
   if (self.Is(StreamConnection::kAborting | StreamConnection::kEnding)) return;
   base::AssertOnLoop();
+  LoopContext& shared = self.context();
+  const size_t waiting = self.OutboundBytes();
+  if (!shared.MaySendDirectly()) return;
   if (self.Gathers()) {
-    if (self.OutboundBytes() > 0) (void)self.SendDirectly({});
+    if (waiting > 0) (void)self.SendDirectly({});
     return;
   }
   if (self.outbound == nullptr) return;
-  const int result = self.context().poller->Send(self, self.slot());
+  const int result = shared.poller->Send(self, self.slot());
+  shared.sent_directly += waiting - self.OutboundBytes();
   if (result < 0) self.Fail("send", -result);
   self.NoteActivity();
   self.Touch();

@@ -156,6 +156,7 @@ void Loop::Tick() {
 // --- Tasks.
 
 void Loop::RunTask(Task& task) {
+  shared_.sent_directly = 0;
   (void)Guard(shared_.owner, "a task", [&] { task(); });
 }
 

@@ -140,6 +140,10 @@ WriteResult StreamConnection::WriteRarely(std::string_view bytes) {
 WriteResult StreamConnection::SendDirectly(std::string_view bytes) {
   base::AssertOnLoop();
   LoopContext& shared = context();
+  if (!shared.MaySendDirectly()) {
+    NeedOutbound().Append(bytes);
+    return Queued();
+  }
   const std::string_view before(shared.gather_buffer.get(), std::exchange(shared.gathered, 0));
   const std::array<iovec, 2> pieces = {{{const_cast<char*>(before.data()), before.size()},
                                         {const_cast<char*>(bytes.data()), bytes.size()}}};
@@ -157,6 +161,7 @@ WriteResult StreamConnection::SentInline(std::string_view before, std::string_vi
   }
   NoteActivity();
   const auto taken = static_cast<size_t>(sent);
+  context().sent_directly += taken;
   if (taken == before.size() + bytes.size()) return WriteResult::kOk;
   outbound = context().queues.Borrow();
   const size_t taken_before = std::min(taken, before.size());

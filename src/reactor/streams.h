@@ -154,6 +154,7 @@ class Streams {
 template <class Callback>
 void Streams::Call(StreamConnection& connection, Callback&& callback) {
   shared_.in_callback = &connection;
+  shared_.sent_directly = 0;
   try {
     const Action action = callback();
     if (action != Action::kNone) [[unlikely]] Obey(connection, action);

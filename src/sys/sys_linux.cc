@@ -65,7 +65,8 @@ ssize_t SendFile(int fd, int file, int64_t* offset, size_t length) {
   pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
   off_t position = *offset;
   const ssize_t result = Repeat([&] { return ::sendfile(fd, file, &position, length); });
-  if (result == -EPIPE) {
+  // It is raised, too, when some bytes went before the socket failed, and those are the result.
+  if (result != static_cast<ssize_t>(length)) {
     const timespec at_once = {};
     sigtimedwait(&pipe_signal, nullptr, &at_once);
   }

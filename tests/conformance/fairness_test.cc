@@ -1,6 +1,9 @@
 // Rule 6: nobody starves. While one connection, task or writer does its worst on a loop, another
 // connection of the same loop is answered within a bounded time.
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <functional>
@@ -41,6 +44,40 @@ class FairnessTest : public ConformanceTest {
     RecordProperty("worst_echo_us", static_cast<int>(absl::ToInt64Microseconds(worst)));
     return worst;
   }
+
+  // Two peers read as fast as they can what `write` writes for as long as it is told kOk; others
+  // are to be answered all the same.
+  void EchoWhileWriting(std::function<WriteResult(Connection&)> write) {
+    handler.on_writable = [&](Connection& connection) {
+      while (write(connection) == WriteResult::kOk) {
+      }
+    };
+    handler.on_traffic = [&](Connection& connection) {
+      const std::string_view bytes = connection.Next();
+      if (bytes == "endless") {
+        while (write(connection) == WriteResult::kOk) {
+        }
+      } else {
+        connection.Write(bytes);
+      }
+      return Action::kNone;
+    };
+    Start();
+    const StopAtEnd stop_at_end(*this);
+    std::atomic<bool> stop = false;
+    std::vector<std::thread> readers;
+    for (int i = 0; i < 2; ++i) {
+      readers.emplace_back([&] {
+        Client client = Connect();
+        EXPECT_TRUE(client.Send("endless"));
+        while (!stop && client.Receive(1 << 20).size() == 1 << 20) {
+        }
+      });
+    }
+    EXPECT_LT(WorstEcho(), kBound);
+    stop = true;
+    for (std::thread& reader : readers) reader.join();
+  }
 };
 INSTANTIATE_TEST_SUITE_P(All, FairnessTest, ::testing::ValuesIn(Setups()), NameOf);
 
@@ -58,7 +95,8 @@ TEST_P(FairnessTest, AFloodingConnectionHoldsUpNobody) {
     floods.emplace_back([&] {
       Client client = Connect();
       const std::string bytes(1 << 20, 'x');
-      while (!stop && client.Send(bytes)) {}
+      while (!stop && client.Send(bytes)) {
+      }
     });
   }
   EXPECT_LT(WorstEcho(), kBound);
@@ -161,32 +199,25 @@ TEST_P(FairnessTest, ATimerThatIsAlwaysDueHoldsUpNobody) {
 }
 
 TEST_P(FairnessTest, AWriterWithoutEndHoldsUpNobody) {
-  handler.on_writable = [](Connection& connection) {
-    while (connection.Write(std::string(100'000, 'x')) == WriteResult::kOk) {}
-  };
-  handler.on_traffic = [&](Connection& connection) {
-    const std::string_view bytes = connection.Next();
-    if (bytes == "endless") {
-      while (connection.Write(std::string(100'000, 'x')) == WriteResult::kOk) {}
-    } else {
-      connection.Write(bytes);
-    }
-    return Action::kNone;
-  };
-  Start();
-  const StopAtEnd stop_at_end(*this);
-  std::atomic<bool> stop = false;
-  std::vector<std::thread> readers;
-  for (int i = 0; i < 2; ++i) {
-    readers.emplace_back([&] {
-      Client client = Connect();
-      EXPECT_TRUE(client.Send("endless"));
-      while (!stop && client.Receive(1 << 20).size() == 1 << 20) {}
-    });
-  }
-  EXPECT_LT(WorstEcho(), kBound);
-  stop = true;
-  for (std::thread& reader : readers) reader.join();
+  EchoWhileWriting(
+      [](Connection& connection) { return connection.Write(std::string(100'000, 'x')); });
+}
+
+TEST_P(FairnessTest, AWriterThatFlushesWithoutEndHoldsUpNobody) {
+  EchoWhileWriting([](Connection& connection) {
+    const WriteResult result = connection.Write(std::string(100, 'x'));
+    connection.Flush();
+    return result;
+  });
+}
+
+TEST_P(FairnessTest, AFileWithoutEndHoldsUpNobody) {
+  const UniqueFd file(::memfd_create("endless", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(file.get(), int64_t{1} << 40), 0);
+  EchoWhileWriting([&](Connection& connection) {
+    connection.SendFile(file.get(), 0, size_t{1} << 40);
+    return WriteResult::kAboveHighWater;
+  });
 }
 
 TEST_P(FairnessTest, APeerThatDoesNotReadWhileItIsClosedHoldsUpNobody) {

@@ -68,8 +68,10 @@ std::vector<std::pair<const char*, Hook>> Callbacks() {
       {"writable",
        [](Recorder& r, auto end) {
          r.on_open = [](Connection& c) {
-           return c.Write(std::string(8 << 20, 'x')), Action::kNone;
+           while (c.Write(std::string(1 << 20, 'x')) == WriteResult::kOk) {}
+           return Action::kNone;
          };
+         r.on_peer_shutdown = [](Connection&) { return Action::kNone; };
          r.on_writable = [end](Connection& c) {
            if (end(c) == Action::kClose) c.Close();
          };
