@@ -94,8 +94,8 @@ class Connection {
   // it counts as 4 KiB, whatever its length.
   WriteResult SendFile(int fd, int64_t offset, size_t length);
   // Sends what is queued now rather than when the callback returns. One callback has no more than
-  // about Options::outbound_high_bytes sent on its way; what it writes beyond that is queued, so
-  // that no peer, however fast it reads, can hold the loop in it.
+  // about 1 MiB sent on its way; what it writes beyond that is queued, so that no peer, however
+  // fast it reads, can hold the loop in it.
   void Flush();
   // Bytes of memory that wait to be sent.
   size_t outbound_bytes() const;

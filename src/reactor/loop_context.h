@@ -103,10 +103,11 @@ struct LoopContext {
   size_t gathered = 0;
   // A write that fits nowhere else is not gathered either.
   const size_t gather_limit = std::min(kGatherBytes, options.outbound_limit_bytes);
-  // What the running callback or task has had sent at once. Past the high mark the rest is queued:
-  // against a peer that reads as fast as we write, `while (Write(...) == kOk)` would never end.
+  // What the running callback or task has had sent at once. Past the bound the rest is queued:
+  // to a peer that reads as fast as we write, `while (Write(...) == kOk)` would never end.
+  static constexpr size_t kDirectBytesPerCallback = 1 << 20;
   size_t sent_directly = 0;
-  bool MaySendDirectly() const { return sent_directly < options.outbound_high_bytes; }
+  bool MaySendDirectly() const { return sent_directly < kDirectBytesPerCallback; }
   // Bytes that Next or Read took from a connection's ring buffer. They leave it only when the next
   // call reads or the callback has returned, because until then the user may look at them.
   StreamConnection* taken_from = nullptr;

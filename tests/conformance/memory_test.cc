@@ -150,6 +150,7 @@ TEST_P(MemoryTest, RefusesAWriteOfAHandleAboveTheLimitAndSaysWhy) {
 TEST_P(MemoryTest, SaysOnceThatItIsWritableAgain) {
   std::atomic<int> writable = 0;
   handler.on_open = [&](Connection& connection) {
+    EXPECT_TRUE(connection.SetSendBuffer(64 << 10).ok());
     const std::string part(10'000, 'x');
     while (connection.Write(part) == WriteResult::kOk) {
       EXPECT_LE(connection.outbound_bytes(), options.outbound_high_bytes);
