@@ -12,7 +12,11 @@
 namespace rondo::poll::uring {
 namespace {
 
-constexpr unsigned kEventsPerWait = 512;
+// Enough for all the buffers there are, and as many sends.
+constexpr unsigned kCompletionsPerWait = 512;
+// How many of those that are rationed receive at a time. The other buffers are for those that are
+// not.
+constexpr size_t kRationsPerWait = ProvidedBuffers::kCount / 2;
 
 // A failure that passes: buffers ran out, the kernel gave up polling a socket that stays full (it
 // does after 128 rounds), or a cancel.
@@ -36,7 +40,7 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
   Submitted();
   events.OnAwake();
   io_uring_cqe* completion = nullptr;
-  for (unsigned seen = 0; seen < kEventsPerWait; ++seen) {
+  for (unsigned seen = 0; seen < kCompletionsPerWait; ++seen) {
     if (io_uring_peek_cqe(&ring_, &completion) != 0) break;
     const io_uring_cqe copy = *completion;
     io_uring_cqe_seen(&ring_, completion);
@@ -55,7 +59,11 @@ void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
     case Operation::kSend:
       return OnSend(completion, events);
     case Operation::kAccept:
-      return OnAccept(completion, id, events);
+      // It may have been closed: a listener's memory stays.
+      if (Endpoint* listener = events.Find(id); listener != nullptr) {
+        OnAcceptReady(*listener, id, events);
+      }
+      return;
     case Operation::kRoom:
       if (Endpoint* endpoint = events.Find(id); endpoint != nullptr) {
         OnRoom(*endpoint, id.slot, events);
@@ -92,6 +100,11 @@ void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& en
                                     EndpointId id, Events& events) {
   const bool over = !(completion.flags & IORING_CQE_F_MORE);
   if (over) endpoint.armed &= ~(kReceive | kCancelling);
+  if (completion.res == -ENOBUFS) {
+    endpoint.wanted |= kRationed;
+  } else if (!(completion.flags & IORING_CQE_F_SOCK_NONEMPTY)) {
+    endpoint.wanted &= ~kRationed;
+  }
   const bool closing = IsSilent(endpoint);
   if (completion.flags & IORING_CQE_F_BUFFER) {
     const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
@@ -194,59 +207,39 @@ void IoUringPoller::Completed(Endpoint& endpoint, Events& events) {
   events.OnReleased(endpoint);
 }
 
-void IoUringPoller::OnAccept(const io_uring_cqe& completion, EndpointId id, Events& events) {
-  UniqueFd socket(completion.res);
-  Endpoint* const listener = events.Find(id);
-  if (listener == nullptr) return;
-  if (!(completion.flags & IORING_CQE_F_MORE)) {
-    listener->armed &= ~(kReceive | kCancelling);
-    --listener->in_flight;
-  }
-  if (socket) {
-    held_sockets_[id.Pack()].push_back(std::move(socket));
-    AcceptHeld(*listener, id.slot, events);
-  } else if (completion.res != -ECANCELED && completion.res != -EAGAIN) {
-    PauseAccepting(*listener);
-    events.OnAcceptFailed(*listener, -completion.res);
-  }
-  if (!(listener->wanted & kReceive)) return CancelInput(*listener, id.slot);
-  if (!(listener->armed & kReceive)) rearm_.push_back(id);
+void IoUringPoller::OnAcceptReady(Endpoint& listener, EndpointId id, Events& events) {
+  listener.armed &= ~kReceive;
+  --listener.in_flight;
+  if (listener.wanted & kReceive) (void)AcceptSome(listener, id, events);
+  if (events.Find(id) != &listener || (listener.armed & kReceive)) return;
+  if (listener.wanted & kReceive) ArmInput(listener, id.slot);
 }
 
-void IoUringPoller::AcceptHeld(Endpoint& listener, uint32_t slot, Events& events) {
-  const uint64_t id = EndpointId{slot, listener.generation}.Pack();
-  std::deque<UniqueFd>& sockets = held_sockets_[id];
-  while (!sockets.empty() && (listener.wanted & kReceive)) {
-    UniqueFd socket = std::move(sockets.front());
-    sockets.pop_front();
-    sockaddr_storage storage = {};
-    socklen_t length = sizeof storage;
-    auto* peer = reinterpret_cast<sockaddr*>(&storage);
-    // One that has gone already has no name any more; receiving will tell.
-    (void)sys::GetPeerName(socket.get(), peer, &length);
-    if (!events.OnAccepted(listener, std::move(socket), SocketAddress(peer, length))) {
-      PauseAccepting(listener);
-    }
-  }
-}
-
+// Those that come back while this goes on, and who is rationed beyond the number, wait for the next
+// time.
 void IoUringPoller::Rearm(Events& events) {
-  std::vector<EndpointId> ids;
-  ids.swap(rearm_);
-  for (const EndpointId id : ids) {
+  size_t rations = kRationsPerWait;
+  for (size_t left = rearm_.size(); left > 0; --left) {
+    const EndpointId id = rearm_.front();
+    rearm_.pop_front();
     Endpoint* const endpoint = events.Find(id);
     if (endpoint == nullptr || IsSilent(*endpoint)) continue;
-    if (endpoint->wanted & kAccept) AcceptHeld(*endpoint, id.slot, events);
-    if (const auto held = held_bytes_.extract(id.Pack()); !held.empty()) {
-      if (endpoint->wanted & kReceive) {
-        events.OnReceived(*endpoint, held.mapped());
-      } else {
-        held_bytes_[id.Pack()] = std::move(held.mapped());
-      }
+    if ((endpoint->wanted & kRationed) && rations == 0) {
+      rearm_.push_back(id);
+      continue;
     }
-    const bool wants = (endpoint->wanted & kReceive) && !(endpoint->armed & (kReceive | kClosing));
-    if (wants) ArmInput(*endpoint, id.slot);
+    if (endpoint->wanted & kRationed) --rations;
+    GoOn(*endpoint, id, events);
   }
+}
+
+void IoUringPoller::GoOn(Endpoint& endpoint, EndpointId id, Events& events) {
+  if (!(endpoint.wanted & kReceive)) return;
+  if (const auto held = held_bytes_.extract(id.Pack()); !held.empty()) {
+    events.OnReceived(endpoint, held.mapped());
+    if (events.Find(id) != &endpoint || IsSilent(endpoint)) return;
+  }
+  if ((endpoint.wanted & kReceive) && !(endpoint.armed & kReceive)) ArmInput(endpoint, id.slot);
 }
 
 }  // namespace rondo::poll::uring

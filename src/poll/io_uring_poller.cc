@@ -3,10 +3,15 @@
 // (DEFER_TASKRUN).
 //
 // How the contract is mapped:
-//   accept    one multishot accept for each listener
+//   accept    a poll of the listener, and accept4(2) when it is ready. A multishot accept would save
+//             no call, since it leaves the peer's address to getpeername(2), and takes on from the
+//             backlog while the loop pauses or stops.
 //   receive   one multishot receive for each connection, into provided buffers: an idle connection
 //             holds none. When they run out the receive ends with ENOBUFS and is put on `rearm_`,
-//             which is gone through when the batch has been handled and its buffers are back.
+//             which is gone through when the batch has been handled and its buffers are back. The
+//             kernel may give a receive that is multishot a good many buffers at a time, and
+//             gives the last ones to whom it likes: so one that found none is rationed, that is,
+//             receives one buffer at a time in turn with the others, until its socket is empty.
 //   send      small writes are copied into a record of the poller's and go out with the next wait:
 //             that is a system call for all connections that are ready, not one for each. Large
 //             ones are tried at once, from the user's memory, since copying them costs more than
@@ -17,8 +22,9 @@
 //             when the last completion has come.
 //
 // What is mirrored. `wanted`: kReceive, what the loop asked for; kEnded, the input has; kFailed, a
-// failure was told, and nothing is told after it. `armed`: kReceive, an accept or a
-// receive is under way; kSend, a send is; kCancelling, a cancel of the former; kClosing, Close was
+// failure was told, and nothing is told after it; kRationed, see above. `armed`: kReceive, a
+// receive or a poll of the listener is under way; kSend, a send is; kCancelling, a cancel of the
+// former; kClosing, Close was
 // called; kWaitingForRoom and kWatching, a poll for room to send a file, or for the socket's
 // failure during a pause. A pause does nothing until bytes arrive during it: those are held, and
 // then the receive is cancelled. What is held is delivered before anything else on resuming.
@@ -50,12 +56,6 @@ constexpr unsigned kCompletions = 16384;
 IoUringPoller::~IoUringPoller() {
   if (!created_) return;
   for (const int socket : unsubmitted_closes_) (void)sys::Close(socket);
-  io_uring_cqe* completion = nullptr;
-  while (io_uring_peek_cqe(&ring_, &completion) == 0) {
-    const bool accepted = OperationOf(completion->user_data) == Operation::kAccept;
-    if (accepted && completion->res >= 0) (void)sys::Close(completion->res);
-    io_uring_cqe_seen(&ring_, completion);
-  }
   sys::RingDestroy(&ring_);
 }
 
@@ -100,11 +100,14 @@ void IoUringPoller::ArmWaker() {
 void IoUringPoller::ArmInput(Endpoint& endpoint, uint32_t slot) {
   io_uring_sqe* entry = NextEntry();
   if (endpoint.wanted & kAccept) {
-    io_uring_prep_multishot_accept(entry, endpoint.socket, nullptr, nullptr,
-                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
+    io_uring_prep_poll_add(entry, endpoint.socket, POLLIN);
     io_uring_sqe_set_data64(entry, Tag(Operation::kAccept, slot, endpoint.generation));
   } else {
-    io_uring_prep_recv_multishot(entry, endpoint.socket, nullptr, 0, 0);
+    if (endpoint.wanted & kRationed) {
+      io_uring_prep_recv(entry, endpoint.socket, nullptr, 0, 0);
+    } else {
+      io_uring_prep_recv_multishot(entry, endpoint.socket, nullptr, 0, 0);
+    }
     entry->flags |= IOSQE_BUFFER_SELECT;
     entry->buf_group = ProvidedBuffers::kGroup;
     io_uring_sqe_set_data64(entry, Tag(Operation::kReceive, slot, endpoint.generation));
@@ -115,9 +118,8 @@ void IoUringPoller::ArmInput(Endpoint& endpoint, uint32_t slot) {
 
 void IoUringPoller::CancelInput(Endpoint& endpoint, uint32_t slot) {
   if (!(endpoint.armed & kReceive) || (endpoint.armed & kCancelling)) return;
-  const auto operation = endpoint.wanted & kAccept ? Operation::kAccept : Operation::kReceive;
   io_uring_sqe* entry = NextEntry();
-  io_uring_prep_cancel64(entry, Tag(operation, slot, endpoint.generation), 0);
+  io_uring_prep_cancel64(entry, Tag(Operation::kReceive, slot, endpoint.generation), 0);
   entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
   io_uring_sqe_set_data64(entry, Tag(Operation::kCancel, 0, 0));
   endpoint.armed |= kCancelling;
@@ -147,13 +149,13 @@ int IoUringPoller::AddConnection(Endpoint& endpoint, uint32_t slot) {
 }
 
 void IoUringPoller::ResumeAccepting(Endpoint& listener, uint32_t slot) {
-  if (listener.wanted & kReceive) return;
+  if (listener.wanted & (kReceive | kFailed)) return;
   listener.wanted |= kReceive;
-  rearm_.push_back({slot, listener.generation});
+  if (!(listener.armed & kReceive)) ArmInput(listener, slot);
 }
 
 void IoUringPoller::ResumeReceiving(Endpoint& endpoint, uint32_t slot) {
-  if (endpoint.wanted & (kReceive | kEnded)) return;
+  if (endpoint.wanted & (kReceive | kEnded | kFailed)) return;
   endpoint.wanted |= kReceive;
   const EndpointId id = {slot, endpoint.generation};
   if (!(endpoint.armed & kReceive) || held_bytes_.contains(id.Pack())) rearm_.push_back(id);
@@ -169,7 +171,7 @@ ssize_t IoUringPoller::SendInline(Endpoint& endpoint, uint32_t slot, const iovec
     const ssize_t sent = sys::SendMessage(endpoint.socket, pieces, count);
     if (sent == static_cast<ssize_t>(length)) return sent;
     if (sent < 0 && sent != -EAGAIN && sent != -ENOBUFS) {
-      endpoint.wanted |= kFailed;
+      MarkFailed(endpoint);
       return sent;
     }
     unsent_.push_back({slot, endpoint.generation});
@@ -239,23 +241,23 @@ int IoUringPoller::SendFile(Endpoint& endpoint, uint32_t slot, buffer::OutboundQ
 }
 
 bool IoUringPoller::Close(Endpoint& endpoint, uint32_t slot) {
-  const uint64_t id = EndpointId{slot, endpoint.generation}.Pack();
-  held_bytes_.erase(id);
-  held_sockets_.erase(id);
+  held_bytes_.erase(EndpointId{slot, endpoint.generation}.Pack());
   endpoint.armed |= kClosing;
-  if (endpoint.in_flight == 0) {
-    CloseSocket(endpoint);
+  const bool busy = endpoint.in_flight > 0;
+  if (busy) {
+    io_uring_sqe* entry = NextEntry();
+    io_uring_prep_cancel_fd(entry, endpoint.socket, IORING_ASYNC_CANCEL_ALL);
+    entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    io_uring_sqe_set_data64(entry, Tag(Operation::kCancel, 0, 0));
+  }
+  if (endpoint.wanted & kAccept) {
+    // A poll touches no memory of the listener's, and its port is to be free at once.
+    if (busy) Submit();
+    (void)sys::Close(endpoint.socket);
     return true;
   }
-  io_uring_sqe* entry = NextEntry();
-  io_uring_prep_cancel_fd(entry, endpoint.socket, IORING_ASYNC_CANCEL_ALL);
-  entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-  io_uring_sqe_set_data64(entry, Tag(Operation::kCancel, 0, 0));
-  if (!(endpoint.wanted & kAccept)) return false;
-  // A listener's memory is its loop's to the end, and its port is to be free at once.
-  Submit();
-  (void)sys::Close(endpoint.socket);
-  return true;
+  if (!busy) CloseSocket(endpoint);
+  return !busy;
 }
 
 void IoUringPoller::CloseSocket(Endpoint& endpoint) {

@@ -20,20 +20,19 @@
 #include "base/cold.h"
 #include "poll/poller.h"
 #include "poll/provided_buffers.h"
+#include "poll/readiness.h"
 #include "poll/send_records.h"
 #include "poll/waker.h"
 
 namespace rondo::poll::uring {
 
-inline constexpr uint8_t kReceive = 1;
-inline constexpr uint8_t kSend = 2;
-inline constexpr uint8_t kWatching = 4;
-inline constexpr uint8_t kEnded = 8;
-inline constexpr uint8_t kAccept = 16;
-inline constexpr uint8_t kFailed = 32;
-inline constexpr uint8_t kCancelling = 32;
-inline constexpr uint8_t kClosing = 64;
-inline constexpr uint8_t kWaitingForRoom = 128;
+// Another bit of Endpoint::wanted, beside those in readiness.h.
+inline constexpr uint8_t kRationed = 1 << 5;
+// More bits of Endpoint::armed, beside kReceive and kSend.
+inline constexpr uint8_t kWatching = 1 << 2;
+inline constexpr uint8_t kWaitingForRoom = 1 << 3;
+inline constexpr uint8_t kCancelling = 1 << 4;
+inline constexpr uint8_t kClosing = 1 << 5;
 
 enum class Operation : uint64_t {
   kWake = 1,
@@ -92,17 +91,13 @@ class IoUringPoller final : public Poller {
   void SubmitRecord(Endpoint& endpoint, uint32_t number) RONDO_ON_LOOP;
 
   void Dispatch(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
-  void OnAccept(const io_uring_cqe& completion, EndpointId id, Events& events) RONDO_ON_LOOP;
+  void OnAcceptReady(Endpoint& listener, EndpointId id, Events& events) RONDO_ON_LOOP;
   void OnReceive(const io_uring_cqe& completion, EndpointId id, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void OnReceiveRarely(const io_uring_cqe& completion, Endpoint& endpoint,
                                   EndpointId id, Events& events) RONDO_ON_LOOP;
   // The end of the input, or its failure.
   void OnReceiveOver(int result, Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
   void OnSend(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
-  // Notes that a failure is delivered: nothing is after it.
-  static void MarkFailed(Endpoint& endpoint) {
-    endpoint.wanted = static_cast<uint8_t>((endpoint.wanted & ~kReceive) | kEnded | kFailed);
-  }
   void OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
   void OnRoom(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
   // One operation of the endpoint has ended for good; gives it back when it was the last.
@@ -118,7 +113,8 @@ class IoUringPoller final : public Poller {
   }
   // Tells a failure, if none was told before.
   void Fail(Endpoint& endpoint, const char* call, int error, Events& events) RONDO_ON_LOOP;
-  void AcceptHeld(Endpoint& listener, uint32_t slot, Events& events) RONDO_ON_LOOP;
+  // Begins the receive of an endpoint that has none under way.
+  void GoOn(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
 
   const std::shared_ptr<Waker> waker_;
   io_uring ring_ = {};
@@ -126,14 +122,13 @@ class IoUringPoller final : public Poller {
   bool enabled_ = false;
   ProvidedBuffers buffers_;
   SendRecords sends_;
-  std::vector<EndpointId> rearm_;
+  std::deque<EndpointId> rearm_;
   // SendInline left something that was to be queued.
   std::vector<EndpointId> unsent_;
   // Sockets to be closed by what is in the ring and not submitted yet.
   std::vector<int> unsubmitted_closes_;
   // What came in during a pause, by packed id.
   absl::flat_hash_map<uint64_t, std::string> held_bytes_;
-  absl::flat_hash_map<uint64_t, std::deque<UniqueFd>> held_sockets_;
 };
 
 }  // namespace rondo::poll::uring

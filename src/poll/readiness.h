@@ -7,8 +7,6 @@
 
 #include <sys/types.h>
 
-#include <sys/types.h>
-
 #include <cerrno>
 #include <cstdint>
 

@@ -1,5 +1,6 @@
 #include "sys/ring.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -9,8 +10,34 @@
 
 namespace rondo::sys {
 
+namespace {
+
+struct Creation {
+  unsigned entries;
+  io_uring* ring;
+  io_uring_params* parameters;
+  int result;
+};
+
+void* Create(void* argument) {
+  auto* creation = static_cast<Creation*>(argument);
+  creation->result =
+      ::io_uring_queue_init_params(creation->entries, creation->ring, creation->parameters);
+  return nullptr;
+}
+
+}  // namespace
+
 int RingCreate(unsigned entries, io_uring* ring, io_uring_params* parameters) {
-  return ::io_uring_queue_init_params(entries, ring, parameters);
+  // The kernel, when it tears a ring down, interrupts the thread that created it: a connect(2) of
+  // the user's would fail with EINTR some time after an engine has ended. This one ends at once.
+  Creation creation = {entries, ring, parameters, 0};
+  pthread_t creator;
+  if (const int error = ::pthread_create(&creator, nullptr, Create, &creation); error != 0) {
+    return -error;
+  }
+  (void)::pthread_join(creator, nullptr);
+  return creation.result;
 }
 
 void RingDestroy(io_uring* ring) { ::io_uring_queue_exit(ring); }
@@ -51,9 +78,5 @@ void* MapMemory(size_t bytes) {
 }
 
 void UnmapMemory(void* memory, size_t bytes) { (void)::munmap(memory, bytes); }
-
-int GetPeerName(int fd, sockaddr* address, socklen_t* length) {
-  return ::getpeername(fd, address, length) < 0 ? -errno : 0;
-}
 
 }  // namespace rondo::sys

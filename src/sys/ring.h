@@ -26,8 +26,6 @@ int RingSubmitAndWait(io_uring* ring, int64_t timeout_ns);
 // Memory for buffers, in whole pages and zero; null when there is none.
 void* MapMemory(size_t bytes);
 void UnmapMemory(void* memory, size_t bytes);
-// The peer of a connected socket.
-int GetPeerName(int fd, sockaddr* address, socklen_t* length);
 
 }  // namespace rondo::sys
 

@@ -105,7 +105,6 @@ TEST_P(ContractTest, OnAcceptedMayResumeAtOnce) {
 }
 
 TEST_P(ContractTest, AFailureToAcceptPausesTheListener) {
-  if (!GetParam().calls_sys) GTEST_SKIP() << "it does not accept through src/sys";
   base::AssertOnLoop();
   FaultySys kernel;
   kernel.Fail(Call::kAccept, EMFILE);
@@ -120,7 +119,6 @@ TEST_P(ContractTest, AFailureToAcceptPausesTheListener) {
 }
 
 TEST_P(ContractTest, OnAcceptFailedMayResumeAtOnce) {
-  if (!GetParam().calls_sys) GTEST_SKIP() << "it does not accept through src/sys";
   base::AssertOnLoop();
   FaultySys kernel;
   kernel.Fail(Call::kAccept, ECONNABORTED, 200);
@@ -135,7 +133,6 @@ TEST_P(ContractTest, OnAcceptFailedMayResumeAtOnce) {
 }
 
 TEST_P(ContractTest, OnAcceptFailedMayClose) {
-  if (!GetParam().calls_sys) GTEST_SKIP() << "it does not accept through src/sys";
   FaultySys kernel;
   kernel.Fail(Call::kAccept, EBADF);
   Probe& listener = AddListener(ListeningSocket());

@@ -22,8 +22,8 @@ struct Backend {
   std::string name;
   absl::StatusOr<std::unique_ptr<Poller>> (*make)(size_t read_buffer_bytes,
                                                   std::shared_ptr<Waker> waker);
-  // Whether it accepts, receives and sends through src/sys, where a test can make that fail.
-  bool calls_sys = true;
+  // Whether it sends by calls of src/sys, which a test can make fail.
+  bool sends_by_sys = true;
   // Whether the running kernel may lack it; its tests are skipped then.
   bool may_be_missing = false;
 };

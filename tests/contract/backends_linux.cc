@@ -7,6 +7,7 @@ std::vector<Backend> Backends() {
   return {
       {"epoll", NewEpollPoller},
       {"epoll_edge", NewEpollEdgePoller},
+      {"io_uring", NewIoUringPoller, /*sends_by_sys=*/false, /*may_be_missing=*/true},
   };
 }
 

@@ -200,7 +200,7 @@ TEST_P(ContractTest, AFileThatIsTooShortIsAFailure) {
 }
 
 TEST_P(ContractTest, ShortSendsAreContinued) {
-  if (!GetParam().calls_sys) GTEST_SKIP() << "it does not send through src/sys";
+  if (!GetParam().sends_by_sys) GTEST_SKIP() << "it does not send through src/sys";
   FaultySys kernel;
   kernel.Shorten(Call::kSend, 1);
   kernel.Shorten(Call::kSendMessage, 1000);
@@ -224,7 +224,7 @@ TEST_P(ContractTest, ShortSendsAreContinued) {
 }
 
 TEST_P(ContractTest, AShortageOfBuffersInTheKernelPasses) {
-  if (!GetParam().calls_sys) GTEST_SKIP() << "it does not send through src/sys";
+  if (!GetParam().sends_by_sys) GTEST_SKIP() << "it does not send through src/sys";
   FaultySys kernel;
   kernel.Fail(Call::kSend, ENOBUFS, 2);
   auto [probe, peer] = AddConnected();

@@ -1,5 +1,6 @@
 #include "tests/support/server_test.h"
 
+#include <cstdio>
 #include <thread>
 #include <utility>
 
@@ -19,6 +20,17 @@ const char* NameOf(PollerKind poller) {
     default:
       return "Other";
   }
+}
+
+// Kernels older than 6.1 lack it, and others may forbid it.
+bool HasIoUring() {
+  EventHandler handler;
+  Options options;
+  options.poller = PollerKind::kIoUring;
+  const auto server = Engine::Start(handler, "tcp://127.0.0.1:0", options);
+  if (!server.ok())
+    std::fprintf(stderr, "without io_uring: %s\n", server.status().ToString().c_str());
+  return server.ok();
 }
 
 // A sanitizer starts a thread of its own with the first that the program starts.
@@ -66,8 +78,9 @@ void ServerTest::TearDown() {
 
 std::vector<Setup> Setups() {
   std::vector<Setup> all;
-  // kIoUring is to join them once it takes its backlog at a stop and is fair to a flooded loop.
-  for (const PollerKind poller : {PollerKind::kEpoll, PollerKind::kEpollEdge}) {
+  for (const PollerKind poller :
+       {PollerKind::kEpoll, PollerKind::kEpollEdge, PollerKind::kIoUring}) {
+    if (poller == PollerKind::kIoUring && !HasIoUring()) continue;
     for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
       for (const int loops : {1, 2}) all.push_back({poller, mode, loops});
     }
