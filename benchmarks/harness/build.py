@@ -1,6 +1,7 @@
 """Builds the servers, the generator and the peers, all of them optimised.
 
-C++ goes through Meson into build/release, Go and Rust through their own tools into build/peers.
+C++ goes through Meson into build/benchmarks (build/release is what examples/run sets up, without
+them), Go and Rust through their own tools into build/peers.
 What cannot be built because a tool is missing is reported and left out.
 """
 
