@@ -24,7 +24,8 @@ def parse_arguments():
     parser.add_argument("--poller", help="run Rondo on this one only: epoll, io_uring, auto, ...")
     parser.add_argument("--servers_dir", type=pathlib.Path,
                         help="use the programs in this directory, and build and install nothing")
-    parser.add_argument("--build_dir", type=pathlib.Path, default=build.ROOT / "build" / "benchmarks")
+    parser.add_argument("--build_dir", type=pathlib.Path,
+                        default=build.ROOT / "build" / "benchmarks")
     parser.add_argument("--results_dir", type=pathlib.Path, default=results.DIRECTORY)
     return parser.parse_args()
 

@@ -37,14 +37,15 @@ enum class AcceptMode {
 // The kernel interface of a loop. A kind that the system lacks makes Engine::Start fail with
 // Unimplemented, which names those it has.
 enum class PollerKind {
-  // epoll on Linux, kqueue on FreeBSD and macOS.
+  // On Linux io_uring where it passes a test of itself at the start, else epoll, and the log says
+  // why; kqueue on FreeBSD and macOS.
   kAuto,
   // epoll(7), level-triggered. Linux.
   kEpoll,
   // epoll(7), edge-triggered: fewer system calls on streams and under backpressure, one more for
   // each burst of short messages. Linux.
   kEpollEdge,
-  // io_uring(7), Linux 6.1 or newer. Young: see the README.
+  // io_uring(7): one system call for all connections that are ready. Linux 6.1 or newer.
   kIoUring,
   // kqueue(2). FreeBSD and macOS.
   kKqueue,

@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "net/socket.h"
+#include "poll/new_poller.h"
 #include "reactor/guard.h"
 #include "sys/sys.h"
 
@@ -43,6 +44,7 @@ absl::Status Engine::Impl::Bind(absl::Span<const std::string> addresses) {
 }
 
 absl::Status Engine::Impl::MakeLoops() {
+  ChoosePoller();
   for (size_t i = 0; i < static_cast<size_t>(options_.loops); ++i) {
     RONDO_ASSIGN_OR_RETURN(std::unique_ptr<Loop> loop, Loop::New(i, options_, HandlerOf(i), *this));
     loops_.push_back(std::move(loop));
@@ -51,6 +53,16 @@ absl::Status Engine::Impl::MakeLoops() {
   if (options_.accept_mode == AcceptMode::kReusePort || loops_.size() == 1) return absl::OkStatus();
   RONDO_ASSIGN_OR_RETURN(acceptor_, Loop::New(loops_.size(), options_, HandlerOf(0), *this));
   return absl::OkStatus();
+}
+
+void Engine::Impl::ChoosePoller() {
+  if (options_.poller != PollerKind::kAuto) return;
+  const poll::AutoChoice& choice = poll::ChooseAuto();
+  options_.poller = choice.kind;
+  if (choice.why_not_better.ok()) return;
+  Log(LogSeverity::kInfo,
+      absl::StrCat("Options::poller is kAuto, and so epoll, since io_uring is not to be had: ",
+                   choice.why_not_better.message()));
 }
 
 absl::Status Engine::Impl::BindOne(const std::string& address) {

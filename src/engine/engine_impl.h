@@ -61,6 +61,8 @@ class Engine::Impl final : public reactor::LoopOwner {
 
  private:
   EventHandler& HandlerOf(size_t loop) const;
+  // Decides what kAuto is.
+  void ChoosePoller();
   absl::Status MakeLoops();
   absl::Status BindOne(const std::string& address);
   absl::Status Boot();

@@ -3,9 +3,9 @@
 // (DEFER_TASKRUN).
 //
 // How the contract is mapped:
-//   accept    a poll of the listener, and accept4(2) when it is ready. A multishot accept would save
-//             no call, since it leaves the peer's address to getpeername(2), and takes on from the
-//             backlog while the loop pauses or stops.
+//   accept    a poll of the listener, and accept4(2) when it is ready. A multishot accept would
+//             save no call, since it leaves the peer's address to getpeername(2), and it goes on
+//             taking from the backlog while the loop pauses or stops.
 //   receive   one multishot receive for each connection, into provided buffers: an idle connection
 //             holds none. When they run out the receive ends with ENOBUFS and is put on `rearm_`,
 //             which is gone through when the batch has been handled and its buffers are back. The

@@ -8,13 +8,24 @@
 #include <cstddef>
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
+#include "rondo/options.h"
 
 #include "poll/poller.h"
 #include "poll/waker.h"
-#include "rondo/options.h"
 
 namespace rondo::poll {
+
+// What PollerKind::kAuto stands for on this machine.
+struct AutoChoice {
+  PollerKind kind;
+  // Why it is not the one that would be preferred; OK when it is that.
+  absl::Status why_not_better;
+};
+// Any thread. Found out at the first call, which may take a moment.
+const AutoChoice& ChooseAuto();
 
 // The poller takes part in `waker`; `read_buffer_bytes` is what one receive may take. Unimplemented
 // when this system has no such kind: the text names those it has.

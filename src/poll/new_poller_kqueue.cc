@@ -4,6 +4,11 @@
 
 namespace rondo::poll {
 
+const AutoChoice& ChooseAuto() {
+  static const auto& choice = *new AutoChoice{PollerKind::kKqueue, absl::OkStatus()};
+  return choice;
+}
+
 absl::StatusOr<std::unique_ptr<Poller>> NewPoller(PollerKind kind, size_t read_buffer_bytes,
                                                   std::shared_ptr<Waker> waker) {
   switch (kind) {

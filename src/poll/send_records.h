@@ -20,7 +20,7 @@
 namespace rondo::poll {
 
 struct SendRecord {
-  static constexpr size_t kBytes = 4 << 10;
+  static constexpr size_t kBytes = 16 << 10;
   static constexpr size_t kPieces = 64;
 
   EndpointId id;

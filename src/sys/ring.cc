@@ -1,6 +1,5 @@
 #include "sys/ring.h"
 
-#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -8,44 +7,27 @@
 
 #include <cerrno>
 
+#include "sys/sys.h"
+
 namespace rondo::sys {
-
-namespace {
-
-struct Creation {
-  unsigned entries;
-  io_uring* ring;
-  io_uring_params* parameters;
-  int result;
-};
-
-void* Create(void* argument) {
-  auto* creation = static_cast<Creation*>(argument);
-  creation->result =
-      ::io_uring_queue_init_params(creation->entries, creation->ring, creation->parameters);
-  return nullptr;
-}
-
-}  // namespace
 
 int RingCreate(unsigned entries, io_uring* ring, io_uring_params* parameters) {
   // The kernel, when it tears a ring down, interrupts the thread that created it: a connect(2) of
   // the user's would fail with EINTR some time after an engine has ended. This one ends at once.
-  Creation creation = {entries, ring, parameters, 0};
-  pthread_t creator;
-  if (const int error = ::pthread_create(&creator, nullptr, Create, &creation); error != 0) {
-    return -error;
-  }
-  (void)::pthread_join(creator, nullptr);
-  return creation.result;
+  int result = 0;
+  const int started =
+      RunOnThread([&] { result = ::io_uring_queue_init_params(entries, ring, parameters); });
+  return started < 0 ? started : result;
 }
 
-void RingDestroy(io_uring* ring) { ::io_uring_queue_exit(ring); }
+void RingDestroy(io_uring* ring) {
+  ::io_uring_queue_exit(ring);
+}
 
 int RingEnable(io_uring* ring) {
   // Debian's liburing 2.3 declares io_uring_enable_rings and does not export it.
-  const long enabled = ::syscall(SYS_io_uring_register, ring->ring_fd,
-                                 IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+  const long enabled =
+      ::syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
   const int result = enabled < 0 ? -errno : 0;
   // Saves a lookup in each enter; without it everything works as well.
   if (result >= 0) (void)::io_uring_register_ring_fd(ring);
@@ -60,7 +42,9 @@ int RingRegisterBuffers(io_uring* ring, void* memory, unsigned entries, uint16_t
   return ::io_uring_register_buf_ring(ring, &registration, 0);
 }
 
-int RingSubmit(io_uring* ring) { return ::io_uring_submit(ring); }
+int RingSubmit(io_uring* ring) {
+  return ::io_uring_submit(ring);
+}
 
 int RingSubmitAndWait(io_uring* ring, int64_t timeout_ns) {
   if (timeout_ns == 0) return ::io_uring_submit_and_get_events(ring);
@@ -72,11 +56,12 @@ int RingSubmitAndWait(io_uring* ring, int64_t timeout_ns) {
 }
 
 void* MapMemory(size_t bytes) {
-  void* memory =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return memory == MAP_FAILED ? nullptr : memory;
 }
 
-void UnmapMemory(void* memory, size_t bytes) { (void)::munmap(memory, bytes); }
+void UnmapMemory(void* memory, size_t bytes) {
+  (void)::munmap(memory, bytes);
+}
 
 }  // namespace rondo::sys

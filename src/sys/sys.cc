@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -59,6 +60,19 @@ int Resolve(const std::string& host, int family, std::vector<sockaddr_storage>* 
     addresses->push_back(address);
   }
   ::freeaddrinfo(found);
+  return 0;
+}
+
+int RunOnThread(const std::function<void()>& code) {
+  pthread_t thread;
+  const auto run = [](void* argument) -> void* {
+    (*static_cast<const std::function<void()>*>(argument))();
+    return nullptr;
+  };
+  auto* argument = const_cast<std::function<void()>*>(&code);
+  const int error = ::pthread_create(&thread, nullptr, run, argument);
+  if (error != 0) return -error;
+  (void)::pthread_join(thread, nullptr);
   return 0;
 }
 

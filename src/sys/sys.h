@@ -10,8 +10,10 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -55,6 +57,8 @@ int OpenReserve();
 
 // --- Waiting and waking, on Linux. For other systems see kqueue.h.
 
+// Two stream sockets that are each other's peer (socketpair(2)).
+int SocketPair(std::array<int, 2>* pair);
 int EpollCreate();
 int EpollControl(int epoll, int operation, int fd, uint32_t events, uint64_t data);
 // Blocks for at most `timeout_ms`, for ever when that is negative. 0 when interrupted.
@@ -69,6 +73,8 @@ int SignalEventFd(int event_fd);
 int64_t Now();
 // Names the calling thread; at most 15 characters are kept.
 int SetThreadName(const std::string& name);
+// Runs `code`, which must not throw, on a thread that ends with it, and waits for that.
+int RunOnThread(const std::function<void()>& code);
 // Binds the calling thread to one CPU.
 int BindThreadToCpu(int cpu);
 // How many CPUs this process may run on; at least 1.

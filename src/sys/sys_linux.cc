@@ -87,6 +87,11 @@ int UnacknowledgedBytes(int fd) {
   return result < 0 ? result : bytes;
 }
 
+int SocketPair(std::array<int, 2>* pair) {
+  return OrErrno(
+      ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair->data()));
+}
+
 int EpollCreate() { return OrErrno(::epoll_create1(EPOLL_CLOEXEC)); }
 
 int EpollControl(int epoll, int operation, int fd, uint32_t events, uint64_t data) {

@@ -149,6 +149,8 @@ TEST_P(MemoryTest, RefusesAWriteOfAHandleAboveTheLimitAndSaysWhy) {
 
 TEST_P(MemoryTest, SaysOnceThatItIsWritableAgain) {
   std::atomic<int> writable = 0;
+  // More than the sockets at both ends hold.
+  options.outbound_high_bytes = 1 << 20;
   handler.on_open = [&](Connection& connection) {
     EXPECT_TRUE(connection.SetSendBuffer(64 << 10).ok());
     const std::string part(10'000, 'x');

@@ -77,12 +77,14 @@ TEST_F(StartTest, APortThatNeedsPrivilegesStartsNothing) {
 }
 
 TEST_F(StartTest, WhateverTheKernelRefusesStartsNothing) {
+  Options options = {.loops = 2, .poller = PollerKind::kEpoll};
   for (const Call call : {Call::kSocket, Call::kSetOption, Call::kBind, Call::kListen,
                           Call::kEpollCreate, Call::kEpollControl, Call::kEventFd}) {
     for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
       FaultySys kernel;
       kernel.Fail(call, ENOMEM);
-      const absl::Status status = Failure({"tcp://127.0.0.1:0"}, {.loops = 2, .accept_mode = mode});
+      options.accept_mode = mode;
+      const absl::Status status = Failure({"tcp://127.0.0.1:0"}, options);
       EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << static_cast<int>(call);
     }
     EXPECT_EQ(CountDescriptors(), descriptors_) << static_cast<int>(call);

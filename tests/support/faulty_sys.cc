@@ -200,6 +200,8 @@ int OpenReserve() {
   return Do(Call::kOpenReserve, -1, [&] { return real_sys::OpenReserve(); });
 }
 
+int SocketPair(std::array<int, 2>* pair) { return real_sys::SocketPair(pair); }
+
 int EpollCreate() {
   return Do(Call::kEpollCreate, -1, [&] { return real_sys::EpollCreate(); });
 }
@@ -226,6 +228,8 @@ int64_t Now() {
   Enter(Call::kNow, -1);
   return real_sys::Now() + testing::clock_offset;
 }
+
+int RunOnThread(const std::function<void()>& code) { return real_sys::RunOnThread(code); }
 
 int SetThreadName(const std::string& name) {
   return Do(Call::kSetThreadName, -1, [&] { return real_sys::SetThreadName(name); });

@@ -1,0 +1,116 @@
+#include "poll/self_test.h"
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+
+#include "rondo/unique_fd.h"
+
+#include "base/status.h"
+#include "sys/sys.h"
+
+namespace rondo::poll {
+namespace {
+
+constexpr std::string_view kRequest = "request";
+constexpr std::string_view kReply = "reply";
+constexpr uint32_t kSlot = 0;
+constexpr int kMostWaits = 100;
+constexpr int64_t kWaitNanoseconds = 10'000'000;
+
+struct Subject final : Endpoint {
+  explicit Subject(int socket) : Endpoint(socket, 1) {}
+};
+
+class Recorder final : public Events {
+ public:
+  explicit Recorder(Endpoint& endpoint) : endpoint_(endpoint) {}
+
+  void OnAwake() override {}
+  Endpoint* Find(EndpointId id) override {
+    return !released && id.generation == endpoint_.generation ? &endpoint_ : nullptr;
+  }
+  bool OnAccepted(Endpoint&, UniqueFd, const SocketAddress&) override { return false; }
+  void OnAcceptFailed(Endpoint&, int) override {}
+  void OnReceived(Endpoint&, std::string_view bytes) override { received += bytes; }
+  void OnReceiveEnd(Endpoint&) override { ended = true; }
+  void OnSent(Endpoint&) override {}
+  void OnFailed(Endpoint&, const char* call, int error) override {
+    failure = base::ErrnoStatus(error, call);
+  }
+  void OnReleased(Endpoint&) override { released = true; }
+
+  std::string received;
+  bool ended = false;
+  bool released = false;
+  absl::Status failure;
+
+ private:
+  Endpoint& endpoint_;
+};
+
+// Waits until `done`; says what did not happen when it does not come to that.
+template <class Done>
+absl::Status Await(Poller& poller, Recorder& recorder, const char* what, Done done) {
+  base::AssertOnLoop();
+  for (int i = 0; i < kMostWaits && !done(); ++i) {
+    poller.Wait(kWaitNanoseconds, recorder);
+    RONDO_RETURN_IF_ERROR(recorder.failure);
+  }
+  if (done()) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(poller.name(), " does not ", what));
+}
+
+absl::Status Exchange(Poller& poller, Subject& subject, int peer, Recorder& recorder) {
+  base::AssertOnLoop();
+  // Twice, since what serves once need not be ready to go on.
+  for (int i = 0; i < 2; ++i) {
+    recorder.received.clear();
+    (void)sys::Send(peer, kRequest.data(), kRequest.size());
+    RONDO_RETURN_IF_ERROR(Await(poller, recorder, "receive what a peer has sent",
+                                [&] { return recorder.received == kRequest; }));
+    const iovec reply = {const_cast<char*>(kReply.data()), kReply.size()};
+    size_t arrived = 0;
+    if (poller.SendInline(subject, kSlot, &reply, 1) != static_cast<ssize_t>(kReply.size())) {
+      return absl::UnavailableError(
+          absl::StrCat(poller.name(), " does not take what is to be sent"));
+    }
+    RONDO_RETURN_IF_ERROR(Await(poller, recorder, "send", [&] {
+      std::array<char, kReply.size()> read;
+      const ssize_t got = sys::Receive(peer, read.data(), read.size());
+      if (got > 0) arrived += static_cast<size_t>(got);
+      return arrived == kReply.size() && !subject.sending;
+    }));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status SelfTest(Poller& poller) {
+  std::array<int, 2> pair;
+  if (const int result = sys::SocketPair(&pair); result < 0) {
+    return base::ErrnoStatus(-result, "socketpair");
+  }
+  UniqueFd socket(pair[0]), peer(pair[1]);
+  Subject subject(socket.get());
+  Recorder recorder(subject);
+  if (const int result = poller.AddConnection(subject, kSlot); result < 0) {
+    return base::ErrnoStatus(-result, absl::StrCat(poller.name(), " watching a socket"));
+  }
+  (void)socket.Release();
+  absl::Status status = Exchange(poller, subject, peer.get(), recorder);
+  if (status.ok()) {
+    peer.Reset();
+    status = Await(poller, recorder, "see a peer's end", [&] { return recorder.ended; });
+  }
+  // What it failed by is known; letting go of the socket is another matter.
+  recorder.failure = absl::OkStatus();
+  if (poller.Close(subject, kSlot)) return status;
+  status.Update(Await(poller, recorder, "close", [&] { return recorder.released; }));
+  return status;
+}
+
+}  // namespace rondo::poll
