@@ -1,11 +1,11 @@
 // What the kernel answers to IoUringPoller.
 
-#include "poll/io_uring_poller.h"
-
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "base/check.h"
+#include "poll/io_uring_poller.h"
 #include "sys/ring.h"
 #include "sys/sys.h"
 
@@ -14,9 +14,12 @@ namespace {
 
 // Enough for all the buffers there are, and as many sends.
 constexpr unsigned kCompletionsPerWait = 512;
-// How many of those that are rationed receive at a time. The other buffers are for those that are
-// not.
-constexpr size_t kRationsPerWait = ProvidedBuffers::kCount / 2;
+// What is more than that needs more than the one page of its buffer that small messages need.
+constexpr int kLargeReceive = 4 << 10;
+// A loop that handles no more at a time has no memory to give back that would count.
+constexpr unsigned kQuietCompletions = 64;
+// Memory that many messages or large ones took is kept for as long, in case that more come.
+constexpr int64_t kTrimDelayNanoseconds = 250'000'000;
 
 // A failure that passes: buffers ran out, the kernel gave up polling a socket that stays full (it
 // does after 128 rounds), or a cancel.
@@ -36,17 +39,36 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
     Endpoint* const endpoint = events.Find(id);
     if (endpoint != nullptr && !(endpoint->armed & kSend)) SendRest(*endpoint, id.slot, events);
   }
+  if (may_trim_) [[unlikely]]
+    timeout_ns = UntilTrim(timeout_ns);
   (void)sys::RingSubmitAndWait(&ring_, rearm_.empty() ? timeout_ns : 0);
   Submitted();
   events.OnAwake();
   io_uring_cqe* completion = nullptr;
-  for (unsigned seen = 0; seen < kCompletionsPerWait; ++seen) {
+  unsigned seen = 0;
+  for (; seen < kCompletionsPerWait; ++seen) {
     if (io_uring_peek_cqe(&ring_, &completion) != 0) break;
     const io_uring_cqe copy = *completion;
     io_uring_cqe_seen(&ring_, completion);
     Dispatch(copy, events);
   }
+  if (seen > kQuietCompletions) may_trim_ = true;
   if (!rearm_.empty()) Rearm(events);
+}
+
+int64_t IoUringPoller::UntilTrim(int64_t timeout_ns) {
+  const int64_t now = sys::Now();
+  if (trim_at_ == 0) trim_at_ = now + kTrimDelayNanoseconds;
+  // What completions name is in the buffers, and nowhere else.
+  if (now < trim_at_ || io_uring_cq_ready(&ring_) > 0) {
+    const int64_t wait = std::max<int64_t>(trim_at_ - now, 0);
+    return timeout_ns < 0 ? wait : std::min(timeout_ns, wait);
+  }
+  buffers_.Trim();
+  sends_.Trim();
+  may_trim_ = false;
+  trim_at_ = 0;
+  return timeout_ns;
 }
 
 void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
@@ -56,6 +78,11 @@ void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
   switch (operation) {
     case Operation::kReceive:
       return OnReceive(completion, id, events);
+    case Operation::kReadable:
+      if (Endpoint* endpoint = events.Find(id); endpoint != nullptr) {
+        OnReadable(*endpoint, id, events);
+      }
+      return;
     case Operation::kSend:
       return OnSend(completion, events);
     case Operation::kAccept:
@@ -87,24 +114,31 @@ void IoUringPoller::OnReceive(const io_uring_cqe& completion, EndpointId id, Eve
   Endpoint* const endpoint = events.Find(id);
   RONDO_CHECK(endpoint != nullptr);
   if (completion.res <= 0 || !(completion.flags & IORING_CQE_F_MORE) ||
-      !(endpoint->wanted & kReceive) || (endpoint->armed & kCancelling) ||
-      IsSilent(*endpoint)) [[unlikely]] {
+      !(endpoint->wanted & kReceive) || (endpoint->armed & kCancelling) || IsSilent(*endpoint))
+      [[unlikely]] {
     return OnReceiveRarely(completion, *endpoint, id, events);
   }
   const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
-  events.OnReceived(*endpoint, {buffers_.At(buffer), static_cast<size_t>(completion.res)});
+  const auto length = static_cast<size_t>(completion.res);
+  if (length > kLargeReceive) [[unlikely]]
+    OnLargeReceive(*endpoint, id, length);
+  events.OnReceived(*endpoint, {buffers_.At(buffer), length});
   buffers_.Return(buffer);
+}
+
+void IoUringPoller::OnLargeReceive(Endpoint& endpoint, EndpointId id, size_t length) {
+  may_trim_ = true;
+  if (length < buffers_.buffer_bytes()) return;
+  endpoint.wanted |= kByPoll;
+  CancelInput(endpoint, id.slot);
 }
 
 void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& endpoint,
                                     EndpointId id, Events& events) {
   const bool over = !(completion.flags & IORING_CQE_F_MORE);
   if (over) endpoint.armed &= ~(kReceive | kCancelling);
-  if (completion.res == -ENOBUFS) {
-    endpoint.wanted |= kRationed;
-  } else if (!(completion.flags & IORING_CQE_F_SOCK_NONEMPTY)) {
-    endpoint.wanted &= ~kRationed;
-  }
+  if (completion.res == -ENOBUFS) endpoint.wanted |= kByPoll;
+  if (completion.res > kLargeReceive) may_trim_ = true;
   const bool closing = IsSilent(endpoint);
   if (completion.flags & IORING_CQE_F_BUFFER) {
     const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
@@ -120,11 +154,28 @@ void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& en
   } else if (!closing) {
     OnReceiveOver(completion.res, endpoint, id, events);
   }
-  if (!over) return;
+  if (over) OnInputOver(endpoint, id, events);
+}
+
+void IoUringPoller::OnReadable(Endpoint& endpoint, EndpointId id, Events& events) {
+  endpoint.armed &= ~kReceive;
+  if ((endpoint.wanted & kReceive) && !IsSilent(endpoint)) {
+    const ssize_t received = sys::Receive(endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
+    if (received != static_cast<ssize_t>(read_buffer_bytes_)) endpoint.wanted &= ~kByPoll;
+    if (received > 0) {
+      events.OnReceived(endpoint, {read_buffer_.get(), static_cast<size_t>(received)});
+    } else {
+      OnReceiveOver(static_cast<int>(received), endpoint, id, events);
+    }
+  }
+  OnInputOver(endpoint, id, events);
+}
+
+void IoUringPoller::OnInputOver(Endpoint& endpoint, EndpointId id, Events& events) {
   if (!IsSilent(endpoint)) {
     if (endpoint.wanted & kReceive) {
       rearm_.push_back(id);
-    } else if (!(endpoint.wanted & kFailed)) {
+    } else {
       Watch(endpoint, id.slot);
     }
   }
@@ -215,21 +266,12 @@ void IoUringPoller::OnAcceptReady(Endpoint& listener, EndpointId id, Events& eve
   if (listener.wanted & kReceive) ArmInput(listener, id.slot);
 }
 
-// Those that come back while this goes on, and who is rationed beyond the number, wait for the next
-// time.
 void IoUringPoller::Rearm(Events& events) {
-  size_t rations = kRationsPerWait;
-  for (size_t left = rearm_.size(); left > 0; --left) {
-    const EndpointId id = rearm_.front();
-    rearm_.pop_front();
+  std::vector<EndpointId> ids;
+  ids.swap(rearm_);
+  for (const EndpointId id : ids) {
     Endpoint* const endpoint = events.Find(id);
-    if (endpoint == nullptr || IsSilent(*endpoint)) continue;
-    if ((endpoint->wanted & kRationed) && rations == 0) {
-      rearm_.push_back(id);
-      continue;
-    }
-    if (endpoint->wanted & kRationed) --rations;
-    GoOn(*endpoint, id, events);
+    if (endpoint != nullptr && !IsSilent(*endpoint)) GoOn(*endpoint, id, events);
   }
 }
 

@@ -7,11 +7,10 @@
 //             save no call, since it leaves the peer's address to getpeername(2), and it goes on
 //             taking from the backlog while the loop pauses or stops.
 //   receive   one multishot receive for each connection, into provided buffers: an idle connection
-//             holds none. When they run out the receive ends with ENOBUFS and is put on `rearm_`,
-//             which is gone through when the batch has been handled and its buffers are back. The
-//             kernel may give a receive that is multishot a good many buffers at a time, and
-//             gives the last ones to whom it likes: so one that found none is rationed, that is,
-//             receives one buffer at a time in turn with the others, until its socket is empty.
+//             holds none. Such a receive may fill some thirty of them at a time, and who gets
+//             the last is the kernel's whim. So one that finds none (ENOBUFS), as one that fills
+//             its buffers, a stream, goes on by a poll and recv(2) into a buffer that all of these
+//             share, once a turn, until its socket is empty.
 //   send      small writes are copied into a record of the poller's and go out with the next wait:
 //             that is a system call for all connections that are ready, not one for each. Large
 //             ones are tried at once, from the user's memory, since copying them costs more than
@@ -22,7 +21,7 @@
 //             when the last completion has come.
 //
 // What is mirrored. `wanted`: kReceive, what the loop asked for; kEnded, the input has; kFailed, a
-// failure was told, and nothing is told after it; kRationed, see above. `armed`: kReceive, a
+// failure was told, and nothing is told after it; kByPoll, see above. `armed`: kReceive, a
 // receive or a poll of the listener is under way; kSend, a send is; kCancelling, a cancel of the
 // former; kClosing, Close was
 // called; kWaitingForRoom and kWatching, a poll for room to send a file, or for the socket's
@@ -35,6 +34,7 @@
 
 #include "poll/io_uring_poller.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -47,6 +47,8 @@
 namespace rondo::poll::uring {
 namespace {
 
+// A message of 16 KiB, and what frames it, arrives in one piece.
+constexpr size_t kBufferBytes = 18 << 10;
 constexpr unsigned kSubmissions = 1024;
 constexpr unsigned kCompletions = 16384;
 
@@ -70,7 +72,10 @@ absl::Status IoUringPoller::Create(size_t read_buffer_bytes) {
                              "profile that lets it pass");
   }
   created_ = true;
-  if (const int result = buffers_.Register(&ring_, read_buffer_bytes); result < 0) {
+  read_buffer_bytes_ = read_buffer_bytes;
+  read_buffer_.reset(new char[read_buffer_bytes]);
+  const size_t buffer_bytes = std::min(read_buffer_bytes, kBufferBytes);
+  if (const int result = buffers_.Register(&ring_, buffer_bytes); result < 0) {
     return base::ErrnoStatus(-result, "registering io_uring buffers");
   }
   return absl::OkStatus();
@@ -102,12 +107,11 @@ void IoUringPoller::ArmInput(Endpoint& endpoint, uint32_t slot) {
   if (endpoint.wanted & kAccept) {
     io_uring_prep_poll_add(entry, endpoint.socket, POLLIN);
     io_uring_sqe_set_data64(entry, Tag(Operation::kAccept, slot, endpoint.generation));
+  } else if (endpoint.wanted & kByPoll) {
+    io_uring_prep_poll_add(entry, endpoint.socket, POLLIN);
+    io_uring_sqe_set_data64(entry, Tag(Operation::kReadable, slot, endpoint.generation));
   } else {
-    if (endpoint.wanted & kRationed) {
-      io_uring_prep_recv(entry, endpoint.socket, nullptr, 0, 0);
-    } else {
-      io_uring_prep_recv_multishot(entry, endpoint.socket, nullptr, 0, 0);
-    }
+    io_uring_prep_recv_multishot(entry, endpoint.socket, nullptr, 0, 0);
     entry->flags |= IOSQE_BUFFER_SELECT;
     entry->buf_group = ProvidedBuffers::kGroup;
     io_uring_sqe_set_data64(entry, Tag(Operation::kReceive, slot, endpoint.generation));

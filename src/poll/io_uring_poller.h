@@ -8,9 +8,7 @@
 #include <liburing.h>
 
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,6 +16,7 @@
 #include "absl/status/status.h"
 
 #include "base/cold.h"
+#include "poll/held_bytes.h"
 #include "poll/poller.h"
 #include "poll/provided_buffers.h"
 #include "poll/readiness.h"
@@ -27,7 +26,7 @@
 namespace rondo::poll::uring {
 
 // Another bit of Endpoint::wanted, beside those in readiness.h.
-inline constexpr uint8_t kRationed = 1 << 5;
+inline constexpr uint8_t kByPoll = 1 << 5;
 // More bits of Endpoint::armed, beside kReceive and kSend.
 inline constexpr uint8_t kWatching = 1 << 2;
 inline constexpr uint8_t kWaitingForRoom = 1 << 3;
@@ -38,6 +37,7 @@ enum class Operation : uint64_t {
   kWake = 1,
   kAccept,
   kReceive,
+  kReadable,
   kSend,
   kRoom,
   kWatch,
@@ -49,7 +49,9 @@ inline uint64_t Tag(Operation operation, uint32_t slot, uint32_t number) {
   return static_cast<uint64_t>(operation) << 60 | uint64_t{slot} << 32 | number;
 }
 
-inline Operation OperationOf(uint64_t tag) { return static_cast<Operation>(tag >> 60); }
+inline Operation OperationOf(uint64_t tag) {
+  return static_cast<Operation>(tag >> 60);
+}
 
 class IoUringPoller final : public Poller {
  public:
@@ -90,11 +92,19 @@ class IoUringPoller final : public Poller {
   // Sends what is left of a record of the poller's own bytes.
   void SubmitRecord(Endpoint& endpoint, uint32_t number) RONDO_ON_LOOP;
 
+  // How long to wait, at the most `timeout_ns`, before memory is to be given back; gives it back
+  // when that is due.
+  int64_t UntilTrim(int64_t timeout_ns) RONDO_ON_LOOP;
   void Dispatch(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
   void OnAcceptReady(Endpoint& listener, EndpointId id, Events& events) RONDO_ON_LOOP;
   void OnReceive(const io_uring_cqe& completion, EndpointId id, Events& events) RONDO_ON_LOOP;
-  RONDO_COLD void OnReceiveRarely(const io_uring_cqe& completion, Endpoint& endpoint,
-                                  EndpointId id, Events& events) RONDO_ON_LOOP;
+  // Notes that memory was needed; one that fills its buffers goes on by poll.
+  RONDO_COLD void OnLargeReceive(Endpoint& endpoint, EndpointId id, size_t length) RONDO_ON_LOOP;
+  RONDO_COLD void OnReceiveRarely(const io_uring_cqe& completion, Endpoint& endpoint, EndpointId id,
+                                  Events& events) RONDO_ON_LOOP;
+  void OnReadable(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
+  // A receive, or the poll for one, has ended for good: goes on with what is wanted now.
+  void OnInputOver(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
   // The end of the input, or its failure.
   void OnReceiveOver(int result, Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
   void OnSend(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
@@ -121,14 +131,20 @@ class IoUringPoller final : public Poller {
   bool created_ = false;
   bool enabled_ = false;
   ProvidedBuffers buffers_;
+  // Where those receive that do so by poll.
+  size_t read_buffer_bytes_ = 0;
+  std::unique_ptr<char[]> read_buffer_;
   SendRecords sends_;
-  std::deque<EndpointId> rearm_;
+  std::vector<EndpointId> rearm_;
+  // Whether there is memory that could be given back, and when it will be; 0: that is not decided.
+  bool may_trim_ = false;
+  int64_t trim_at_ = 0;
   // SendInline left something that was to be queued.
   std::vector<EndpointId> unsent_;
   // Sockets to be closed by what is in the ring and not submitted yet.
   std::vector<int> unsubmitted_closes_;
   // What came in during a pause, by packed id.
-  absl::flat_hash_map<uint64_t, std::string> held_bytes_;
+  absl::flat_hash_map<uint64_t, HeldBytes> held_bytes_;
 };
 
 }  // namespace rondo::poll::uring

@@ -16,7 +16,9 @@ ProvidedBuffers::~ProvidedBuffers() {
   if (memory_ != nullptr) sys::UnmapMemory(memory_, kCount * stride_);
 }
 
-size_t ProvidedBuffers::RingBytes() const { return kCount * sizeof(io_uring_buf); }
+size_t ProvidedBuffers::RingBytes() const {
+  return kCount * sizeof(io_uring_buf);
+}
 
 int ProvidedBuffers::Register(io_uring* ring, size_t buffer_bytes) {
   buffer_bytes_ = buffer_bytes;

@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sys/ring.h"
+
 struct io_uring;
 struct io_uring_buf_ring;
 
@@ -31,9 +33,12 @@ class ProvidedBuffers {
   // Makes them and tells `ring`. Returns 0 or a negated errno.
   int Register(io_uring* ring, size_t buffer_bytes);
 
+  size_t buffer_bytes() const { return buffer_bytes_; }
   char* At(uint16_t id) const { return memory_ + id * stride_; }
   // The kernel may use buffer `id` again.
   void Return(uint16_t id);
+  // Gives the pages back to the system. REQUIRES: no buffer holds bytes that anybody wants.
+  void Trim() { sys::DiscardMemory(memory_, kCount * stride_); }
 
  private:
   size_t RingBytes() const;

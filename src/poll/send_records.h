@@ -15,7 +15,9 @@
 #include <memory>
 #include <vector>
 
+#include "base/cold.h"
 #include "poll/endpoint.h"
+#include "sys/ring.h"
 
 namespace rondo::poll {
 
@@ -39,20 +41,26 @@ class SendRecords {
  public:
   // A record, and the number that completions name it by.
   uint32_t Take() {
-    if (free_.empty()) {
-      free_.push_back(static_cast<uint32_t>(records_.size()));
-      records_.push_back(std::make_unique<SendRecord>());
-    }
+    if (free_.empty()) Add();
     const uint32_t number = free_.back();
     free_.pop_back();
     return number;
   }
   SendRecord& At(uint32_t number) { return *records_[number]; }
   void Return(uint32_t number) { free_.push_back(number); }
+  // Gives the memory of those that are not in use back to the system.
+  void Trim();
 
  private:
-  std::vector<std::unique_ptr<SendRecord>> records_;
+  struct Unmap {
+    void operator()(SendRecord* record) const { sys::UnmapMemory(record, sizeof *record); }
+  };
+  RONDO_COLD void Add();
+
+  std::vector<std::unique_ptr<SendRecord, Unmap>> records_;
   std::vector<uint32_t> free_;
+  // Numbers that have no record at present.
+  std::vector<uint32_t> vacant_;
 };
 
 }  // namespace rondo::poll

@@ -64,4 +64,8 @@ void UnmapMemory(void* memory, size_t bytes) {
   (void)::munmap(memory, bytes);
 }
 
+void DiscardMemory(void* memory, size_t bytes) {
+  (void)::madvise(memory, bytes, MADV_DONTNEED);
+}
+
 }  // namespace rondo::sys

@@ -26,6 +26,8 @@ int RingSubmitAndWait(io_uring* ring, int64_t timeout_ns);
 // Memory for buffers, in whole pages and zero; null when there is none.
 void* MapMemory(size_t bytes);
 void UnmapMemory(void* memory, size_t bytes);
+// Gives the pages of mapped memory back; it reads as zero from then on.
+void DiscardMemory(void* memory, size_t bytes);
 
 }  // namespace rondo::sys
 

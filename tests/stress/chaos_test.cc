@@ -29,6 +29,8 @@ constexpr size_t kCrowd = 60;
 // The allocator's, see crowd_test.cc, and queues kept for reuse: 2.0 MiB after a minute on two
 // loops. The marks of all are 15 MiB. What leaks AddressSanitizer finds when the server ends.
 constexpr size_t kKeptBytes = 4 << 20;
+// On io_uring also what was held for connections that were paused: measured, up to 7.3 MiB.
+constexpr size_t kKeptBytesOnIoUring = 12 << 20;
 
 // One thread's worth of bad clients.
 class Troublemaker {
@@ -103,12 +105,13 @@ class ChaosTest : public ::testing::TestWithParam<testing::Flags> {
     }
     over = true;
     bad.join();
+    const size_t kept = GetParam().name.ends_with("io_uring") ? kKeptBytesOnIoUring : kKeptBytes;
     const auto grown = [&] {
       return static_cast<int64_t>(echo.process().ResidentBytes()) - static_cast<int64_t>(memory);
     };
     EXPECT_TRUE(testing::Eventually([&] {
       return echo.process().CountDescriptors() == descriptors &&
-             (RONDO_SANITIZED || grown() <= static_cast<int64_t>(kKeptBytes));
+             (RONDO_SANITIZED || grown() <= static_cast<int64_t>(kept));
     })) << echo.process().CountDescriptors()
         << " descriptors, were " << descriptors;
     std::cout << deeds << " bad deeds beside " << echoes << " good echoes; memory was up to "
@@ -130,7 +133,7 @@ TEST_P(ChaosTest, DISABLED_LeavesNoTraceAfterAMinute) {
   Rage(absl::Seconds(60));
 }
 
-INSTANTIATE_TEST_SUITE_P(, ChaosTest, ::testing::ValuesIn(testing::WaysToRun()),
+INSTANTIATE_TEST_SUITE_P(, ChaosTest, ::testing::ValuesIn(testing::WaysToRunOnEachPoller()),
                          [](const auto& ways) { return ways.param.name; });
 
 }  // namespace

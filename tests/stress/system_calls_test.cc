@@ -11,10 +11,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
-#include <string_view>
-#include <tuple>
 
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 
 #include "gtest/gtest.h"
@@ -29,19 +26,11 @@ using testing::ChildProcess;
 using testing::Client;
 using testing::ExampleServer;
 
-// A poller, and how the loops are arranged.
-using Way = std::tuple<const char*, testing::Flags>;
-
-class SystemCallsTest : public ::testing::TestWithParam<Way> {
+class SystemCallsTest : public ::testing::TestWithParam<testing::Flags> {
  protected:
-  SystemCallsTest() : echo_("echo", FlagsOf(GetParam())), client_(echo_.address()) {}
+  SystemCallsTest() : echo_("echo", GetParam().flags), client_(echo_.address()) {}
 
-  static std::vector<std::string> FlagsOf(const Way& way) {
-    std::vector<std::string> flags = std::get<1>(way).flags;
-    flags.push_back(absl::StrCat("--poller=", std::get<0>(way)));
-    return flags;
-  }
-  static bool OnEpoll() { return std::get<0>(GetParam()) == std::string_view("epoll"); }
+  static bool OnEpoll() { return GetParam().name.ends_with("epoll"); }
 
   void SetUp() override {
     if (RONDO_SANITIZED) GTEST_SKIP() << "a sanitizer makes system calls of its own";
@@ -119,13 +108,8 @@ TEST_P(SystemCallsTest, DISABLED_WithoutTrafficThereAreNoneInTenSeconds) {
   ExpectNoneFor(absl::Seconds(10));
 }
 
-INSTANTIATE_TEST_SUITE_P(, SystemCallsTest,
-                         ::testing::Combine(::testing::Values("epoll", "io_uring"),
-                                            ::testing::ValuesIn(testing::WaysToRun())),
-                         [](const auto& way) {
-                           return absl::StrCat(std::get<1>(way.param).name, "_",
-                                               std::get<0>(way.param));
-                         });
+INSTANTIATE_TEST_SUITE_P(, SystemCallsTest, ::testing::ValuesIn(testing::WaysToRunOnEachPoller()),
+                         [](const auto& ways) { return ways.param.name; });
 
 }  // namespace
 }  // namespace rondo

@@ -45,4 +45,18 @@ std::vector<Flags> WaysToRun() {
   };
 }
 
+Flags On(const char* poller, Flags way) {
+  way.name += std::string("_") + poller;
+  way.flags.push_back(std::string("--poller=") + poller);
+  return way;
+}
+
+std::vector<Flags> WaysToRunOnEachPoller() {
+  std::vector<Flags> all;
+  for (const char* poller : {"epoll", "io_uring"}) {
+    for (const Flags& way : WaysToRun()) all.push_back(On(poller, way));
+  }
+  return all;
+}
+
 }  // namespace rondo::testing

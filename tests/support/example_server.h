@@ -39,12 +39,16 @@ class ExampleServer {
 
 // A way to start the servers that take flags.
 struct Flags {
-  const char* name;
+  std::string name;
   std::vector<std::string> flags;
 };
 
 // One and two loops, and both ways to accept.
 std::vector<Flags> WaysToRun();
+// `way`, on the poller of that name.
+Flags On(const char* poller, Flags way);
+// All of WaysToRun on epoll, and on io_uring.
+std::vector<Flags> WaysToRunOnEachPoller();
 
 }  // namespace rondo::testing
 
