@@ -24,6 +24,14 @@ Engine::Impl::Impl(const Options& options, EventHandler* shared_handler,
   }
 }
 
+Engine::Impl::~Impl() {
+  // Some may never have run: OnBoot called the start off, or there were no threads for them. What
+  // was posted to them all the same is dropped while everything is still here that it may speak of,
+  // the other loops and the budget too.
+  for (const auto& loop : loops_) loop->CloseMailbox();
+  if (acceptor_ != nullptr) acceptor_->CloseMailbox();
+}
+
 EventHandler& Engine::Impl::HandlerOf(size_t loop) const {
   return shared_handler_ != nullptr ? *shared_handler_ : *owned_handlers_[loop];
 }

@@ -32,7 +32,8 @@ class Engine::Impl final : public reactor::LoopOwner {
  public:
   // One handler for all loops, or one for each.
   Impl(const Options& options, EventHandler* shared_handler, const HandlerFactory& factory);
-  ~Impl() = default;
+  // REQUIRES: no loop runs.
+  ~Impl();
 
   // --- Starting; the thread that calls Engine::Start.
 
