@@ -96,7 +96,10 @@ absl::Status Engine::Impl::Boot() {
 
 absl::Status Engine::Impl::Launch(Engine& engine) {
   engine_ = &engine;
-  RONDO_RETURN_IF_ERROR(Boot());
+  caller_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  const absl::Status booted = Boot();
+  caller_.store(std::thread::id(), std::memory_order_relaxed);
+  RONDO_RETURN_IF_ERROR(booted);
   absl::MutexLock lock(&mutex_);
   phase_ = Phase::kRunning;
   const auto start = [this](Loop& loop, std::string name, Loop::Ticking ticking) {
@@ -167,7 +170,8 @@ void Engine::Impl::Log(LogSeverity severity, std::string_view text) {
 }
 
 bool Engine::Impl::IsOnLoop() const {
-  if (finisher_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return true;
+  // A thread finds its own id here or not: nothing is ordered by it.
+  if (caller_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return true;
   for (const auto& loop : loops_) {
     if (loop->IsCurrent()) return true;
   }
@@ -249,13 +253,12 @@ void Engine::Impl::Finish() {
     threads.swap(threads_);
   }
   for (std::thread& thread : threads) thread.join();
-  // A thread finds its own id here or not: nothing is ordered by it.
-  finisher_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  caller_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   const size_t handlers = shared_handler_ != nullptr ? 1 : owned_handlers_.size();
   for (size_t i = 0; i < handlers; ++i) {
     (void)reactor::Guard(*this, "OnShutdown", [&] { HandlerOf(i).OnShutdown(*engine_); });
   }
-  finisher_.store(std::thread::id(), std::memory_order_relaxed);
+  caller_.store(std::thread::id(), std::memory_order_relaxed);
   absl::MutexLock lock(&mutex_);
   phase_ = Phase::kFinished;
 }
