@@ -62,8 +62,8 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // --- Reading. Views are good until the next call that reads, or the end of the callback.
-  // --- n == 0 always means zero bytes.
+  // --- Reading. Views are good until the next call that reads, from whatever connection of the
+  // --- loop, or the end of the callback. n == 0 always means zero bytes.
 
   // All bytes that have arrived and were not taken yet, in one piece.
   std::string_view Peek();
