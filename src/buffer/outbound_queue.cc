@@ -18,8 +18,8 @@ void OutboundQueue::AppendSlowly(std::string_view bytes) {
   while (!bytes.empty()) {
     if (back_ == nullptr || back_->end == back_->limit) PushBack(NewChunk(bytes.size()));
     const size_t n = std::min(bytes.size(), static_cast<size_t>(back_->limit - back_->end));
-    std::memcpy(back_->end, bytes.data(), n);
-    back_->end += n;
+    // Counted as it goes in: when there is no memory for the next chunk, what is there is right.
+    Fill(bytes.substr(0, n));
     bytes.remove_prefix(n);
   }
 }

@@ -50,14 +50,11 @@ class OutboundQueue {
 
   void Append(std::string_view bytes) {
     if (bytes.empty()) return;
-    memory_bytes_ += bytes.size();
-    appended_ += bytes.size();
     if (back_ == nullptr || bytes.size() > static_cast<size_t>(back_->limit - back_->end))
         [[unlikely]] {
       return AppendSlowly(bytes);
     }
-    std::memcpy(back_->end, bytes.data(), bytes.size());
-    back_->end += bytes.size();
+    Fill(bytes);
   }
   void Append(std::string&& bytes);
   // Whether a file of `length` may be queued behind `before` bytes: up to 2^62 in all, so that what
@@ -148,6 +145,13 @@ class OutboundQueue {
     return piece.kind == Kind::kChunk && piece.limit <= DataOf(&piece) + kChunkBytes;
   }
   static char* DataOf(Piece* chunk) { return reinterpret_cast<char*>(chunk + 1); }
+  // Puts `bytes` into the last chunk, which has room for them.
+  void Fill(std::string_view bytes) {
+    std::memcpy(back_->end, bytes.data(), bytes.size());
+    back_->end += bytes.size();
+    memory_bytes_ += bytes.size();
+    appended_ += bytes.size();
+  }
   RONDO_COLD void AppendSlowly(std::string_view bytes);
   RONDO_COLD void ConsumeSlowly(size_t n);
   Piece* NewChunk(size_t bytes);
