@@ -62,8 +62,8 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // --- Reading. Views are good until the next call that reads, or the end of the callback.
-  // --- n == 0 always means zero bytes.
+  // --- Reading. Views are good until the next call that reads, from whatever connection of the
+  // --- loop, or the end of the callback. n == 0 always means zero bytes.
 
   // All bytes that have arrived and were not taken yet, in one piece.
   std::string_view Peek();
@@ -91,7 +91,7 @@ class Connection {
   // Queues `length` bytes of the file `fd` from `offset` on, sent by sendfile(2) without passing
   // through this process. The descriptor is duplicated: the caller may close its own. A file that
   // turns out shorter closes the connection with DataLoss. Against the outbound marks and the limit
-  // it counts as 4 KiB, whatever its length.
+  // it counts as 4 KiB, whatever its length; more than 2^62 bytes in all are refused.
   WriteResult SendFile(int fd, int64_t offset, size_t length);
   // Sends what is queued now rather than when the callback returns. One callback has no more than
   // about 1 MiB sent on its way; what it writes beyond that is queued, so that no peer, however

@@ -32,17 +32,20 @@ size_t ChunkPool::BlockBytes(size_t bytes) {
 
 void* ChunkPool::Borrow(size_t bytes) {
   const size_t block_bytes = BlockBytes(bytes);
-  lent_bytes_ += block_bytes;
   if (block_bytes <= kLargestBytes) {
     Class& size_class = classes_[ClassOf(block_bytes)];
     if (Free* block = size_class.head; block != nullptr) {
+      lent_bytes_ += block_bytes;
       size_class.head = block->next;
       size_class.kept -= block_bytes;
       kept_bytes_ -= block_bytes;
       return block;
     }
   }
-  return ::operator new(block_bytes);
+  void* const block = ::operator new(block_bytes);
+  // Not before: it throws when there is no memory, and nothing was lent then.
+  lent_bytes_ += block_bytes;
+  return block;
 }
 
 void ChunkPool::Return(void* block, size_t bytes) {

@@ -18,8 +18,8 @@ void OutboundQueue::AppendSlowly(std::string_view bytes) {
   while (!bytes.empty()) {
     if (back_ == nullptr || back_->end == back_->limit) PushBack(NewChunk(bytes.size()));
     const size_t n = std::min(bytes.size(), static_cast<size_t>(back_->limit - back_->end));
-    std::memcpy(back_->end, bytes.data(), n);
-    back_->end += n;
+    // Counted as it goes in: when there is no memory for the next chunk, what is there is right.
+    Fill(bytes.substr(0, n));
     bytes.remove_prefix(n);
   }
 }
@@ -37,7 +37,7 @@ void OutboundQueue::Append(std::string&& bytes) {
 }
 
 void OutboundQueue::AppendFile(UniqueFd file, int64_t offset, size_t length) {
-  RONDO_CHECK(length > 0);
+  RONDO_CHECK(length > 0 && MayFollow(total_bytes(), length));
   auto piece = std::make_unique<FilePiece>();
   piece->kind = Kind::kFile;
   piece->file = std::move(file);
@@ -108,7 +108,8 @@ std::vector<OutboundQueue::Done> OutboundQueue::TakeAllDone() {
 void OutboundQueue::Clear() {
   while (front_ != nullptr) PopFront();
   memory_bytes_ = 0;
-  consumed_ = appended_;
+  // Not the one up to the other: promises of long files, dropped again and again, would wrap them.
+  appended_ = consumed_ = 0;
 }
 
 size_t OutboundQueue::LengthOf(const Piece& piece) {

@@ -50,17 +50,20 @@ class OutboundQueue {
 
   void Append(std::string_view bytes) {
     if (bytes.empty()) return;
-    memory_bytes_ += bytes.size();
-    appended_ += bytes.size();
     if (back_ == nullptr || bytes.size() > static_cast<size_t>(back_->limit - back_->end))
         [[unlikely]] {
       return AppendSlowly(bytes);
     }
-    std::memcpy(back_->end, bytes.data(), bytes.size());
-    back_->end += bytes.size();
+    Fill(bytes);
   }
   void Append(std::string&& bytes);
-  // `length` bytes of `file` from `offset`. REQUIRES: length > 0.
+  // Whether a file of `length` may be queued behind `before` bytes: up to 2^62 in all, so that what
+  // then follows in memory does not make the sum wrap.
+  static bool MayFollow(uint64_t before, uint64_t length) {
+    constexpr uint64_t kMost = uint64_t{1} << 62;
+    return before < kMost && length <= kMost - before;
+  }
+  // `length` bytes of `file` from `offset`. REQUIRES: length > 0, MayFollow(total_bytes(), length).
   void AppendFile(UniqueFd file, int64_t offset, size_t length);
   // `done` becomes due when all that is queued now has been consumed.
   void NotifyWhenSent(Done done);
@@ -74,6 +77,8 @@ class OutboundQueue {
   };
 
   bool empty() const { return consumed_ == appended_; }
+  // Bytes waiting to be sent, those of files as well.
+  uint64_t total_bytes() const { return appended_ - consumed_; }
   // Bytes waiting in memory; files do not count.
   size_t memory_bytes() const { return memory_bytes_; }
   // The same and what the files cost, for limits.
@@ -110,7 +115,7 @@ class OutboundQueue {
   Done TakeDueDone();
   // All that wait, due or not.
   std::vector<Done> TakeAllDone();
-  // Drops everything that is queued.
+  // Drops everything that is queued. REQUIRES: no Done waits (TakeAllDone).
   void Clear();
 
  private:
@@ -140,6 +145,13 @@ class OutboundQueue {
     return piece.kind == Kind::kChunk && piece.limit <= DataOf(&piece) + kChunkBytes;
   }
   static char* DataOf(Piece* chunk) { return reinterpret_cast<char*>(chunk + 1); }
+  // Puts `bytes` into the last chunk, which has room for them.
+  void Fill(std::string_view bytes) {
+    std::memcpy(back_->end, bytes.data(), bytes.size());
+    back_->end += bytes.size();
+    memory_bytes_ += bytes.size();
+    appended_ += bytes.size();
+  }
   RONDO_COLD void AppendSlowly(std::string_view bytes);
   RONDO_COLD void ConsumeSlowly(size_t n);
   Piece* NewChunk(size_t bytes);
@@ -151,7 +163,7 @@ class OutboundQueue {
   Piece* back_ = nullptr;
   size_t memory_bytes_ = 0;
   size_t files_ = 0;
-  // Both count from the beginning of the queue's life.
+  // Both count from the beginning of the queue's life, or the last Clear.
   uint64_t appended_ = 0;
   uint64_t consumed_ = 0;
   // Emptied as soon as the last one has been taken.

@@ -25,6 +25,14 @@ Engine::Impl::Impl(const Options& options, EventHandler* shared_handler,
   }
 }
 
+Engine::Impl::~Impl() {
+  // Some may never have run: OnBoot called the start off, or there were no threads for them. What
+  // was posted to them all the same is dropped while everything is still here that it may speak of,
+  // the other loops and the budget too.
+  for (const auto& loop : loops_) loop->CloseMailbox();
+  if (acceptor_ != nullptr) acceptor_->CloseMailbox();
+}
+
 EventHandler& Engine::Impl::HandlerOf(size_t loop) const {
   return shared_handler_ != nullptr ? *shared_handler_ : *owned_handlers_[loop];
 }
@@ -100,7 +108,10 @@ absl::Status Engine::Impl::Boot() {
 
 absl::Status Engine::Impl::Launch(Engine& engine) {
   engine_ = &engine;
-  RONDO_RETURN_IF_ERROR(Boot());
+  caller_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  const absl::Status booted = Boot();
+  caller_.store(std::thread::id(), std::memory_order_relaxed);
+  RONDO_RETURN_IF_ERROR(booted);
   absl::MutexLock lock(&mutex_);
   phase_ = Phase::kRunning;
   const auto start = [this](Loop& loop, std::string name, Loop::Ticking ticking) {
@@ -171,7 +182,8 @@ void Engine::Impl::Log(LogSeverity severity, std::string_view text) {
 }
 
 bool Engine::Impl::IsOnLoop() const {
-  if (finisher_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return true;
+  // A thread finds its own id here or not: nothing is ordered by it.
+  if (caller_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return true;
   for (const auto& loop : loops_) {
     if (loop->IsCurrent()) return true;
   }
@@ -253,13 +265,12 @@ void Engine::Impl::Finish() {
     threads.swap(threads_);
   }
   for (std::thread& thread : threads) thread.join();
-  // A thread finds its own id here or not: nothing is ordered by it.
-  finisher_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  caller_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   const size_t handlers = shared_handler_ != nullptr ? 1 : owned_handlers_.size();
   for (size_t i = 0; i < handlers; ++i) {
     (void)reactor::Guard(*this, "OnShutdown", [&] { HandlerOf(i).OnShutdown(*engine_); });
   }
-  finisher_.store(std::thread::id(), std::memory_order_relaxed);
+  caller_.store(std::thread::id(), std::memory_order_relaxed);
   absl::MutexLock lock(&mutex_);
   phase_ = Phase::kFinished;
 }

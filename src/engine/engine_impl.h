@@ -32,7 +32,8 @@ class Engine::Impl final : public reactor::LoopOwner {
  public:
   // One handler for all loops, or one for each.
   Impl(const Options& options, EventHandler* shared_handler, const HandlerFactory& factory);
-  ~Impl() = default;
+  // REQUIRES: no loop runs.
+  ~Impl();
 
   // --- Starting; the thread that calls Engine::Start.
 
@@ -46,7 +47,8 @@ class Engine::Impl final : public reactor::LoopOwner {
   bool launched() const;
   void RequestStop(absl::Duration grace);
   absl::Status Wait();
-  // Whether the caller is a loop's thread, or runs inside OnShutdown: it cannot wait for the end.
+  // Whether the caller is a loop's thread, or runs inside OnBoot or OnShutdown: it cannot wait for
+  // the end.
   bool IsOnLoop() const;
   const std::vector<SocketAddress>& addresses() const { return addresses_; }
   const std::vector<std::unique_ptr<reactor::Loop>>& loops() const { return loops_; }
@@ -89,8 +91,8 @@ class Engine::Impl final : public reactor::LoopOwner {
   // Any thread.
   engine::ConnectionBudget budget_;
   mutable absl::Mutex mutex_;
-  // The thread that runs OnShutdown, while it does.
-  std::atomic<std::thread::id> finisher_;
+  // The thread that runs OnBoot or OnShutdown, while it does.
+  std::atomic<std::thread::id> caller_;
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
   size_t running_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;

@@ -96,8 +96,8 @@ void EdgePoller::Input(Endpoint& endpoint, EndpointId id, size_t bytes, Events& 
 
 void EdgePoller::Receive(Endpoint& endpoint, EndpointId id, size_t bytes, Events& events) {
   size_t total = 0;
-  while (endpoint.wanted & kReceive) {
-    if (total >= kBytesPerTurn) return List(endpoint, id);
+  for (int calls = 0; endpoint.wanted & kReceive; ++calls) {
+    if (total >= kBytesPerTurn || calls == kReceivesPerTurn) return List(endpoint, id);
     const ssize_t received = sys::Receive(endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
     if (received <= 0) {
       endpoint.armed &= ~kReadable;

@@ -46,6 +46,9 @@ class EdgePoller : public Poller {
  public:
   // What one endpoint may receive in one Wait, and send in one: at least one call each.
   static constexpr size_t kBytesPerTurn = 256 << 10;
+  // The same in calls, each of which runs the handler: a peer that sends a byte whenever one was
+  // taken would be given a quarter of a million of them.
+  static constexpr int kReceivesPerTurn = 16;
 
   int AddListener(Endpoint& listener, uint32_t slot) RONDO_ON_LOOP final;
   int AddConnection(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;

@@ -117,6 +117,8 @@ WriteResult Connection::SendFile(int fd, int64_t offset, size_t length) {
   StreamConnection& self = Of(*this);
   if (!self.Admits(buffer::OutboundQueue::kFileBytes)) return WriteResult::kRefused;
   if (length == 0) return WriteResult::kOk;
+  const uint64_t before = self.outbound == nullptr ? 0 : self.outbound->total_bytes();
+  if (!buffer::OutboundQueue::MayFollow(before, length)) return WriteResult::kRefused;
   UniqueFd file(sys::Duplicate(fd));
   if (!file || offset < 0) return WriteResult::kRefused;
   self.NeedOutbound().AppendFile(std::move(file), offset, length);

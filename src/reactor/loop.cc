@@ -62,7 +62,10 @@ Loop::Loop(size_t index, const Options& options, EventHandler& handler, LoopOwne
       streams_(shared_) {}
 
 Loop::~Loop() {
-  // It may never have run; what was posted all the same is dropped while all of it is still here.
+  CloseMailbox();
+}
+
+void Loop::CloseMailbox() {
   base::AssertOnLoop();
   shared_.mailbox->Close();
 }

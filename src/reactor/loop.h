@@ -65,6 +65,9 @@ class Loop final : public EventLoop, private poll::Events {
   void Drain(absl::Duration grace, absl::AnyInvocable<void()> after_accepting);
   // Looks again whether there is room under max_connections.
   void ResumeAccepting();
+  // When it will not run again, or never has: drops what was posted, with Cancelled, and refuses
+  // everything from now on.
+  void CloseMailbox();
   // After Run: connections that had to be reset.
   size_t aborted() const { return aborted_; }
 

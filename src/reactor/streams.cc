@@ -261,6 +261,7 @@ void Streams::BacklogShrank(StreamConnection& connection) {
     shared_.handler.OnWritable(connection);
     return Action::kNone;
   });
+  EndInputIfDrained(connection);
 }
 
 }  // namespace rondo::reactor

@@ -136,7 +136,7 @@ class Streams {
   void FinishClosing(StreamConnection& connection) RONDO_ON_LOOP;
   void BeginDrain(StreamConnection& connection) RONDO_ON_LOOP;
   // While draining, when all is delivered. A connection that is paused is busy: not before it
-  // resumes.
+  // resumes; nor is one that has yielded, or has a backlog, while it has input left.
   void EndInputIfDrained(StreamConnection& connection) RONDO_ON_LOOP;
   void CheckLinger(StreamConnection& connection) RONDO_ON_LOOP;
   void End(StreamConnection& connection) RONDO_ON_LOOP;

@@ -193,6 +193,9 @@ void Streams::EndDrained() {
 
 void Streams::EndInputIfDrained(StreamConnection& connection) {
   if (!connection.Is(State::kDraining) || connection.Is(State::kPaused | State::kEnding)) return;
+  // The handler has left it for its next turn, or for OnWritable: it has arrived and is served.
+  const bool put_off = connection.Is(State::kYielded | State::kOfferAgain | State::kBacklogged);
+  if (put_off && connection.InputSize() > 0) return;
   if (connection.extras->undelivered == 0) EndInput(connection);
 }
 

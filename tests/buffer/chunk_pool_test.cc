@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -96,6 +97,13 @@ TEST(ChunkPoolTest, KeepsNoBlockAboveTheLargestClass) {
 
 TEST(ChunkPoolDeathTest, APoolIsNotDestroyedBeforeItsBlocksAreBack) {
   EXPECT_DEATH((void)ChunkPool().Borrow(1), "rondo is broken: lent_bytes_ == 0");
+}
+
+TEST(ChunkPoolTest, ABlockThatThereIsNoMemoryForWasNotLent) {
+  if (RONDO_SANITIZED) GTEST_SKIP() << "a sanitizer ends the process instead";
+  ChunkPool pool;
+  EXPECT_THROW(pool.Borrow(size_t{1} << 62), std::bad_alloc);
+  EXPECT_EQ(pool.lent_bytes(), 0u);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
@@ -145,6 +146,33 @@ TEST_P(BytesTest, KeepsTheOrderOfEveryKindOfWrite) {
     ASSERT_TRUE(client.Send("again"));
     EXPECT_TRUE(client.Receive(content.size()) == content) << "round " << i;
   }
+}
+
+TEST_P(BytesTest, KeepsFilesOfAnyPromisedLengthToTheirConnection) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(), std::fclose);
+  ASSERT_EQ(std::fwrite("secret", 1, 6, file.get()), 6u);
+  ASSERT_EQ(std::fflush(file.get()), 0);
+  handler.on_traffic = [&](Connection& connection) {
+    if (connection.Next() == "file") {
+      connection.SendFile(fileno(file.get()), 0, std::numeric_limits<size_t>::max());
+      connection.Write("!");
+    } else {
+      // Queued: it borrows what the first one has given back.
+      handler.handles()[1].Write("mine");
+    }
+    return Action::kNone;
+  };
+  options.loops = 1;
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  Client first = Connect();
+  ASSERT_TRUE(handler.WaitForOpened(1));
+  Client second = Connect();
+  ASSERT_TRUE(handler.WaitForOpened(2));
+  ASSERT_TRUE(first.Send("file"));
+  ASSERT_TRUE(Eventually([&] { return handler.story(0).ends_with("traffic"); }));
+  ASSERT_TRUE(second.Send("else"));
+  EXPECT_EQ(second.Receive(4), "mine");
 }
 
 TEST_P(BytesTest, KeepsTheOrderOfEachThreadThatWrites) {

@@ -378,5 +378,16 @@ TEST_P(LifecycleTest, ToldOfACloseOnlyAfterOnCloseEvenWhenItWasEndingAlready) {
   ASSERT_TRUE(told.WaitForNotificationWithTimeout(kPatience));
 }
 
+TEST_P(LifecycleTest, StopsAtOnceWhenOnBootAsksForIt) {
+  handler.on_boot = [](Engine& engine) {
+    EXPECT_EQ(engine.Stop(absl::Seconds(1)), absl::OkStatus());
+    EXPECT_FALSE(engine.Wait().ok()) << "it would wait for itself";
+    return Action::kNone;
+  };
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  EXPECT_EQ(engine->Wait(), absl::OkStatus());
+}
+
 }  // namespace
 }  // namespace rondo::testing

@@ -13,6 +13,7 @@ namespace rondo::poll {
 namespace {
 
 constexpr size_t kMostEventsInAWait = 4096;
+constexpr size_t kMostEventsOfOneInAWait = 256;
 constexpr size_t kMostBytesOfOneInAWait = 4 << 20;
 
 TEST_P(ContractTest, AFloodDoesNotHoldUpAQuietConnection) {
@@ -31,6 +32,20 @@ TEST_P(ContractTest, AFloodDoesNotHoldUpAQuietConnection) {
     ASSERT_EQ(quiet->received.size(), static_cast<size_t>(round));
     flooding->received.clear();
   }
+}
+
+TEST_P(ContractTest, ATrickleIsNoLongerAWaitThanAFlood) {
+  // There is always one more byte, however few they are.
+  auto [trickling, peer] = AddConnected();
+  trickling->on_received = [fd = peer.get(), this](std::string_view) {
+    if (events_in_turn <= kMostEventsInAWait) WriteAll(fd, "t");
+  };
+  WriteAll(peer.get(), "t");
+  for (int waits = 0; waits < 10; ++waits) {
+    Turn(kForever);
+    ASSERT_LE(events_in_turn, kMostEventsOfOneInAWait);
+  }
+  EXPECT_GE(trickling->receives, 5);
 }
 
 TEST_P(ContractTest, OneWaitIsBoundedHoweverManyAreReady) {

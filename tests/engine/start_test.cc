@@ -1,7 +1,10 @@
 // What Engine::Start refuses, and that it leaves nothing behind then.
 
+#include <dlfcn.h>
 #include <netdb.h>
+#include <pthread.h>
 
+#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <string>
@@ -14,6 +17,23 @@
 #include "tests/support/client.h"
 #include "tests/support/faulty_sys.h"
 #include "tests/support/process_state.h"
+
+namespace {
+
+// How many threads may still be started; -1: any number.
+std::atomic<int> threads_left = -1;
+
+}  // namespace
+
+// In the place of the system's, so that it can fail.
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                              void* (*run)(void*), void* argument) {
+  if (threads_left == 0) return EAGAIN;
+  if (threads_left > 0) --threads_left;
+  static const auto real =
+      reinterpret_cast<decltype(&::pthread_create)>(::dlsym(RTLD_NEXT, "pthread_create"));
+  return real(thread, attributes, run, argument);
+}
 
 namespace rondo {
 namespace {
@@ -89,6 +109,36 @@ TEST_F(StartTest, WhateverTheKernelRefusesStartsNothing) {
     }
     EXPECT_EQ(CountDescriptors(), descriptors_) << static_cast<int>(call);
   }
+}
+
+// Always the loop that is asked for last.
+class TheLast : public LoadBalancer {
+  size_t Pick(absl::Span<const LoopLoad> loops, const SocketAddress&) override {
+    return loops.size() - 1;
+  }
+};
+
+TEST_F(StartTest, WithoutThreadsForTheLoopsItStartsNothingAndDropsWhatWasAccepted) {
+  struct Popular : EventHandler {
+    Action OnBoot(Engine& engine) override {
+      clients.emplace_back(engine.addresses()[0]);
+      clients.emplace_back(engine.addresses()[0]);
+      // One, for the acceptor.
+      threads_left = 1;
+      return Action::kNone;
+    }
+    std::vector<Client> clients;
+  } popular;
+  const absl::Status status =
+      Engine::Start(
+          popular, "tcp://127.0.0.1:0",
+          {.loops = 2, .load_balancer = std::make_shared<TheLast>(), .max_connections = 1})
+          .status();
+  threads_left = -1;
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("starting thread 2"));
+  for (Client& client : popular.clients) EXPECT_NE(client.WaitForEnd(), Client::Ending::kTimeout);
+  popular.clients.clear();
 }
 
 TEST_F(StartTest, OnBootCanCallItOff) {

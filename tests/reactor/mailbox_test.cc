@@ -258,6 +258,16 @@ TEST_F(MailboxBoundTest, WhatWouldPassTheBoundIsRefused) {
   EXPECT_EQ(fates_.delivered, 2);
 }
 
+TEST_F(MailboxBoundTest, WhatWasFullWhenItClosedSaysThatItIsClosed) {
+  const auto post = [this] {
+    return mailbox_->Post(std::make_unique<TestMail>(fates_, nullptr, 600));
+  };
+  EXPECT_TRUE(post());
+  Close();
+  EXPECT_FALSE(post());
+  EXPECT_EQ(fates_.wrong, 0) << "ResourceExhausted";
+}
+
 TEST_F(MailboxBoundTest, ThereIsRoomAgainAfterDelivery) {
   for (int round = 0; round < 100; ++round) {
     EXPECT_TRUE(PostBytes(1000));

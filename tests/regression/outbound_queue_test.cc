@@ -2,13 +2,52 @@
 
 #include <malloc.h>
 
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <string_view>
+
 #include "absl/status/status.h"
 
 #include "buffer/chunk_pool.h"
 #include "gtest/gtest.h"
 
+namespace {
+
+// Whether this thread finds no memory.
+thread_local bool no_memory = false;
+
+}  // namespace
+
+// Not inlined: GCC would see one of a pair and warn of the other.
+[[gnu::noinline]] void* operator new(size_t bytes) {
+  void* const memory = no_memory ? nullptr : std::malloc(bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
+  std::free(memory);
+}
+
 namespace rondo::buffer {
 namespace {
+
+// What there was no memory for had been counted already: the queue sent nothing over and over until
+// the close timeout, and the pool missed a block at its end, which ended the process.
+TEST(OutboundQueueRegression, CountsOnlyWhatThereWasMemoryFor) {
+  ChunkPool pool;
+  OutboundQueue queue(pool);
+  const std::string bytes(10'000, 'x');
+  no_memory = true;
+  EXPECT_THROW(queue.Append(std::string_view(bytes)), std::bad_alloc);
+  no_memory = false;
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(queue.memory_bytes(), 0u);
+  EXPECT_EQ(pool.lent_bytes(), 0u);
+}
 
 // Callbacks that were told were only forgotten when none waited any more: a connection that always
 // has a write under way kept one entry for each write of its life.
