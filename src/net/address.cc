@@ -106,12 +106,11 @@ absl::StatusOr<AddressText> ParseAddress(std::string_view text) {
   return result;
 }
 
-absl::StatusOr<BindTarget> Resolve(std::string_view text) {
+absl::StatusOr<SocketAddress> Resolve(std::string_view text) {
   RONDO_ASSIGN_OR_RETURN(const AddressText parsed, ParseAddress(text));
   if (parsed.host.empty()) {
-    const bool dual_stack = parsed.family == AF_UNSPEC && HasIpv6();
-    const int family = parsed.family != AF_UNSPEC ? parsed.family : dual_stack ? AF_INET6 : AF_INET;
-    return BindTarget{Wildcard(family, parsed.port), dual_stack};
+    if (parsed.family != AF_UNSPEC) return Wildcard(parsed.family, parsed.port);
+    return HasIpv6() ? SocketAddress::DualStack(parsed.port) : Wildcard(AF_INET, parsed.port);
   }
   std::vector<sockaddr_storage> found;
   const int error = sys::Resolve(parsed.host, parsed.family, &found);
@@ -124,9 +123,9 @@ absl::StatusOr<BindTarget> Resolve(std::string_view text) {
         "address: ", error != 0 ? ::gai_strerror(error) : "none was found"));
   }
   for (const sockaddr_storage& candidate : found) {
-    if (candidate.ss_family == AF_INET) return BindTarget{WithPort(candidate, parsed.port)};
+    if (candidate.ss_family == AF_INET) return WithPort(candidate, parsed.port);
   }
-  return BindTarget{WithPort(found.front(), parsed.port)};
+  return WithPort(found.front(), parsed.port);
 }
 
 }  // namespace rondo::net

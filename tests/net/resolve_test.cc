@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 
 std::string Bound(std::string_view text) {
   const auto target = Resolve(text);
-  return target.ok() ? target->address.ToString() : target.status().ToString();
+  return target.ok() ? target->ToString() : target.status().ToString();
 }
 
 TEST(ResolveTest, NumericHostsNeedNoNameServer) {
@@ -43,16 +43,17 @@ TEST(ResolveTest, ANameIsTakenForItsIpv4Address) {
 TEST(ResolveTest, AnEmptyHostIsEveryAddress) {
   const auto both = Resolve("tcp://:80");
   ASSERT_TRUE(both.ok());
-  EXPECT_EQ(both->address.ToString(), "tcp://[::]:80");
-  EXPECT_TRUE(both->dual_stack);
+  EXPECT_EQ(both->ToString(), "tcp://:80");
+  EXPECT_EQ(*both, SocketAddress::DualStack(80));
   const auto ipv6 = Resolve("tcp6://:80");
   ASSERT_TRUE(ipv6.ok());
-  EXPECT_EQ(ipv6->address.ToString(), "tcp://[::]:80");
-  EXPECT_FALSE(ipv6->dual_stack);
+  EXPECT_EQ(ipv6->ToString(), "tcp6://[::]:80");
+  EXPECT_FALSE(ipv6->dual_stack());
+  EXPECT_EQ(*ipv6, *Resolve("tcp://[::]:80"));
   const auto ipv4 = Resolve("tcp4://:80");
   ASSERT_TRUE(ipv4.ok());
-  EXPECT_EQ(ipv4->address.ToString(), "tcp://0.0.0.0:80");
-  EXPECT_FALSE(ipv4->dual_stack);
+  EXPECT_EQ(ipv4->ToString(), "tcp://0.0.0.0:80");
+  EXPECT_FALSE(ipv4->dual_stack());
 }
 
 TEST(ResolveTest, WithoutIpv6AnEmptyHostIsEveryIpv4Address) {
@@ -60,8 +61,7 @@ TEST(ResolveTest, WithoutIpv6AnEmptyHostIsEveryIpv4Address) {
   kernel.Fail(Call::kSocket, EAFNOSUPPORT);
   const auto target = Resolve("tcp://:80");
   ASSERT_TRUE(target.ok());
-  EXPECT_EQ(target->address.ToString(), "tcp://0.0.0.0:80");
-  EXPECT_FALSE(target->dual_stack);
+  EXPECT_EQ(target->ToString(), "tcp://0.0.0.0:80");
 }
 
 TEST(ResolveTest, AHostThatDoesNotResolveIsNotFoundAndNamed) {
