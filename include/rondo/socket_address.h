@@ -8,6 +8,9 @@
 // means every address of this machine, over IPv4 and IPv6 at once (`tcp4`, `tcp6`: over that one
 // only; so do 0.0.0.0 and [::]). Port 0 asks the kernel for a free port. What `ToString` gives
 // means the same address again.
+//
+// An IPv4 address written as an IPv6 one, [::ffff:192.0.2.7], is that IPv4 address and reported as
+// such: only IPv4 peers reach it, whichever family its socket has. `tcp6` has no such address.
 
 #ifndef RONDO_SOCKET_ADDRESS_H_
 #define RONDO_SOCKET_ADDRESS_H_

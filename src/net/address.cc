@@ -56,6 +56,19 @@ SocketAddress WithPort(sockaddr_storage found, uint16_t port) {
   return SocketAddress(reinterpret_cast<const sockaddr*>(&found), sizeof found);
 }
 
+// The first of `family`; of either, IPv4 before IPv6. None when there is none: a mapped address,
+// found as IPv6, is an IPv4 address.
+SocketAddress Choose(const std::vector<sockaddr_storage>& found, int family, uint16_t port) {
+  for (const int wanted : {AF_INET, AF_INET6}) {
+    if (family != AF_UNSPEC && family != wanted) continue;
+    for (const sockaddr_storage& candidate : found) {
+      const SocketAddress address = WithPort(candidate, port);
+      if (address.family() == wanted) return address;
+    }
+  }
+  return {};
+}
+
 // Whether this kernel has IPv6 at all: without it an empty host means IPv4.
 bool HasIpv6() { return UniqueFd(sys::Socket(AF_INET6, SOCK_STREAM, 0)).get() >= 0; }
 
@@ -114,18 +127,19 @@ absl::StatusOr<SocketAddress> Resolve(std::string_view text) {
   }
   std::vector<sockaddr_storage> found;
   const int error = sys::Resolve(parsed.host, parsed.family, &found);
-  if (error != 0 || found.empty()) {
+  const SocketAddress result = Choose(found, parsed.family, parsed.port);
+  if (error != 0 || result.family() == AF_UNSPEC) {
     return absl::NotFoundError(absl::StrCat(
         "address \"", ToAbsl(text), "\": the host \"", parsed.host, "\" has no ",
         parsed.family == AF_INET    ? "IPv4 "
         : parsed.family == AF_INET6 ? "IPv6 "
                                     : "",
-        "address: ", error != 0 ? ::gai_strerror(error) : "none was found"));
+        "address: ",
+        error != 0      ? ::gai_strerror(error)
+        : found.empty() ? "none was found"
+                        : "it is an IPv4 address, mapped into IPv6"));
   }
-  for (const sockaddr_storage& candidate : found) {
-    if (candidate.ss_family == AF_INET) return WithPort(candidate, parsed.port);
-  }
-  return WithPort(found.front(), parsed.port);
+  return result;
 }
 
 }  // namespace rondo::net

@@ -56,6 +56,21 @@ TEST(ResolveTest, AnEmptyHostIsEveryAddress) {
   EXPECT_FALSE(ipv4->dual_stack());
 }
 
+TEST(ResolveTest, AnIpv4AddressMappedIntoIpv6IsTheIpv4Address) {
+  EXPECT_EQ(Bound("tcp://[::ffff:192.0.2.7]:80"), "tcp://192.0.2.7:80");
+  EXPECT_EQ(Bound("tcp4://[::ffff:c000:207]:80"), "tcp://192.0.2.7:80");
+  EXPECT_EQ(Bound("tcp://[::ffff:0.0.0.0]:80"), "tcp://0.0.0.0:80");
+}
+
+TEST(ResolveTest, AMappedAddressIsNoneForIpv6Alone) {
+  // The kernel will not bind it either, to a socket that takes IPv6 alone (EINVAL).
+  const absl::Status status = Resolve("tcp6://[::ffff:192.0.2.7]:80").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound) << status;
+  EXPECT_EQ(status.message(),
+            "address \"tcp6://[::ffff:192.0.2.7]:80\": the host \"::ffff:192.0.2.7\" has no IPv6 "
+            "address: it is an IPv4 address, mapped into IPv6");
+}
+
 TEST(ResolveTest, WithoutIpv6AnEmptyHostIsEveryIpv4Address) {
   FaultySys kernel;
   kernel.Fail(Call::kSocket, EAFNOSUPPORT);
