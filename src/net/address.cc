@@ -3,9 +3,11 @@
 #include <netdb.h>
 
 #include <charconv>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
@@ -17,10 +19,30 @@ namespace {
 
 using base::ToAbsl;
 
+// In quotes, for a message: it may come from anywhere, so it can neither break the line it is
+// logged on nor fill the log. Whatever could be an address is shown whole.
+std::string Quoted(std::string_view text) {
+  constexpr size_t kLongestAddress = sizeof "tcp4://" - 1 + 253 + sizeof ":65535" - 1;
+  const std::string shown =
+      absl::StrCat("\"", absl::CHexEscape(ToAbsl(text.substr(0, kLongestAddress))), "\"");
+  if (text.size() <= kLongestAddress) return shown;
+  return absl::StrCat(shown, "... (", text.size(), " bytes)");
+}
+
 absl::Status Malformed(std::string_view text, std::string_view problem) {
   return absl::InvalidArgumentError(
-      absl::StrCat("address \"", ToAbsl(text), "\": ", ToAbsl(problem),
+      absl::StrCat("address ", Quoted(text), ": ", ToAbsl(problem),
                    "; expected tcp://host:port, tcp4://host:port or tcp6://[host]:port"));
+}
+
+absl::Status HasNoAddress(std::string_view text, const AddressText& parsed,
+                          std::string_view problem) {
+  const absl::string_view family = parsed.family == AF_INET    ? "IPv4 "
+                                   : parsed.family == AF_INET6 ? "IPv6 "
+                                                               : "";
+  return absl::NotFoundError(absl::StrCat("address ", Quoted(text), ": the host ",
+                                          Quoted(parsed.host), " has no ", family, "address: ",
+                                          ToAbsl(problem)));
 }
 
 bool ParsePort(std::string_view text, uint16_t* port) {
@@ -86,7 +108,7 @@ absl::StatusOr<AddressText> ParseAddress(std::string_view text) {
   } else if (scheme == "tcp6") {
     result.family = AF_INET6;
   } else {
-    return Malformed(text, absl::StrCat("the scheme \"", ToAbsl(scheme), "\" is not known"));
+    return Malformed(text, absl::StrCat("the scheme ", Quoted(scheme), " is not known"));
   }
 
   std::string_view rest = text.substr(scheme_end + 3);
@@ -127,17 +149,11 @@ absl::StatusOr<SocketAddress> Resolve(std::string_view text) {
   }
   std::vector<sockaddr_storage> found;
   const int error = sys::Resolve(parsed.host, parsed.family, &found);
+  if (error != 0) return HasNoAddress(text, parsed, ::gai_strerror(error));
+  if (found.empty()) return HasNoAddress(text, parsed, "none was found");
   const SocketAddress result = Choose(found, parsed.family, parsed.port);
-  if (error != 0 || result.family() == AF_UNSPEC) {
-    return absl::NotFoundError(absl::StrCat(
-        "address \"", ToAbsl(text), "\": the host \"", parsed.host, "\" has no ",
-        parsed.family == AF_INET    ? "IPv4 "
-        : parsed.family == AF_INET6 ? "IPv6 "
-                                    : "",
-        "address: ",
-        error != 0      ? ::gai_strerror(error)
-        : found.empty() ? "none was found"
-                        : "it is an IPv4 address, mapped into IPv6"));
+  if (result.family() == AF_UNSPEC) {
+    return HasNoAddress(text, parsed, "it is an IPv4 address, mapped into IPv6");
   }
   return result;
 }

@@ -23,7 +23,7 @@ struct AddressText {
   uint16_t port;
 };
 
-// InvalidArgument quotes `text` and says what was expected.
+// InvalidArgument quotes `text`, escaped and cut if it is very long, and says what was expected.
 absl::StatusOr<AddressText> ParseAddress(std::string_view text);
 
 // Where to bind. NotFound for a host that has no address of the wanted family.

@@ -90,6 +90,25 @@ TEST(ResolveTest, AHostThatDoesNotResolveIsNotFoundAndNamed) {
                     HasSubstr(::gai_strerror(EAI_NONAME))));
 }
 
+TEST(ResolveTest, TheLongestHostThereIsIsQuotedWhole) {
+  FaultySys kernel;
+  kernel.Fail(Call::kResolve, EAI_NONAME);
+  const std::string host(253, 'h');
+  EXPECT_THAT(
+      std::string(Resolve("tcp4://" + host + ":65535").status().message()),
+      HasSubstr("address \"tcp4://" + host + ":65535\": the host \"" + host + "\" has no "));
+}
+
+TEST(ResolveTest, ALongerHostIsNotQuotedWhole) {
+  FaultySys kernel;
+  kernel.Fail(Call::kResolve, EAI_NONAME);
+  const std::string host(1 << 20, 'h');
+  const std::string message(Resolve("tcp://" + host + ":80").status().message());
+  EXPECT_THAT(message, HasSubstr("... (1048585 bytes): the host \"hhh"));
+  EXPECT_THAT(message, HasSubstr("h\"... (1048576 bytes) has no address: "));
+  EXPECT_LT(message.size(), 1000u);
+}
+
 TEST(ResolveTest, ANameServerThatIsSilentIsNotTakenForAnAnswer) {
   FaultySys kernel;
   kernel.Fail(Call::kResolve, EAI_AGAIN);
