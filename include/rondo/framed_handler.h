@@ -42,29 +42,6 @@ namespace rondo {
 
 struct NoContext {};
 
-namespace internal {
-
-// Whether a connection wants input: neither paused nor closing.
-// TODO: Connection::reading() and Connection::Yield() themselves, once Connection has them.
-template <class T>
-bool IsReading(const T& connection) {
-  if constexpr (requires { connection.reading(); }) return connection.reading();
-  return true;
-}
-
-// Has OnTraffic called again, once the other connections have had their turn.
-template <class T>
-void Yield(T& connection) {
-  if constexpr (requires { connection.Yield(); }) {
-    connection.Yield();
-  } else {
-    connection.PauseReading();
-    connection.ResumeReading();
-  }
-}
-
-}  // namespace internal
-
 template <Codec C, std::default_initializable UserContext = NoContext>
 class FramedHandler : public EventHandler {
  public:
@@ -158,7 +135,7 @@ Action FramedHandler<C, UserContext>::OnTraffic(Connection& connection) {
   if (block == nullptr) return action;
   block->state = state;
   block->unfinished = unfinished;
-  if (stop == Stop::kTurnOver) internal::Yield(connection);
+  if (stop == Stop::kTurnOver) connection.Yield();
   if (stop == Stop::kNeedMore && block->ended) return End(connection, state);
   return action;
 }
@@ -174,7 +151,7 @@ auto FramedHandler<C, UserContext>::Deliver(Connection& connection, typename C::
   for (int step = 0; step < kStepsPerTurn; ++step) {
     // After kShutdown the rest comes in the next turn: what has arrived is still served.
     if (action == Action::kShutdown) break;
-    if (action == Action::kClose || !internal::IsReading(connection)) {
+    if (action == Action::kClose || !connection.reading()) {
       stop = Stop::kHandler;
       break;
     }

@@ -1,13 +1,16 @@
 // All of Rondo: servers that hold very many connections, on event loops of one thread each.
-// Begin with event_handler.h and connection.h.
+// Begin with event_handler.h and connection.h; for frames instead of bytes, framed_handler.h.
 
 #ifndef RONDO_RONDO_H_
 #define RONDO_RONDO_H_
 
+#include "rondo/codec.h"
+#include "rondo/codecs.h"
 #include "rondo/connection.h"
 #include "rondo/engine.h"
 #include "rondo/event_handler.h"
 #include "rondo/event_loop.h"
+#include "rondo/framed_handler.h"
 #include "rondo/load_balancer.h"
 #include "rondo/options.h"
 #include "rondo/socket_address.h"

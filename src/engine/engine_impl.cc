@@ -77,11 +77,11 @@ absl::Status Engine::Impl::BindOne(const std::string& address) {
   const bool each = options_.accept_mode == AcceptMode::kReusePort;
   const auto sharing =
       each || options_.reuse_port ? net::Sharing::kReusePort : net::Sharing::kExclusive;
-  RONDO_ASSIGN_OR_RETURN(net::BindTarget target, net::Resolve(address));
-  RONDO_ASSIGN_OR_RETURN(net::Listener first, net::Listen(target, options_, sharing));
-  addresses_.push_back(first.address);
-  // The others bind what the first one got: the same family, and the same port for port 0.
-  target.address = first.address;
+  RONDO_ASSIGN_OR_RETURN(const SocketAddress wanted, net::Resolve(address));
+  RONDO_ASSIGN_OR_RETURN(net::Listener first, net::Listen(wanted, options_, sharing));
+  // The others bind what the first one got: the same port for port 0.
+  const SocketAddress bound = first.address;
+  addresses_.push_back(bound);
   if (acceptor_ != nullptr) {
     return acceptor_->Listen(std::move(first), [this](UniqueFd socket, const SocketAddress& peer) {
       HandOut(std::move(socket), peer);
@@ -89,7 +89,7 @@ absl::Status Engine::Impl::BindOne(const std::string& address) {
   }
   RONDO_RETURN_IF_ERROR(loops_[0]->Listen(std::move(first)));
   for (size_t i = 1; each && i < loops_.size(); ++i) {
-    RONDO_ASSIGN_OR_RETURN(net::Listener next, net::Listen(target, options_, sharing));
+    RONDO_ASSIGN_OR_RETURN(net::Listener next, net::Listen(bound, options_, sharing));
     RONDO_RETURN_IF_ERROR(loops_[i]->Listen(std::move(next)));
   }
   return absl::OkStatus();

@@ -3,9 +3,11 @@
 #include <netdb.h>
 
 #include <charconv>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
@@ -17,10 +19,30 @@ namespace {
 
 using base::ToAbsl;
 
+// In quotes, for a message: it may come from anywhere, so it can neither break the line it is
+// logged on nor fill the log. Whatever could be an address is shown whole.
+std::string Quoted(std::string_view text) {
+  constexpr size_t kLongestAddress = sizeof "tcp4://" - 1 + 253 + sizeof ":65535" - 1;
+  const std::string shown =
+      absl::StrCat("\"", absl::CHexEscape(ToAbsl(text.substr(0, kLongestAddress))), "\"");
+  if (text.size() <= kLongestAddress) return shown;
+  return absl::StrCat(shown, "... (", text.size(), " bytes)");
+}
+
 absl::Status Malformed(std::string_view text, std::string_view problem) {
   return absl::InvalidArgumentError(
-      absl::StrCat("address \"", ToAbsl(text), "\": ", ToAbsl(problem),
+      absl::StrCat("address ", Quoted(text), ": ", ToAbsl(problem),
                    "; expected tcp://host:port, tcp4://host:port or tcp6://[host]:port"));
+}
+
+absl::Status HasNoAddress(std::string_view text, const AddressText& parsed,
+                          std::string_view problem) {
+  const absl::string_view family = parsed.family == AF_INET    ? "IPv4 "
+                                   : parsed.family == AF_INET6 ? "IPv6 "
+                                                               : "";
+  return absl::NotFoundError(absl::StrCat("address ", Quoted(text), ": the host ",
+                                          Quoted(parsed.host), " has no ", family, "address: ",
+                                          ToAbsl(problem)));
 }
 
 bool ParsePort(std::string_view text, uint16_t* port) {
@@ -56,6 +78,19 @@ SocketAddress WithPort(sockaddr_storage found, uint16_t port) {
   return SocketAddress(reinterpret_cast<const sockaddr*>(&found), sizeof found);
 }
 
+// The first of `family`; of either, IPv4 before IPv6. None when there is none: a mapped address,
+// found as IPv6, is an IPv4 address.
+SocketAddress Choose(const std::vector<sockaddr_storage>& found, int family, uint16_t port) {
+  for (const int wanted : {AF_INET, AF_INET6}) {
+    if (family != AF_UNSPEC && family != wanted) continue;
+    for (const sockaddr_storage& candidate : found) {
+      const SocketAddress address = WithPort(candidate, port);
+      if (address.family() == wanted) return address;
+    }
+  }
+  return {};
+}
+
 // Whether this kernel has IPv6 at all: without it an empty host means IPv4.
 bool HasIpv6() { return UniqueFd(sys::Socket(AF_INET6, SOCK_STREAM, 0)).get() >= 0; }
 
@@ -73,7 +108,7 @@ absl::StatusOr<AddressText> ParseAddress(std::string_view text) {
   } else if (scheme == "tcp6") {
     result.family = AF_INET6;
   } else {
-    return Malformed(text, absl::StrCat("the scheme \"", ToAbsl(scheme), "\" is not known"));
+    return Malformed(text, absl::StrCat("the scheme ", Quoted(scheme), " is not known"));
   }
 
   std::string_view rest = text.substr(scheme_end + 3);
@@ -106,27 +141,21 @@ absl::StatusOr<AddressText> ParseAddress(std::string_view text) {
   return result;
 }
 
-absl::StatusOr<BindTarget> Resolve(std::string_view text) {
+absl::StatusOr<SocketAddress> Resolve(std::string_view text) {
   RONDO_ASSIGN_OR_RETURN(const AddressText parsed, ParseAddress(text));
   if (parsed.host.empty()) {
-    const bool dual_stack = parsed.family == AF_UNSPEC && HasIpv6();
-    const int family = parsed.family != AF_UNSPEC ? parsed.family : dual_stack ? AF_INET6 : AF_INET;
-    return BindTarget{Wildcard(family, parsed.port), dual_stack};
+    if (parsed.family != AF_UNSPEC) return Wildcard(parsed.family, parsed.port);
+    return HasIpv6() ? SocketAddress::DualStack(parsed.port) : Wildcard(AF_INET, parsed.port);
   }
   std::vector<sockaddr_storage> found;
   const int error = sys::Resolve(parsed.host, parsed.family, &found);
-  if (error != 0 || found.empty()) {
-    return absl::NotFoundError(absl::StrCat(
-        "address \"", ToAbsl(text), "\": the host \"", parsed.host, "\" has no ",
-        parsed.family == AF_INET    ? "IPv4 "
-        : parsed.family == AF_INET6 ? "IPv6 "
-                                    : "",
-        "address: ", error != 0 ? ::gai_strerror(error) : "none was found"));
+  if (error != 0) return HasNoAddress(text, parsed, ::gai_strerror(error));
+  if (found.empty()) return HasNoAddress(text, parsed, "none was found");
+  const SocketAddress result = Choose(found, parsed.family, parsed.port);
+  if (result.family() == AF_UNSPEC) {
+    return HasNoAddress(text, parsed, "it is an IPv4 address, mapped into IPv6");
   }
-  for (const sockaddr_storage& candidate : found) {
-    if (candidate.ss_family == AF_INET) return BindTarget{WithPort(candidate, parsed.port)};
-  }
-  return BindTarget{WithPort(found.front(), parsed.port)};
+  return result;
 }
 
 }  // namespace rondo::net

@@ -23,16 +23,11 @@ struct AddressText {
   uint16_t port;
 };
 
-// InvalidArgument quotes `text` and says what was expected.
+// InvalidArgument quotes `text`, escaped and cut if it is very long, and says what was expected.
 absl::StatusOr<AddressText> ParseAddress(std::string_view text);
 
 // Where to bind. NotFound for a host that has no address of the wanted family.
-struct BindTarget {
-  SocketAddress address;
-  // An IPv6 socket that takes IPv4 as well (IPV6_V6ONLY off).
-  bool dual_stack = false;
-};
-absl::StatusOr<BindTarget> Resolve(std::string_view text);
+absl::StatusOr<SocketAddress> Resolve(std::string_view text);
 
 }  // namespace rondo::net
 

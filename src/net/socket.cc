@@ -48,16 +48,16 @@ absl::Status Failed(std::string_view call, const SocketAddress& address, int err
   return cure.empty() ? base::ErrnoStatus(error, what) : base::ErrnoStatus(error, what, cure);
 }
 
-absl::Status SetListenerOptions(int fd, const BindTarget& target, const Options& options,
+absl::Status SetListenerOptions(int fd, const SocketAddress& address, const Options& options,
                                 Sharing sharing) {
   // Without it a restart fails while connections of the last run are in TIME_WAIT.
   RONDO_RETURN_IF_ERROR(SetIntOption(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"));
   if (sharing == Sharing::kReusePort) {
     RONDO_RETURN_IF_ERROR(SetIntOption(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT"));
   }
-  if (target.address.family() == AF_INET6) {
+  if (address.family() == AF_INET6) {
     RONDO_RETURN_IF_ERROR(
-        SetIntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, target.dual_stack ? 0 : 1, "IPV6_V6ONLY"));
+        SetIntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, address.dual_stack() ? 0 : 1, "IPV6_V6ONLY"));
   }
   if (options.no_delay) RONDO_RETURN_IF_ERROR(SetNoDelay(fd, true));
   if (options.keep_alive) RONDO_RETURN_IF_ERROR(SetKeepAlive(fd, *options.keep_alive));
@@ -89,22 +89,38 @@ absl::Status SetBufferOption(int fd, int option, size_t bytes, std::string_view 
   return SetIntOption(fd, SOL_SOCKET, option, static_cast<int>(bytes), name);
 }
 
+absl::StatusOr<SocketAddress> ReadLocalAddress(int fd) {
+  sockaddr_storage storage = {};
+  socklen_t length = sizeof storage;
+  auto* const name = reinterpret_cast<sockaddr*>(&storage);
+  const int named = sys::GetSocketName(fd, name, &length);
+  if (named < 0) return base::ErrnoStatus(-named, "getsockname");
+  const SocketAddress address(name, length);
+  const auto* const ipv6 = reinterpret_cast<const sockaddr_in6*>(&storage);
+  int ipv6_only = 1;
+  if (storage.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&ipv6->sin6_addr)) {
+    length = sizeof ipv6_only;
+    const int result = sys::GetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, &ipv6_only, &length);
+    if (result < 0) return base::ErrnoStatus(-result, "getsockopt IPV6_V6ONLY");
+  }
+  return ipv6_only ? address : SocketAddress::DualStack(address.port());
+}
+
 }  // namespace
 
-absl::StatusOr<Listener> Listen(const BindTarget& target, const Options& options,
+absl::StatusOr<Listener> Listen(const SocketAddress& address, const Options& options,
                                 Sharing sharing) {
-  const SocketAddress& address = target.address;
   const int fd = sys::Socket(address.family(), SOCK_STREAM, IPPROTO_TCP);
   if (fd < 0) return Failed("socket", address, -fd);
   Listener listener{.fd = UniqueFd(fd), .address = {}};
-  RONDO_RETURN_IF_ERROR(SetListenerOptions(fd, target, options, sharing));
+  RONDO_RETURN_IF_ERROR(SetListenerOptions(fd, address, options, sharing));
   if (const int result = sys::Bind(fd, address.data(), address.size()); result < 0) {
     return Failed("bind", address, -result);
   }
   if (const int result = sys::Listen(fd, options.backlog); result < 0) {
     return Failed("listen", address, -result);
   }
-  listener.address = LocalAddress(fd);
+  RONDO_ASSIGN_OR_RETURN(listener.address, ReadLocalAddress(fd));
   return listener;
 }
 
@@ -152,11 +168,7 @@ absl::Status SetSendBuffer(int fd, size_t bytes) {
 }
 
 SocketAddress LocalAddress(int fd) {
-  sockaddr_storage storage = {};
-  socklen_t length = sizeof storage;
-  auto* address = reinterpret_cast<sockaddr*>(&storage);
-  if (sys::GetSocketName(fd, address, &length) < 0) return {};
-  return SocketAddress(address, length);
+  return ReadLocalAddress(fd).value_or(SocketAddress());
 }
 
 absl::Status Validate(const KeepAlive& keep_alive) {

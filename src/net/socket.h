@@ -11,7 +11,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-#include "net/address.h"
 #include "rondo/options.h"
 #include "rondo/socket_address.h"
 #include "rondo/unique_fd.h"
@@ -24,10 +23,11 @@ struct Listener {
   SocketAddress address;
 };
 
-// Binds `target` and listens, with the listener's share of `options`; accepted sockets inherit
+// Binds `address` and listens, with the listener's share of `options`; accepted sockets inherit
 // them (tcp(7)). `reuse_port` lets other listeners bind the same address.
 enum class Sharing { kExclusive, kReusePort };
-absl::StatusOr<Listener> Listen(const BindTarget& target, const Options& options, Sharing sharing);
+absl::StatusOr<Listener> Listen(const SocketAddress& address, const Options& options,
+                                Sharing sharing);
 
 absl::Status SetNoDelay(int fd, bool on);
 absl::Status SetKeepAlive(int fd, const KeepAlive& keep_alive);
@@ -35,7 +35,8 @@ absl::Status SetLinger(int fd, absl::Duration linger);
 absl::Status SetReceiveBuffer(int fd, size_t bytes);
 absl::Status SetSendBuffer(int fd, size_t bytes);
 
-// The address that `fd` is bound to; no address when the kernel does not say.
+// The address that `fd` is bound to, `::` told from both families at once; no address when the
+// kernel does not say.
 SocketAddress LocalAddress(int fd);
 
 // InvalidArgument when a field is out of its range.

@@ -25,6 +25,14 @@ SocketAddress::SocketAddress(const sockaddr* address, socklen_t length) {
   }
 }
 
+SocketAddress SocketAddress::DualStack(uint16_t port) {
+  SocketAddress every;
+  every.storage_.ipv6.sin6_family = AF_INET6;
+  every.storage_.ipv6.sin6_port = htons(port);
+  every.dual_stack_ = true;
+  return every;
+}
+
 uint16_t SocketAddress::port() const {
   if (family() == AF_INET) return ntohs(storage_.ipv4.sin_port);
   if (family() == AF_INET6) return ntohs(storage_.ipv6.sin6_port);
@@ -54,9 +62,12 @@ std::string_view SocketAddress::host_bytes() const {
 }
 
 std::string SocketAddress::ToString() const {
+  if (dual_stack()) return absl::StrCat("tcp://:", port());
   if (family() == AF_INET) return absl::StrCat("tcp://", host(), ":", port());
-  if (family() == AF_INET6) return absl::StrCat("tcp://[", host(), "]:", port());
-  return "none";
+  if (family() != AF_INET6) return "none";
+  // Elsewhere [::] often means both families: here the scheme tells that it does not.
+  const bool every = IN6_IS_ADDR_UNSPECIFIED(&storage_.ipv6.sin6_addr);
+  return absl::StrCat(every ? "tcp6://[" : "tcp://[", host(), "]:", port());
 }
 
 socklen_t SocketAddress::size() const {
@@ -67,6 +78,7 @@ socklen_t SocketAddress::size() const {
 
 bool operator==(const SocketAddress& a, const SocketAddress& b) {
   return a.family() == b.family() && a.port() == b.port() && a.host_bytes() == b.host_bytes() &&
+         a.dual_stack() == b.dual_stack() &&
          (a.family() != AF_INET6 ||
           a.storage_.ipv6.sin6_scope_id == b.storage_.ipv6.sin6_scope_id);
 }

@@ -122,11 +122,40 @@ void IoUringPoller::ArmInput(Endpoint& endpoint, uint32_t slot) {
 
 void IoUringPoller::CancelInput(Endpoint& endpoint, uint32_t slot) {
   if (!(endpoint.armed & kReceive) || (endpoint.armed & kCancelling)) return;
+  Cancel(Tag(Operation::kReceive, slot, endpoint.generation));
+  endpoint.armed |= kCancelling;
+}
+
+// By its tag, which the kernel finds at once; by a descriptor it would search all that is under
+// way.
+void IoUringPoller::Cancel(uint64_t tag) {
   io_uring_sqe* entry = NextEntry();
-  io_uring_prep_cancel64(entry, Tag(Operation::kReceive, slot, endpoint.generation), 0);
+  io_uring_prep_cancel64(entry, tag, 0);
   entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
   io_uring_sqe_set_data64(entry, Tag(Operation::kCancel, 0, 0));
-  endpoint.armed |= kCancelling;
+}
+
+void IoUringPoller::CancelAll(Endpoint& endpoint, uint32_t slot) {
+  const auto cancel = [&](Operation operation) {
+    base::AssertOnLoop();
+    Cancel(Tag(operation, slot, endpoint.generation));
+  };
+  if (endpoint.armed & kReceive) {
+    if (endpoint.wanted & kAccept) {
+      cancel(Operation::kAccept);
+    } else {
+      cancel(Operation::kReceive);
+      cancel(Operation::kReadable);
+    }
+  }
+  if (endpoint.armed & kWatching) cancel(Operation::kWatch);
+  if (endpoint.armed & kWaitingForRoom) cancel(Operation::kRoom);
+  if (!(endpoint.armed & kSend)) return;
+  // A send is tagged with its record's number, and of those that go on for long there are few.
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_cancel_fd(entry, endpoint.socket, IORING_ASYNC_CANCEL_ALL);
+  entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  io_uring_sqe_set_data64(entry, Tag(Operation::kCancel, 0, 0));
 }
 
 void IoUringPoller::Watch(Endpoint& endpoint, uint32_t slot) {
@@ -248,12 +277,7 @@ bool IoUringPoller::Close(Endpoint& endpoint, uint32_t slot) {
   held_bytes_.erase(EndpointId{slot, endpoint.generation}.Pack());
   endpoint.armed |= kClosing;
   const bool busy = endpoint.in_flight > 0;
-  if (busy) {
-    io_uring_sqe* entry = NextEntry();
-    io_uring_prep_cancel_fd(entry, endpoint.socket, IORING_ASYNC_CANCEL_ALL);
-    entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    io_uring_sqe_set_data64(entry, Tag(Operation::kCancel, 0, 0));
-  }
+  if (busy) CancelAll(endpoint, slot);
   if (endpoint.wanted & kAccept) {
     // A poll touches no memory of the listener's, and its port is to be free at once.
     if (busy) Submit();

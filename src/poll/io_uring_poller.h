@@ -86,6 +86,9 @@ class IoUringPoller final : public Poller {
   void ArmInput(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   // Learns of the failure of a socket that is not received from.
   void Watch(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
+  void Cancel(uint64_t tag) RONDO_ON_LOOP;
+  // Ends whatever is under way.
+  void CancelAll(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   void CancelInput(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   void SendFromQueue(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   int SendFile(Endpoint& endpoint, uint32_t slot, buffer::OutboundQueue::File file) RONDO_ON_LOOP;

@@ -2,7 +2,9 @@
 
 #include <dlfcn.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <cerrno>
@@ -43,6 +45,7 @@ using rondo::testing::Client;
 using rondo::testing::CountDescriptors;
 using rondo::testing::CountThreads;
 using rondo::testing::FaultySys;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -98,8 +101,9 @@ TEST_F(StartTest, APortThatNeedsPrivilegesStartsNothing) {
 
 TEST_F(StartTest, WhateverTheKernelRefusesStartsNothing) {
   Options options = {.loops = 2, .poller = PollerKind::kEpoll};
-  for (const Call call : {Call::kSocket, Call::kSetOption, Call::kBind, Call::kListen,
-                          Call::kEpollCreate, Call::kEpollControl, Call::kEventFd}) {
+  for (const Call call :
+       {Call::kSocket, Call::kSetOption, Call::kBind, Call::kListen, Call::kGetSocketName,
+        Call::kEpollCreate, Call::kEpollControl, Call::kEventFd}) {
     for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
       FaultySys kernel;
       kernel.Fail(call, ENOMEM);
@@ -169,6 +173,39 @@ TEST_F(StartTest, AddressesAreAsBoundAndInOrder) {
       EXPECT_NE(address.port(), 0);
       EXPECT_TRUE(Client(address).connected());
     }
+  }
+}
+
+TEST_F(StartTest, AddressesAsReportedStartTheSameListeners) {
+  const std::vector<std::string> addresses = {
+      "tcp://127.0.0.1:0", "tcp://:0",      "tcp4://:0",         "tcp6://:0",
+      "tcp://[::]:0",      "tcp://[::1]:0", "tcp://localhost:0", "tcp://[::ffff:127.0.0.1]:0"};
+  // Whether each takes IPv6 alone; -1: it is an IPv4 socket, and cannot be asked.
+  const auto ipv6_only = [](const Engine& engine) {
+    std::vector<int> each;
+    for (const SocketAddress& address : engine.addresses()) {
+      const auto listener = engine.DuplicateListener(address);
+      EXPECT_TRUE(listener.ok()) << listener.status();
+      int& value = each.emplace_back(-1);
+      socklen_t length = sizeof value;
+      (void)::getsockopt(listener->get(), IPPROTO_IPV6, IPV6_V6ONLY, &value, &length);
+    }
+    return each;
+  };
+  for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
+    const Options options = {.loops = 2, .accept_mode = mode, .reuse_port = true};
+    const auto first = Engine::Start(handler_, addresses, options);
+    ASSERT_TRUE(first.ok()) << first.status();
+    std::vector<std::string> reported;
+    for (const SocketAddress& address : (*first)->addresses()) {
+      reported.push_back(address.ToString());
+    }
+    // Beside the first, whose ports nobody else can take meanwhile.
+    const auto again = Engine::Start(handler_, reported, options);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ((*again)->addresses(), (*first)->addresses());
+    EXPECT_THAT(ipv6_only(**first), ElementsAre(-1, 0, -1, 1, 1, 1, -1, -1));
+    EXPECT_EQ(ipv6_only(**again), ipv6_only(**first));
   }
 }
 

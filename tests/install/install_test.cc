@@ -21,10 +21,14 @@ constexpr char kProgram[] = R"(
 
 #include <rondo/rondo.h>
 
-struct Hello : rondo::EventHandler {
+struct Hello : rondo::FramedHandler<rondo::LineCodec> {
+  Hello() : FramedHandler(rondo::LineCodec(rondo::MaxFrameBytes(100))) {}
   rondo::Action OnOpen(rondo::Connection& connection) override {
     connection.Write("hello\n");
-    return rondo::Action::kClose;
+    return rondo::Action::kNone;
+  }
+  rondo::Action OnFrame(rondo::Connection& connection, std::string_view line) override {
+    return WriteFrame(connection, line).ok() ? rondo::Action::kNone : rondo::Action::kClose;
   }
 };
 

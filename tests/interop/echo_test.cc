@@ -69,6 +69,20 @@ TEST_P(EchoInteropTest, AsyncioStreamsComeBackOnAHundredConnections) {
   EXPECT_EQ(ran.status, 0);
 }
 
+TEST(EchoAnnouncementTest, TellsBothFamiliesAtOnceFromIpv6Alone) {
+  const struct {
+    std::string scheme;
+    std::string announced;
+  } table[] = {{"tcp", "tcp://:"}, {"tcp4", "tcp://0.0.0.0:"}, {"tcp6", "tcp6://[::]:"}};
+  for (const auto& row : table) {
+    ChildProcess echo({testing::ExampleProgram("echo"), "--address=" + row.scheme + "://:0"});
+    const std::string line = echo.ReadLine();
+    const std::string port = line.substr(line.rfind(':') + 1);
+    EXPECT_EQ(line, "listening on " + row.announced + port);
+    EXPECT_EQ(echo.ReadLine(), "try it: nc localhost " + port);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(, EchoInteropTest, ::testing::ValuesIn(testing::WaysToRun()),
                          [](const auto& ways) { return ways.param.name; });
 

@@ -16,9 +16,9 @@ namespace {
 using ::testing::ElementsAre;
 
 SocketAddress Peer(const std::string& text) {
-  const absl::StatusOr<net::BindTarget> target = net::Resolve(text);
-  EXPECT_TRUE(target.ok()) << target.status();
-  return target->address;
+  const absl::StatusOr<SocketAddress> peer = net::Resolve(text);
+  EXPECT_TRUE(peer.ok()) << peer.status();
+  return *peer;
 }
 
 std::vector<size_t> Picks(LoadBalancer& policy, absl::Span<const LoopLoad> loops, int count) {

@@ -5,6 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -58,9 +61,10 @@ TEST_P(BadAddressTest, IsQuotedWithWhatIsWrongAndWhatWasExpected) {
   const std::string text(GetParam().text);
   for (const absl::Status& status : {ParseAddress(text).status(), Resolve(text).status()}) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("address \"" + text + "\": "),
-                                                     HasSubstr(std::string(GetParam().problem)),
-                                                     HasSubstr("expected tcp://host:port, ")));
+    EXPECT_THAT(
+        std::string(status.message()),
+        AllOf(HasSubstr("address \"" + absl::CHexEscape(text) + "\": "),
+              HasSubstr(std::string(GetParam().problem)), HasSubstr("expected tcp://host:port, ")));
   }
 }
 
@@ -107,6 +111,48 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"tcp://host/path:80", kBadHost}, Bad{"tcp://ho\"st:80", kBadHost},
         Bad{"tcp://h\xc3\xb6st:80", kBadHost},
         Bad{std::string_view("tcp://ho\0st:80", 14), kBadHost}, Bad{"tcp://*:80", kBadHost}));
+
+TEST(AddressTest, ErrorsShowWhatHasNoPrintableFormAsEscapes) {
+  const struct {
+    std::string_view text;
+    std::string_view quoted;
+  } table[] = {
+      {"tcp://127.0.0.1:80\n", "address \"tcp://127.0.0.1:80\\n\": the port"},
+      {"tcp://a\"b:80", "address \"tcp://a\\\"b:80\": the host has"},
+      {"tcp://h\xc3\xb6st:80", "address \"tcp://h\\xc3\\xb6st:80\": the host has"},
+      {{"tcp://\0:80", 10}, "address \"tcp://\\x00:80\": the host has"},
+      {"\x1b[31m\r\n://:80", "the scheme \"\\x1b[31m\\r\\n\" is not known; expected"},
+      {"\x9b\x7f", "address \"\\x9b\\x7f\": it has no scheme"},
+  };
+  for (const auto& row : table) {
+    const std::string message(Resolve(row.text).status().message());
+    EXPECT_THAT(message, HasSubstr(std::string(row.quoted)));
+    for (const char c : message) EXPECT_TRUE(absl::ascii_isprint(c)) << message;
+  }
+}
+
+TEST(AddressTest, ErrorsQuoteTheBeginningOfWhatIsLong) {
+  const std::string host(1 << 20, 'h');
+  const std::string shown(266, 'h');
+  const struct {
+    std::string text;
+    std::string quoted;
+  } table[] = {
+      {host, "address \"" + shown + "\"... (1048576 bytes): it has no scheme; "},
+      {host + "://", "the scheme \"" + shown + "\"... (1048576 bytes) is not known; "},
+      {"tcp://" + host, "... (1048582 bytes): the port is missing; "},
+      {"tcp://" + host + ":x", "... (1048584 bytes): the port is not a number"},
+      {"tcp://" + host + "\n:80", "... (1048586 bytes): the host has a character"},
+      {std::string(1 << 20, '\0'), "\\x00\"... (1048576 bytes): it has no scheme; "},
+      // What fits is whole.
+      {shown, "address \"" + shown + "\": it has no scheme; "},
+  };
+  for (const auto& row : table) {
+    const std::string message(Resolve(row.text).status().message());
+    EXPECT_THAT(message, HasSubstr(row.quoted));
+    EXPECT_LT(message.size(), 2500u);
+  }
+}
 
 }  // namespace
 }  // namespace rondo::net

@@ -139,6 +139,23 @@ TEST(ListenTest, TheAddressIsAsBoundWithItsPort) {
   EXPECT_EQ(listener->address, LocalAddress(listener->fd.get()));
 }
 
+TEST(ListenTest, AnAddressThatTheKernelDoesNotTellStopsIt) {
+  const struct {
+    Call call;
+    const char* message;
+  } table[] = {
+      {Call::kGetSocketName, "getsockname: no buffer space available"},
+      {Call::kGetOption, "getsockopt IPV6_V6ONLY: no buffer space available"},
+  };
+  for (const auto& row : table) {
+    FaultySys kernel;
+    kernel.Fail(row.call, ENOBUFS);
+    const absl::Status status = ListenOn("tcp://:0").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(status.message(), row.message);
+  }
+}
+
 TEST(ListenTest, TwoThatShareMayBindOnePort) {
   const auto first = ListenOn("tcp://127.0.0.1:0", {}, Sharing::kReusePort);
   ASSERT_TRUE(first.ok());
@@ -210,7 +227,8 @@ TEST(ListenTest, ListenFailuresAreNamedToo) {
 
 TEST(ListenTest, WhateverFailsLeavesNoDescriptorOpen) {
   const size_t before = rondo::testing::CountDescriptors();
-  for (const Call call : {Call::kSocket, Call::kSetOption, Call::kBind, Call::kListen}) {
+  for (const Call call :
+       {Call::kSocket, Call::kSetOption, Call::kBind, Call::kListen, Call::kGetSocketName}) {
     FaultySys kernel;
     kernel.Fail(call, ENOBUFS);
     EXPECT_FALSE(ListenOn("tcp://127.0.0.1:0").ok());

@@ -62,6 +62,22 @@ TEST(SocketAddressTest, TellsHostPortAndScopeOfIpv6) {
   EXPECT_EQ(address.ToString(), "tcp://[fe80::1%2]:80");
 }
 
+TEST(SocketAddressTest, TellsBothFamiliesAtOnceFromIpv6Alone) {
+  const SocketAddress both = SocketAddress::DualStack(80);
+  EXPECT_TRUE(both.dual_stack());
+  EXPECT_EQ(both.family(), AF_INET6);
+  EXPECT_EQ(both.host(), "::");
+  EXPECT_EQ(both.port(), 80);
+  EXPECT_EQ(both.size(), sizeof(sockaddr_in6));
+  EXPECT_EQ(both.ToString(), "tcp://:80");
+  EXPECT_EQ(both, SocketAddress::DualStack(80));
+  EXPECT_FALSE(both == SocketAddress::DualStack(81));
+  const SocketAddress alone = Ipv6("::", 80);
+  EXPECT_FALSE(alone.dual_stack());
+  EXPECT_EQ(alone.ToString(), "tcp6://[::]:80");
+  EXPECT_FALSE(alone == both);
+}
+
 TEST(SocketAddressTest, AMappedIpv4AddressIsTheIpv4AddressItIs) {
   EXPECT_EQ(Ipv6("::ffff:192.0.2.7", 80), Ipv4("192.0.2.7", 80));
   EXPECT_EQ(Ipv6("::ffff:192.0.2.7", 80).ToString(), "tcp://192.0.2.7:80");
@@ -92,11 +108,13 @@ TEST(SocketAddressTest, OtherFamiliesAndShortAddressesGiveNone) {
 }
 
 TEST(SocketAddressTest, ItsTextIsAnAddressToStartFrom) {
-  for (const SocketAddress& address : {Ipv4("192.0.2.7", 51324), Ipv6("2001:db8::1", 80),
-                                       Ipv6("fe80::1", 65535, 1), Ipv4("0.0.0.0", 0)}) {
+  for (const SocketAddress& address :
+       {Ipv4("192.0.2.7", 51324), Ipv6("2001:db8::1", 80), Ipv6("fe80::1", 65535, 1),
+        Ipv4("0.0.0.0", 0), Ipv6("::", 0), Ipv6("::", 80, 1), Ipv6("::ffff:192.0.2.7", 80),
+        SocketAddress::DualStack(0), SocketAddress::DualStack(80)}) {
     const auto target = net::Resolve(address.ToString());
     ASSERT_TRUE(target.ok()) << target.status();
-    EXPECT_EQ(target->address, address);
+    EXPECT_EQ(*target, address);
   }
 }
 

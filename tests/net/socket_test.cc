@@ -167,5 +167,14 @@ TEST_F(SocketTest, TheLocalAddressIsTheBoundOne) {
   EXPECT_EQ(LocalAddress(-1), SocketAddress());
 }
 
+TEST_F(SocketTest, TheLocalAddressIsNoneWhenTheKernelDoesNotSay) {
+  const UniqueFd ipv6(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  for (const Call call : {Call::kGetSocketName, Call::kGetOption}) {
+    FaultySys kernel;
+    kernel.Fail(call, ENOBUFS);
+    EXPECT_EQ(LocalAddress(ipv6.get()), SocketAddress());
+  }
+}
+
 }  // namespace
 }  // namespace rondo::net

@@ -19,8 +19,8 @@ TEST(StreamConnectionTest, IsOneCacheLine) {
 
 TEST(StreamConnectionTest, KnowsItsPeerExactly) {
   for (const std::string text : {"tcp://192.0.2.7:51324", "tcp://[2001:db8::1]:80",
-                                 "tcp://[fe80::1%7]:65535", "tcp://0.0.0.0:1", "tcp://[::]:0"}) {
-    const SocketAddress peer = net::Resolve(text)->address;
+                                 "tcp://[fe80::1%7]:65535", "tcp://0.0.0.0:1", "tcp6://[::]:0"}) {
+    const SocketAddress peer = *net::Resolve(text);
     const StreamConnection connection(-1, 1, peer);
     EXPECT_EQ(connection.peer(), peer) << text;
     EXPECT_EQ(connection.peer().ToString(), text);
@@ -28,7 +28,7 @@ TEST(StreamConnectionTest, KnowsItsPeerExactly) {
 }
 
 TEST(StreamConnectionTest, APeerWithoutAScopeCostsNothingMore) {
-  const StreamConnection connection(-1, 1, net::Resolve("tcp://[2001:db8::1]:80")->address);
+  const StreamConnection connection(-1, 1, *net::Resolve("tcp://[2001:db8::1]:80"));
   EXPECT_EQ(connection.extras, nullptr);
 }
 

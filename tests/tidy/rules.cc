@@ -317,6 +317,24 @@ Problems BuildProblems(const std::vector<Source>& sources,
   return problems;
 }
 
+Problems PublicHeaderProblems(const std::vector<Source>& sources) {
+  const std::string all = "include/rondo/rondo.h";
+  Names included = {all};
+  for (const Source& source : sources) {
+    if (source.path != all) continue;
+    for (const Include& include : Includes(source)) {
+      included.insert(PathOfInclude(all, include.name));
+    }
+  }
+  Problems problems;
+  for (const Source& source : sources) {
+    if (!source.path.starts_with("include/") || included.contains(source.path)) continue;
+    problems.push_back(At(source.path, 1) +
+                       "rondo.h does not include it; it is to be all of Rondo");
+  }
+  return problems;
+}
+
 Problems TopLevelProblems(const std::set<std::string>& names) {
   Problems problems;
   for (const std::string& name : names) {

@@ -50,6 +50,8 @@ Problems CycleProblems(const std::vector<Source>& sources);
 // `meson_files`: path to text.
 Problems BuildProblems(const std::vector<Source>& sources,
                        const std::map<std::string, std::string>& meson_files);
+// rondo.h is all of Rondo.
+Problems PublicHeaderProblems(const std::vector<Source>& sources);
 Problems TopLevelProblems(const std::set<std::string>& names);
 
 }  // namespace rondo::tidy

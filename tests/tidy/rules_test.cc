@@ -165,6 +165,14 @@ TEST(RulesTest, EveryFileIsNamedInMeson) {
   EXPECT_EQ(BuildProblems({Scan("include/rondo/c.h", "")}, {}).size(), 1u);
 }
 
+TEST(RulesTest, AllOfRondoIsAllOfThePublicHeaders) {
+  const Source all = Scan("include/rondo/rondo.h", "#include \"rondo/a.h\"\n");
+  const Source a = Scan("include/rondo/a.h", ""), b = Scan("include/rondo/b.h", "");
+  EXPECT_TRUE(PublicHeaderProblems({a, all, Scan("src/net/c.h", "")}).empty());
+  EXPECT_TRUE(Only(PublicHeaderProblems({a, b, all})).starts_with("include/rondo/b.h:1: "));
+  EXPECT_EQ(PublicHeaderProblems({a, b}).size(), 2u);
+}
+
 TEST(RulesTest, TheTopLevelIsClosed) {
   EXPECT_TRUE(TopLevelProblems({"src", "README.md", ".ci"}).empty());
   EXPECT_EQ(TopLevelProblems({"src", "docs"}).size(), 1u);

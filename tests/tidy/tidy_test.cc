@@ -138,6 +138,10 @@ TEST(TidyTest, EveryFileIsBuilt) {
   Report(BuildProblems(ThisTree().sources, ThisTree().meson_files));
 }
 
+TEST(TidyTest, RondoHIncludesEveryPublicHeader) {
+  Report(PublicHeaderProblems(ThisTree().sources));
+}
+
 TEST(TidyTest, TheTopLevelHoldsFewNames) {
   Report(TopLevelProblems(ThisTree().top_level));
 }
