@@ -1,4 +1,4 @@
-// HeldBytes is a string of bytes that came in while nobody wanted them. Many are short and some are
+// HeldBytes are bytes that came in while nobody wanted them. Many are short and some are
 // a burst of half a megabyte, which few ever need again: those lie in pages of their own, given
 // back to the system at once whatever the allocator does.
 
@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "sys/ring.h"
 
@@ -32,7 +33,18 @@ struct PagesForMuch {
   bool operator==(const PagesForMuch&) const { return true; }
 };
 
-using HeldBytes = std::basic_string<char, std::char_traits<char>, PagesForMuch<char>>;
+class HeldBytes {
+ public:
+  size_t size() const { return bytes_.size() - begin_; }
+  void Append(std::string_view bytes) { bytes_.append(bytes); }
+  // Good until the next Append. REQUIRES: n <= size().
+  std::string_view Front(size_t n) const { return std::string_view(bytes_).substr(begin_, n); }
+  void Consume(size_t n) { begin_ += n; }
+
+ private:
+  std::basic_string<char, std::char_traits<char>, PagesForMuch<char>> bytes_;
+  size_t begin_ = 0;
+};
 
 }  // namespace rondo::poll
 

@@ -147,7 +147,7 @@ void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& en
     if (wanted && !closing && !held_bytes_.contains(id.Pack())) {
       events.OnReceived(endpoint, bytes);
     } else if (!closing) {
-      held_bytes_[id.Pack()].append(bytes);
+      held_bytes_[id.Pack()].Append(bytes);
       if (!wanted) CancelInput(endpoint, id.slot);
     }
     buffers_.Return(buffer);
@@ -277,11 +277,24 @@ void IoUringPoller::Rearm(Events& events) {
 
 void IoUringPoller::GoOn(Endpoint& endpoint, EndpointId id, Events& events) {
   if (!(endpoint.wanted & kReceive)) return;
-  if (const auto held = held_bytes_.extract(id.Pack()); !held.empty()) {
-    events.OnReceived(endpoint, held.mapped());
-    if (events.Find(id) != &endpoint || IsSilent(endpoint)) return;
+  if (const auto held = held_bytes_.find(id.Pack()); held != held_bytes_.end()) {
+    return DeliverHeld(endpoint, id, events);
   }
-  if ((endpoint.wanted & kReceive) && !(endpoint.armed & kReceive)) ArmInput(endpoint, id.slot);
+  if (!(endpoint.armed & kReceive)) ArmInput(endpoint, id.slot);
+}
+
+// No more at a time than one receive brings.
+void IoUringPoller::DeliverHeld(Endpoint& endpoint, EndpointId id, Events& events) {
+  auto held = held_bytes_.extract(id.Pack());
+  HeldBytes& bytes = held.mapped();
+  const size_t length = std::min(bytes.size(), buffers_.buffer_bytes());
+  const std::string_view piece = bytes.Front(length);
+  bytes.Consume(length);
+  const bool more = bytes.size() > 0;
+  events.OnReceived(endpoint, piece);
+  if (events.Find(id) != &endpoint || IsSilent(endpoint)) return;
+  if (more) held_bytes_.insert(std::move(held));
+  rearm_.push_back(id);
 }
 
 }  // namespace rondo::poll::uring

@@ -280,7 +280,12 @@ bool IoUringPoller::Close(Endpoint& endpoint, uint32_t slot) {
   if (busy) CancelAll(endpoint, slot);
   if (endpoint.wanted & kAccept) {
     // A poll touches no memory of the listener's, and its port is to be free at once.
-    if (busy) Submit();
+    if (busy) {
+      // Without a wait: it is as a completion that the poll lets go of the socket, and this may
+      // have been the loop's last turn.
+      (void)sys::RingSubmitAndWait(&ring_, 0);
+      Submitted();
+    }
     (void)sys::Close(endpoint.socket);
     return true;
   }

@@ -126,7 +126,8 @@ class IoUringPoller final : public Poller {
   }
   // Tells a failure, if none was told before.
   void Fail(Endpoint& endpoint, const char* call, int error, Events& events) RONDO_ON_LOOP;
-  // Begins the receive of an endpoint that has none under way.
+  void DeliverHeld(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
+  // Goes on with an endpoint that is wanted: delivers what is held, or receives.
   void GoOn(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
 
   const std::shared_ptr<Waker> waker_;
