@@ -35,12 +35,8 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
     RONDO_CHECK(sys::RingEnable(&ring_) >= 0);
     ArmWaker();
   }
-  for (const EndpointId id : std::exchange(unsent_, {})) {
-    Endpoint* const endpoint = events.Find(id);
-    if (endpoint != nullptr && !(endpoint->armed & kSend)) SendRest(*endpoint, id.slot, events);
-  }
-  if (may_trim_) [[unlikely]]
-    timeout_ns = UntilTrim(timeout_ns);
+  if (!unsent_.empty()) SendUnsent(events);
+  if (may_trim_) timeout_ns = UntilTrim(timeout_ns);
   (void)sys::RingSubmitAndWait(&ring_, rearm_.empty() ? timeout_ns : 0);
   Submitted();
   events.OnAwake();
@@ -54,6 +50,15 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
   }
   if (seen > kQuietCompletions) may_trim_ = true;
   if (!rearm_.empty()) Rearm(events);
+}
+
+void IoUringPoller::SendUnsent(Events& events) {
+  handling_.swap(unsent_);
+  for (const EndpointId id : handling_) {
+    Endpoint* const endpoint = events.Find(id);
+    if (endpoint != nullptr && !(endpoint->armed & kSend)) SendRest(*endpoint, id.slot, events);
+  }
+  handling_.clear();
 }
 
 int64_t IoUringPoller::UntilTrim(int64_t timeout_ns) {
@@ -267,12 +272,12 @@ void IoUringPoller::OnAcceptReady(Endpoint& listener, EndpointId id, Events& eve
 }
 
 void IoUringPoller::Rearm(Events& events) {
-  std::vector<EndpointId> ids;
-  ids.swap(rearm_);
-  for (const EndpointId id : ids) {
+  handling_.swap(rearm_);
+  for (const EndpointId id : handling_) {
     Endpoint* const endpoint = events.Find(id);
     if (endpoint != nullptr && !IsSilent(*endpoint)) GoOn(*endpoint, id, events);
   }
+  handling_.clear();
 }
 
 void IoUringPoller::GoOn(Endpoint& endpoint, EndpointId id, Events& events) {

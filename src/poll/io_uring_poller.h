@@ -118,6 +118,7 @@ class IoUringPoller final : public Poller {
   void CloseSocket(Endpoint& endpoint) RONDO_ON_LOOP;
   // Goes on with endpoints that were resumed, or ran out of buffers.
   void Rearm(Events& events) RONDO_ON_LOOP;
+  void SendUnsent(Events& events) RONDO_ON_LOOP;
   // Sends what was queued behind a SendInline, or is left after a send.
   void SendRest(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
   // Nothing is to be told of the endpoint any more.
@@ -145,6 +146,8 @@ class IoUringPoller final : public Poller {
   int64_t trim_at_ = 0;
   // SendInline left something that was to be queued.
   std::vector<EndpointId> unsent_;
+  // Those of one of the two above that are being gone through.
+  std::vector<EndpointId> handling_;
   // Sockets to be closed by what is in the ring and not submitted yet.
   std::vector<int> unsubmitted_closes_;
   // What came in during a pause, by packed id.

@@ -2,7 +2,6 @@
 
 #include <malloc.h>
 
-#include <cstdlib>
 #include <new>
 #include <string>
 #include <string_view>
@@ -11,26 +10,7 @@
 
 #include "buffer/chunk_pool.h"
 #include "gtest/gtest.h"
-
-namespace {
-
-// Whether this thread finds no memory.
-thread_local bool no_memory = false;
-
-}  // namespace
-
-// Not inlined: GCC would see one of a pair and warn of the other.
-[[gnu::noinline]] void* operator new(size_t bytes) {
-  void* const memory = no_memory ? nullptr : std::malloc(bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
-  std::free(memory);
-}
+#include "tests/support/allocator.h"
 
 namespace rondo::buffer {
 namespace {
@@ -41,9 +21,10 @@ TEST(OutboundQueueRegression, CountsOnlyWhatThereWasMemoryFor) {
   ChunkPool pool;
   OutboundQueue queue(pool);
   const std::string bytes(10'000, 'x');
-  no_memory = true;
-  EXPECT_THROW(queue.Append(std::string_view(bytes)), std::bad_alloc);
-  no_memory = false;
+  {
+    const testing::NoMemory no_memory;
+    EXPECT_THROW(queue.Append(std::string_view(bytes)), std::bad_alloc);
+  }
   EXPECT_TRUE(queue.empty());
   EXPECT_EQ(queue.memory_bytes(), 0u);
   EXPECT_EQ(pool.lent_bytes(), 0u);

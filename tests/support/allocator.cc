@@ -1,0 +1,34 @@
+#include "tests/support/allocator.h"
+
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+thread_local size_t allocations = 0;
+thread_local bool no_memory = false;
+
+}  // namespace
+
+// Not inlined: GCC would see one of a pair and warn of the other.
+[[gnu::noinline]] void* operator new(size_t bytes) {
+  ++allocations;
+  void* const memory = no_memory ? nullptr : std::malloc(bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
+  std::free(memory);
+}
+
+namespace rondo::testing {
+
+size_t AllocationCount() { return allocations; }
+
+NoMemory::NoMemory() { no_memory = true; }
+NoMemory::~NoMemory() { no_memory = false; }
+
+}  // namespace rondo::testing
