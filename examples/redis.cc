@@ -52,6 +52,9 @@ constexpr uint64_t Name(string_view word) {
   return name;
 }
 
+// What a reply of many values may be, half of what Options::outbound_limit_bytes lets wait.
+constexpr size_t kMostReplyBytes = 8 << 20;
+
 // Replies, one behind the other. Kept by the handler, whose loop it never leaves.
 class Reply {
  public:
@@ -70,6 +73,9 @@ class Reply {
     text_.append("\r\n");
   }
   void Clear() { text_.clear(); }
+  size_t size() const { return text_.size(); }
+  // Takes back what was written behind the first `size` bytes.
+  void ShortenTo(size_t size) { text_.resize(size); }
   string_view text() const { return text_; }
 
  private:
@@ -173,9 +179,17 @@ class Commands {
     });
   }
 
+  // A short request may name one long value very often.
   void GetAll(const Arguments& words, Reply& reply) {
+    const size_t before = reply.size();
     reply.Header('*', static_cast<int64_t>(words.size()) - 1);
-    for (size_t i = 1; i < words.size(); ++i) Get(words[i], reply);
+    for (size_t i = 1; i < words.size(); ++i) {
+      Get(words[i], reply);
+      if (reply.size() - before > kMostReplyBytes) {
+        reply.ShortenTo(before);
+        return reply.Raw("-ERR the reply would be longer than 8 MiB\r\n");
+      }
+    }
   }
 
   void Store(string_view key, string_view value) {
