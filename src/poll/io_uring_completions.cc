@@ -125,8 +125,7 @@ void IoUringPoller::OnReceive(const io_uring_cqe& completion, EndpointId id, Eve
   }
   const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
   const auto length = static_cast<size_t>(completion.res);
-  if (length > kLargeReceive) [[unlikely]]
-    OnLargeReceive(*endpoint, id, length);
+  if (length > kLargeReceive) OnLargeReceive(*endpoint, id, length);
   events.OnReceived(*endpoint, {buffers_.At(buffer), length});
   buffers_.Return(buffer);
 }
@@ -205,12 +204,7 @@ void IoUringPoller::Fail(Endpoint& endpoint, const char* call, int error, Events
 void IoUringPoller::OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, Events& events) {
   const bool failed = completion.res > 0 && (completion.res & POLLERR);
   if (failed && !(endpoint.armed & (kClosing | kReceive)) && !(endpoint.wanted & kFailed)) {
-    int error = 0;
-    socklen_t length = sizeof error;
-    if (sys::GetOption(endpoint.socket, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error == 0) {
-      error = ECONNRESET;
-    }
-    Fail(endpoint, "recv", error, events);
+    Fail(endpoint, "recv", TakeError(endpoint.socket), events);
   }
   if (completion.flags & IORING_CQE_F_MORE) return;
   endpoint.armed &= ~kWatching;

@@ -21,12 +21,13 @@
 //             when the last completion has come.
 //
 // What is mirrored. `wanted`: kReceive, what the loop asked for; kEnded, the input has; kFailed, a
-// failure was told, and nothing is told after it; kByPoll, see above. `armed`: kReceive, a
-// receive or a poll of the listener is under way; kSend, a send is; kCancelling, a cancel of the
-// former; kClosing, Close was
-// called; kWaitingForRoom and kWatching, a poll for room to send a file, or for the socket's
-// failure during a pause. A pause does nothing until bytes arrive during it: those are held, and
-// then the receive is cancelled. What is held is delivered before anything else on resuming.
+// failure was told, and nothing is told after it; kByPoll, see above. `armed`: kReceive, a receive
+// or the poll for one is under way, or that of a listener; kSend, a send is; kCancelling, a cancel
+// of the first; kClosing, Close was called; kWaitingForRoom and kWatching, a poll for room to send
+// a file, or for the socket's failure during a pause.
+//
+// A pause does nothing until bytes arrive during it: those are held, and then the receive is
+// cancelled. What is held is delivered, piece by piece, before anything else on resuming.
 //
 // `user_data` is operation (4 bits), slot (28) and, of a send, the number of its record, of
 // anything else the generation (32). Nothing of an endpoint is under way when its memory is given

@@ -50,7 +50,7 @@ TEST_P(ChatTest, ALineGoesToEverybodyElse) {
   ASSERT_TRUE(second.netcat.Write("good morning\n"));
   EXPECT_EQ(first.netcat.ReadLine(), second.name() + ": good morning");
   heard = third.netcat.ReadLine();
-  if (heard.ends_with(" is here")) heard = third.netcat.ReadLine();
+  while (heard.ends_with(" is here")) heard = third.netcat.ReadLine();
   EXPECT_EQ(heard, second.name() + ": good morning");
 
   third.netcat.CloseInput();
@@ -68,7 +68,9 @@ TEST_P(ChatTest, ASlowReaderHurtsNobody) {
   // Its greeting was the last that anybody read of its output: the pipe fills up, and it stops.
   Member slow(chat_);
   EXPECT_EQ(speaker.netcat.ReadLine(), "* " + slow.name() + " is here");
-  EXPECT_EQ(listener.netcat.ReadLine(), "* " + slow.name() + " is here");
+  std::string heard = listener.netcat.ReadLine();
+  if (heard == "* " + speaker.name() + " is here") heard = listener.netcat.ReadLine();
+  EXPECT_EQ(heard, "* " + slow.name() + " is here");
 
   constexpr int kLines = 16'384;
   const std::string line(1000, 'x');
@@ -84,12 +86,13 @@ TEST_P(ChatTest, ASlowReaderHurtsNobody) {
   EXPECT_TRUE(RONDO_SANITIZED || growth < (2u << 20));
 
   // Once it reads again it has all lines up to some point, is told, and is back.
-  std::string last;
-  int heard = 0;
-  while ((last = slow.netcat.ReadLine()).starts_with(speaker.name())) {
-    ASSERT_THAT(last, EndsWith("x" + std::to_string(heard++)));
+  std::string last = slow.netcat.ReadLine();
+  while (last.ends_with(" is here")) last = slow.netcat.ReadLine();
+  int lines = 0;
+  for (; last.starts_with(speaker.name()); last = slow.netcat.ReadLine()) {
+    ASSERT_THAT(last, EndsWith("x" + std::to_string(lines++)));
   }
-  EXPECT_EQ(last, "* you were too slow and missed " + std::to_string(kLines - heard) + " lines");
+  EXPECT_EQ(last, "* you were too slow and missed " + std::to_string(kLines - lines) + " lines");
   ASSERT_TRUE(speaker.netcat.Write("back?\n"));
   EXPECT_EQ(slow.netcat.ReadLine(), speaker.name() + ": back?");
 }
