@@ -18,8 +18,6 @@ constexpr unsigned kCompletionsPerWait = 512;
 constexpr int kLargeReceive = 4 << 10;
 // A loop that handles no more at a time has no memory to give back that would count.
 constexpr unsigned kQuietCompletions = 64;
-// Memory that many messages or large ones took is kept for as long, in case that more come.
-constexpr int64_t kTrimDelayNanoseconds = 250'000'000;
 
 // A failure that passes: buffers ran out, the kernel gave up polling a socket that stays full (it
 // does after 128 rounds), or a cancel.
@@ -36,7 +34,6 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
     ArmWaker();
   }
   if (!unsent_.empty()) SendUnsent(events);
-  if (may_trim_) timeout_ns = UntilTrim(timeout_ns);
   (void)sys::RingSubmitAndWait(&ring_, rearm_.empty() ? timeout_ns : 0);
   Submitted();
   events.OnAwake();
@@ -48,7 +45,9 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
     io_uring_cqe_seen(&ring_, completion);
     Dispatch(copy, events);
   }
-  if (seen > kQuietCompletions) may_trim_ = true;
+  const bool busy = seen > kQuietCompletions;
+  if (busy && !trim_armed_) ArmTrim();
+  if (trim_due_) Trim(busy);
   if (!rearm_.empty()) Rearm(events);
 }
 
@@ -61,19 +60,14 @@ void IoUringPoller::SendUnsent(Events& events) {
   handling_.clear();
 }
 
-int64_t IoUringPoller::UntilTrim(int64_t timeout_ns) {
-  const int64_t now = sys::Now();
-  if (trim_at_ == 0) trim_at_ = now + kTrimDelayNanoseconds;
+void IoUringPoller::Trim(bool busy) {
   // What completions name is in the buffers, and nowhere else.
-  if (now < trim_at_ || io_uring_cq_ready(&ring_) > 0) {
-    const int64_t wait = std::max<int64_t>(trim_at_ - now, 0);
-    return timeout_ns < 0 ? wait : std::min(timeout_ns, wait);
-  }
+  if (io_uring_cq_ready(&ring_) > 0) return;
+  trim_due_ = false;
+  // A loop that is as busy as before would only need it again.
+  if (busy) return ArmTrim();
   buffers_.Trim();
   sends_.Trim();
-  may_trim_ = false;
-  trim_at_ = 0;
-  return timeout_ns;
 }
 
 void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
@@ -109,6 +103,10 @@ void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
     case Operation::kWake:
       if (!(completion.flags & IORING_CQE_F_MORE)) ArmWaker();
       return;
+    case Operation::kTrim:
+      trim_armed_ = false;
+      trim_due_ = true;
+      return;
     case Operation::kCancel:
     case Operation::kClose:
       return;  // Only failures arrive: there was nothing left to cancel.
@@ -131,7 +129,7 @@ void IoUringPoller::OnReceive(const io_uring_cqe& completion, EndpointId id, Eve
 }
 
 void IoUringPoller::OnLargeReceive(Endpoint& endpoint, EndpointId id, size_t length) {
-  may_trim_ = true;
+  if (!trim_armed_) ArmTrim();
   if (length < buffers_.buffer_bytes()) return;
   endpoint.wanted |= kByPoll;
   CancelInput(endpoint, id.slot);
@@ -142,7 +140,7 @@ void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& en
   const bool over = !(completion.flags & IORING_CQE_F_MORE);
   if (over) endpoint.armed &= ~(kReceive | kCancelling);
   if (completion.res == -ENOBUFS) endpoint.wanted |= kByPoll;
-  if (completion.res > kLargeReceive) may_trim_ = true;
+  if (completion.res > kLargeReceive && !trim_armed_) ArmTrim();
   const bool closing = IsSilent(endpoint);
   if (completion.flags & IORING_CQE_F_BUFFER) {
     const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);

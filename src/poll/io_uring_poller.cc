@@ -103,6 +103,15 @@ void IoUringPoller::ArmWaker() {
   io_uring_sqe_set_data64(entry, Tag(Operation::kWake, 0, 0));
 }
 
+void IoUringPoller::ArmTrim() {
+  // The kernel has read it by the time that submitting returns.
+  static constexpr __kernel_timespec kDelay = {.tv_sec = 0, .tv_nsec = 250'000'000};
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_timeout(entry, const_cast<__kernel_timespec*>(&kDelay), 0, 0);
+  io_uring_sqe_set_data64(entry, Tag(Operation::kTrim, 0, 0));
+  trim_armed_ = true;
+}
+
 void IoUringPoller::ArmInput(Endpoint& endpoint, uint32_t slot) {
   io_uring_sqe* entry = NextEntry();
   if (endpoint.wanted & kAccept) {

@@ -41,6 +41,7 @@ enum class Operation : uint64_t {
   kSend,
   kRoom,
   kWatch,
+  kTrim,
   kCancel,
   kClose,
 };
@@ -83,6 +84,7 @@ class IoUringPoller final : public Poller {
     if (io_uring_sq_ready(&ring_) == 0) unsubmitted_closes_.clear();
   }
   void ArmWaker() RONDO_ON_LOOP;
+  RONDO_COLD void ArmTrim() RONDO_ON_LOOP;
   void ArmInput(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   // Learns of the failure of a socket that is not received from.
   void Watch(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
@@ -95,9 +97,8 @@ class IoUringPoller final : public Poller {
   // Sends what is left of a record of the poller's own bytes.
   void SubmitRecord(Endpoint& endpoint, uint32_t number) RONDO_ON_LOOP;
 
-  // How long to wait, at the most `timeout_ns`, before memory is to be given back; gives it back
-  // when that is due.
-  int64_t UntilTrim(int64_t timeout_ns) RONDO_ON_LOOP;
+  // Gives back memory that many messages took, or large ones, if the loop is not `busy` still.
+  RONDO_COLD void Trim(bool busy) RONDO_ON_LOOP;
   void Dispatch(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
   void OnAcceptReady(Endpoint& listener, EndpointId id, Events& events) RONDO_ON_LOOP;
   void OnReceive(const io_uring_cqe& completion, EndpointId id, Events& events) RONDO_ON_LOOP;
@@ -141,9 +142,9 @@ class IoUringPoller final : public Poller {
   std::unique_ptr<char[]> read_buffer_;
   SendRecords sends_;
   std::vector<EndpointId> rearm_;
-  // Whether there is memory that could be given back, and when it will be; 0: that is not decided.
-  bool may_trim_ = false;
-  int64_t trim_at_ = 0;
+  // There is memory that could be given back: a timer runs for that, or is over.
+  bool trim_armed_ = false;
+  bool trim_due_ = false;
   // SendInline left something that was to be queued.
   std::vector<EndpointId> unsent_;
   // Those of one of the two above that are being gone through.
