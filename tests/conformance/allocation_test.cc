@@ -59,7 +59,8 @@ TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
     echo.counting = true;
     for (int i = 0; i < 50; ++i) exchange(bytes);
     EXPECT_GT(echo.callbacks, 500u);
-    EXPECT_LE(echo.allocations, bytes < 60'000 ? 0u : clients.size()) << "with messages of " << bytes << " bytes";
+    EXPECT_LE(echo.allocations, bytes < 60'000 ? 0u : clients.size())
+        << "with messages of " << bytes << " bytes";
   }
   clients.clear();
   EXPECT_EQ((*server)->Stop(absl::Seconds(10)), absl::OkStatus());
