@@ -1,37 +1,13 @@
-// HeldBytes are bytes that came in while nobody wanted them. Many are short and some are
-// a burst of half a megabyte, which few ever need again: those lie in pages of their own, given
-// back to the system at once whatever the allocator does.
+// HeldBytes are bytes that came in while nobody wanted them.
 
 #ifndef RONDO_POLL_HELD_BYTES_H_
 #define RONDO_POLL_HELD_BYTES_H_
 
 #include <cstddef>
-#include <memory>
-#include <new>
 #include <string>
 #include <string_view>
 
-#include "sys/ring.h"
-
 namespace rondo::poll {
-
-template <class T>
-struct PagesForMuch {
-  using value_type = T;
-  static constexpr size_t kMuchBytes = 64 << 10;
-
-  T* allocate(size_t n) {
-    if (n * sizeof(T) < kMuchBytes) return std::allocator<T>().allocate(n);
-    void* const memory = sys::MapMemory(n * sizeof(T));
-    if (memory == nullptr) throw std::bad_alloc();
-    return static_cast<T*>(memory);
-  }
-  void deallocate(T* memory, size_t n) {
-    if (n * sizeof(T) < kMuchBytes) return std::allocator<T>().deallocate(memory, n);
-    sys::UnmapMemory(memory, n * sizeof(T));
-  }
-  bool operator==(const PagesForMuch&) const { return true; }
-};
 
 class HeldBytes {
  public:
@@ -42,7 +18,7 @@ class HeldBytes {
   void Consume(size_t n) { begin_ += n; }
 
  private:
-  std::basic_string<char, std::char_traits<char>, PagesForMuch<char>> bytes_;
+  std::string bytes_;
   size_t begin_ = 0;
 };
 

@@ -14,8 +14,6 @@ namespace {
 
 // Enough for all the buffers there are, and as many sends.
 constexpr unsigned kCompletionsPerWait = 512;
-// What is more than that needs more than the one page of its buffer that small messages need.
-constexpr int kLargeReceive = 4 << 10;
 // A loop that handles no more at a time has no memory to give back that would count.
 constexpr unsigned kQuietCompletions = 64;
 
@@ -123,14 +121,12 @@ void IoUringPoller::OnReceive(const io_uring_cqe& completion, EndpointId id, Eve
   }
   const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
   const auto length = static_cast<size_t>(completion.res);
-  if (length > kLargeReceive) OnLargeReceive(*endpoint, id, length);
+  if (length == buffers_.buffer_bytes()) [[unlikely]] OnFilled(*endpoint, id);
   events.OnReceived(*endpoint, {buffers_.At(buffer), length});
   buffers_.Return(buffer);
 }
 
-void IoUringPoller::OnLargeReceive(Endpoint& endpoint, EndpointId id, size_t length) {
-  if (!trim_armed_) ArmTrim();
-  if (length < buffers_.buffer_bytes()) return;
+void IoUringPoller::OnFilled(Endpoint& endpoint, EndpointId id) {
   endpoint.wanted |= kByPoll;
   CancelInput(endpoint, id.slot);
 }
@@ -140,7 +136,6 @@ void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& en
   const bool over = !(completion.flags & IORING_CQE_F_MORE);
   if (over) endpoint.armed &= ~(kReceive | kCancelling);
   if (completion.res == -ENOBUFS) endpoint.wanted |= kByPoll;
-  if (completion.res > kLargeReceive && !trim_armed_) ArmTrim();
   const bool closing = IsSilent(endpoint);
   if (completion.flags & IORING_CQE_F_BUFFER) {
     const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
@@ -163,7 +158,14 @@ void IoUringPoller::OnReadable(Endpoint& endpoint, EndpointId id, Events& events
   endpoint.armed &= ~kReceive;
   if ((endpoint.wanted & kReceive) && !IsSilent(endpoint)) {
     const ssize_t received = sys::Receive(endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
-    if (received != static_cast<ssize_t>(read_buffer_bytes_)) endpoint.wanted &= ~kByPoll;
+    // A stream has a small piece now and then; two in a row are messages.
+    if (received >= static_cast<ssize_t>(buffers_.buffer_bytes())) {
+      endpoint.wanted &= ~kLastWasSmall;
+    } else if (!(endpoint.wanted & kLastWasSmall)) {
+      endpoint.wanted |= kLastWasSmall;
+    } else {
+      endpoint.wanted &= ~(kByPoll | kLastWasSmall);
+    }
     if (received > 0) {
       events.OnReceived(endpoint, {read_buffer_.get(), static_cast<size_t>(received)});
     } else {
@@ -280,11 +282,11 @@ void IoUringPoller::GoOn(Endpoint& endpoint, EndpointId id, Events& events) {
   if (!(endpoint.armed & kReceive)) ArmInput(endpoint, id.slot);
 }
 
-// No more at a time than one receive brings.
+// No more at a time than one recv(2) brings.
 void IoUringPoller::DeliverHeld(Endpoint& endpoint, EndpointId id, Events& events) {
   auto held = held_bytes_.extract(id.Pack());
   HeldBytes& bytes = held.mapped();
-  const size_t length = std::min(bytes.size(), buffers_.buffer_bytes());
+  const size_t length = std::min(bytes.size(), read_buffer_bytes_);
   const std::string_view piece = bytes.Front(length);
   bytes.Consume(length);
   const bool more = bytes.size() > 0;

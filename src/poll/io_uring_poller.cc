@@ -6,11 +6,13 @@
 //   accept    a poll of the listener, and accept4(2) when it is ready. A multishot accept would
 //             save no call, since it leaves the peer's address to getpeername(2), and it goes on
 //             taking from the backlog while the loop pauses or stops.
-//   receive   one multishot receive for each connection, into provided buffers: an idle connection
-//             holds none. Such a receive may fill some thirty of them at a time, and who gets
-//             the last is the kernel's whim. So one that finds none (ENOBUFS), as one that fills
-//             its buffers, a stream, goes on by a poll and recv(2) into a buffer that all of these
-//             share, once a turn, until its socket is empty.
+//   receive   small messages: one multishot receive for each connection, into provided buffers, so
+//             that they cost no call and an idle connection holds no memory. Such a receive fills
+//             32 buffers before the loop hears of the first (MULTISHOT_MAX_RETRY in the kernel's
+//             io_uring/net.c), wanted or not: the buffers are small, so that this is no more than
+//             one recv(2) would bring. Whoever fills one, or finds none left (ENOBUFS), goes on by
+//             a poll and recv(2) into a buffer that all of these share, once a turn, which for
+//             large messages is as cheap; two small ones in a row end that.
 //   send      small writes are copied into a record of the poller's and go out with the next wait:
 //             that is a system call for all connections that are ready, not one for each. Large
 //             ones are tried at once, from the user's memory, since copying them costs more than
@@ -21,10 +23,10 @@
 //             when the last completion has come.
 //
 // What is mirrored. `wanted`: kReceive, what the loop asked for; kEnded, the input has; kFailed, a
-// failure was told, and nothing is told after it; kByPoll, see above. `armed`: kReceive, a receive
-// or the poll for one is under way, or that of a listener; kSend, a send is; kCancelling, a cancel
-// of the first; kClosing, Close was called; kWaitingForRoom and kWatching, a poll for room to send
-// a file, or for the socket's failure during a pause.
+// failure was told, and nothing is told after it; kByPoll and kLastWasSmall, see above. `armed`:
+// kReceive, a receive or the poll for one is under way, or that of a listener; kSend, a send is;
+// kCancelling, a cancel of the first; kClosing, Close was called; kWaitingForRoom and kWatching, a
+// poll for room to send a file, or for the socket's failure during a pause.
 //
 // A pause does nothing until bytes arrive during it: those are held, and then the receive is
 // cancelled. What is held is delivered, piece by piece, before anything else on resuming.
@@ -48,8 +50,7 @@
 namespace rondo::poll::uring {
 namespace {
 
-// A message of 16 KiB, and what frames it, arrives in one piece.
-constexpr size_t kBufferBytes = 18 << 10;
+constexpr size_t kBufferBytes = 2 << 10;
 constexpr unsigned kSubmissions = 1024;
 constexpr unsigned kCompletions = 16384;
 

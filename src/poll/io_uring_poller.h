@@ -25,8 +25,9 @@
 
 namespace rondo::poll::uring {
 
-// Another bit of Endpoint::wanted, beside those in readiness.h.
+// More bits of Endpoint::wanted, beside those in readiness.h.
 inline constexpr uint8_t kByPoll = 1 << 5;
+inline constexpr uint8_t kLastWasSmall = 1 << 6;
 // More bits of Endpoint::armed, beside kReceive and kSend.
 inline constexpr uint8_t kWatching = 1 << 2;
 inline constexpr uint8_t kWaitingForRoom = 1 << 3;
@@ -102,8 +103,8 @@ class IoUringPoller final : public Poller {
   void Dispatch(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
   void OnAcceptReady(Endpoint& listener, EndpointId id, Events& events) RONDO_ON_LOOP;
   void OnReceive(const io_uring_cqe& completion, EndpointId id, Events& events) RONDO_ON_LOOP;
-  // Notes that memory was needed; one that fills its buffers goes on by poll.
-  RONDO_COLD void OnLargeReceive(Endpoint& endpoint, EndpointId id, size_t length) RONDO_ON_LOOP;
+  // One that fills a buffer goes on by poll.
+  RONDO_COLD void OnFilled(Endpoint& endpoint, EndpointId id) RONDO_ON_LOOP;
   RONDO_COLD void OnReceiveRarely(const io_uring_cqe& completion, Endpoint& endpoint, EndpointId id,
                                   Events& events) RONDO_ON_LOOP;
   void OnReadable(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;

@@ -22,7 +22,7 @@ class ProvidedBuffers {
  public:
   static constexpr uint16_t kGroup = 0;
   // As many as completions are looked at between two waits at the most, more or less.
-  static constexpr unsigned kCount = 256;
+  static constexpr unsigned kCount = 512;
 
   ProvidedBuffers() = default;
   ProvidedBuffers(const ProvidedBuffers&) = delete;

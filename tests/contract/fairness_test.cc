@@ -55,10 +55,13 @@ TEST_P(ContractTest, OneWaitIsBoundedHoweverManyAreReady) {
   const std::string bytes = Pattern(40'000);
   for (auto& [probe, peer] : connections) WriteAll(peer.get(), bytes);
   size_t total = 0;
+  // A turn may go by in which a poller only learns that it must ask some of them again.
+  int turns_without_events = 0;
   while (total < kEndpoints * bytes.size()) {
     Turn(kForever);
     ASSERT_LE(events_in_turn, kMostEventsInAWait);
-    ASSERT_GT(events_in_turn, 0u);
+    turns_without_events = events_in_turn > 0 ? 0 : turns_without_events + 1;
+    ASSERT_LE(turns_without_events, 1);
     total += bytes_in_turn;
   }
 }

@@ -23,12 +23,11 @@ using testing::ExampleServer;
 // Of Options: the high mark, which one receive may still pass.
 constexpr size_t kMarkBytes = (256 << 10) + (64 << 10);
 // What may grow once, whatever the number of peers: pools, the allocator's pages; on io_uring, for
-// each of at most two loops, 256 buffers of 18 KiB.
+// each of at most two loops, 512 buffers of 2 KiB.
 constexpr size_t kConstantBytes = 2 << 20;
-constexpr size_t kRingBytes = 2 * 256 * (18 << 10);
-// On io_uring what the kernel has received before it learns of a pause: a burst of some thirty
-// buffers.
-constexpr size_t kBurstBytes = 33 * (18 << 10);
+constexpr size_t kRingBytes = 2 * 512 * (2 << 10);
+// On io_uring what the kernel has received before it learns of a pause: a burst of 32 buffers.
+constexpr size_t kBurstBytes = 64 << 10;
 
 struct Latency {
   absl::Duration median;
