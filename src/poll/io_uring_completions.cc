@@ -121,7 +121,7 @@ void IoUringPoller::OnReceive(const io_uring_cqe& completion, EndpointId id, Eve
   }
   const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
   const auto length = static_cast<size_t>(completion.res);
-  if (length == buffers_.buffer_bytes()) [[unlikely]] OnFilled(*endpoint, id);
+  if (length == buffers_.buffer_bytes()) OnFilled(*endpoint, id);
   events.OnReceived(*endpoint, {buffers_.At(buffer), length});
   buffers_.Return(buffer);
 }
