@@ -15,22 +15,11 @@
 #include <cerrno>
 #include <csignal>
 
+#include "sys/direct_call.h"
 #include "sys/errno_result.h"
 #include "sys/sys.h"
 
 namespace rondo::sys {
-namespace {
-
-// The calls of the data path go round glibc's wrappers, each of which switches the thread's
-// cancellation state twice: thirty instructions that a thread which is never cancelled can do
-// without.
-template <class... Arguments>
-ssize_t Direct(long number, Arguments... arguments) {
-  return ::syscall(number, arguments...);
-}
-
-}  // namespace
-
 int Socket(int family, int type, int protocol) {
   return OrErrno(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
 }
@@ -39,22 +28,23 @@ int Accept(int listener, sockaddr* peer, socklen_t* length) {
   return Repeat([&] { return ::accept4(listener, peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC); });
 }
 
-int KeepIdleOption() { return TCP_KEEPIDLE; }
+int KeepIdleOption() {
+  return TCP_KEEPIDLE;
+}
 
 ssize_t Receive(int fd, void* into, size_t length) {
-  return Repeat([&] { return Direct(SYS_recvfrom, fd, into, length, 0, nullptr, nullptr); });
+  return DirectCallRepeated(SYS_recvfrom, fd, Word(into), length);
 }
 
 ssize_t Send(int fd, const void* bytes, size_t length) {
-  return Repeat(
-      [&] { return Direct(SYS_sendto, fd, bytes, length, MSG_NOSIGNAL, nullptr, 0); });
+  return DirectCallRepeated(SYS_sendto, fd, Word(bytes), length, MSG_NOSIGNAL);
 }
 
 ssize_t SendMessage(int fd, const iovec* pieces, size_t count) {
   msghdr message = {};
   message.msg_iov = const_cast<iovec*>(pieces);
   message.msg_iovlen = count;
-  return Repeat([&] { return Direct(SYS_sendmsg, fd, &message, MSG_NOSIGNAL); });
+  return DirectCallRepeated(SYS_sendmsg, fd, Word(&message), MSG_NOSIGNAL);
 }
 
 ssize_t SendFile(int fd, int file, int64_t* offset, size_t length) {
@@ -92,7 +82,9 @@ int SocketPair(std::array<int, 2>* pair) {
       ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair->data()));
 }
 
-int EpollCreate() { return OrErrno(::epoll_create1(EPOLL_CLOEXEC)); }
+int EpollCreate() {
+  return OrErrno(::epoll_create1(EPOLL_CLOEXEC));
+}
 
 int EpollControl(int epoll, int operation, int fd, uint32_t events, uint64_t data) {
   epoll_event event = {};
@@ -102,12 +94,13 @@ int EpollControl(int epoll, int operation, int fd, uint32_t events, uint64_t dat
 }
 
 int EpollWait(int epoll, epoll_event* events, int capacity, int timeout_ms) {
-  const auto result = static_cast<int>(
-      OrErrno(Direct(SYS_epoll_pwait, epoll, events, capacity, timeout_ms, nullptr, 0)));
-  return result == -EINTR ? 0 : result;
+  const long result = DirectCall(SYS_epoll_pwait, epoll, Word(events), capacity, timeout_ms, 0, 0);
+  return result == -EINTR ? 0 : static_cast<int>(result);
 }
 
-int EventFd() { return OrErrno(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
+int EventFd() {
+  return OrErrno(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+}
 
 int SignalEventFd(int event_fd) {
   const uint64_t one = 1;

@@ -2,6 +2,7 @@
 
 // The real calls, compiled once more under the name of rondo::real_sys.
 #define sys real_sys
+#include "sys/direct_call_any.cc"
 #include "sys/sys.cc"
 #include "sys/sys_linux.cc"
 #undef sys
