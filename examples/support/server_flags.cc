@@ -20,6 +20,8 @@ ABSL_FLAG(int, loops, 1, "event loops, one thread each; 0: one for each CPU");
 ABSL_FLAG(std::string, accept_mode, "acceptor", "acceptor or reuseport");
 ABSL_FLAG(std::string, load_balancer, "round_robin",
           "round_robin, source_address_hash or least_connections");
+ABSL_FLAG(bool, private_descriptor_tables, false,
+          "a descriptor table, and so a limit of descriptors, for each loop; not on every system");
 ABSL_FLAG(std::string, poller, "auto",
           "auto, epoll, epoll_edge, io_uring or kqueue; not every system has each");
 
@@ -65,6 +67,7 @@ rondo::Options OptionsFromFlags() {
                                               {"epoll_edge", rondo::PollerKind::kEpollEdge},
                                               {"io_uring", rondo::PollerKind::kIoUring},
                                               {"kqueue", rondo::PollerKind::kKqueue}});
+  options.private_descriptor_tables = absl::GetFlag(FLAGS_private_descriptor_tables);
   return options;
 }
 

@@ -2,6 +2,7 @@
 //
 //   --address=tcp://127.0.0.1:7000[,MORE]   --loops=N   --accept_mode=acceptor|reuseport
 //   --load_balancer=round_robin|source_address_hash|least_connections   --poller=auto|...
+//   --private_descriptor_tables
 //
 // Main thread only.
 

@@ -72,7 +72,7 @@ class Engine {
   size_t connection_count() const;
   // Any thread. A duplicate of the (first) listener on `address`, one of addresses(); for handing
   // it to another process. Close-on-exec. NotFound when there is none, FailedPrecondition once a
-  // stop was asked for.
+  // stop was asked for, and with private_descriptor_tables.
   absl::StatusOr<UniqueFd> DuplicateListener(const SocketAddress& address) const;
 
  private:

@@ -74,6 +74,13 @@ struct Options {
   std::vector<int> cpus;
   // Threads are named "NAME/0", "NAME/1", ..., "NAME/accept"; 1 to 8 characters.
   std::string thread_name = "rondo";
+  // Each loop's thread leaves the process's descriptor table and has one of its own, which begins
+  // as a copy: RLIMIT_NOFILE then bounds each loop and not the process, and the kernel finds a
+  // descriptor without an atomic operation. But the number of a descriptor means another file on
+  // each loop: what one thread opens the others do not have, and where they used its number they
+  // would meet somebody's connection. What was open when the engine started stays open in every
+  // loop until that ends, whoever closes it. Linux 5.9 or newer; kReusePort, or one loop.
+  bool private_descriptor_tables = false;
 
   // Connections waiting to be accepted, for each listener (listen(2)); 1 to 65535. The kernel
   // lowers it to net.core.somaxconn.

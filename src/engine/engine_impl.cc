@@ -112,8 +112,15 @@ absl::Status Engine::Impl::Launch(Engine& engine) {
   const absl::Status booted = Boot();
   caller_.store(std::thread::id(), std::memory_order_relaxed);
   RONDO_RETURN_IF_ERROR(booted);
+  if (options_.private_descriptor_tables) tables_.emplace(loops_);
   absl::MutexLock lock(&mutex_);
   phase_ = Phase::kRunning;
+  absl::Status status = StartThreads();
+  if (tables_) status.Update(tables_->Settle(threads_.size()));
+  return status;
+}
+
+absl::Status Engine::Impl::StartThreads() {
   const auto start = [this](Loop& loop, std::string name, Loop::Ticking ticking) {
     mutex_.AssertHeld();
     const size_t index = loop.index();
@@ -151,6 +158,7 @@ void Engine::Impl::RunLoop(Loop& loop, const std::string& name, size_t index,
       Log(LogSeverity::kWarning, base::ToStd(status.message()));
     }
   }
+  if (tables_) tables_->Enter(index);
   loop.Run(ticking);
   absl::MutexLock lock(&mutex_);
   --running_;
@@ -191,6 +199,11 @@ bool Engine::Impl::IsOnLoop() const {
 }
 
 absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& address) const {
+  if (options_.private_descriptor_tables) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the listener on ", address.ToString(),
+                     " is in a loop's own table: see Options::private_descriptor_tables"));
+  }
   // The loops close their listeners only after a stop was asked for; from then on their numbers
   // may be somebody else's.
   absl::MutexLock lock(&mutex_);

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -20,11 +21,13 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 
+#include "rondo/engine.h"
+
 #include "engine/connection_budget.h"
+#include "engine/private_tables.h"
 #include "net/address.h"
 #include "reactor/loop.h"
 #include "reactor/loop_context.h"
-#include "rondo/engine.h"
 
 namespace rondo {
 
@@ -68,6 +71,8 @@ class Engine::Impl final : public reactor::LoopOwner {
   absl::Status MakeLoops();
   absl::Status BindOne(const std::string& address);
   absl::Status Boot();
+  // Starts one after the other; a thread that cannot be had ends it.
+  absl::Status StartThreads() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RunLoop(reactor::Loop& loop, const std::string& name, size_t index,
                reactor::Loop::Ticking ticking);
   // On the acceptor's thread.
@@ -84,6 +89,8 @@ class Engine::Impl final : public reactor::LoopOwner {
   std::vector<std::unique_ptr<reactor::Loop>> loops_;
   // Accepts for all loops; none when they accept for themselves.
   std::unique_ptr<reactor::Loop> acceptor_;
+  // None when the loops' threads share the process's descriptors.
+  std::optional<engine::PrivateTables> tables_;
 
   // The acceptor's thread only.
   std::vector<LoopLoad> loads_;

@@ -39,6 +39,16 @@ absl::Status Loops(int loops) {
       "Options::loops is ", loops, "; expected 1 to 1024, or 0 for one on each CPU"));
 }
 
+absl::Status Tables(const Options& options) {
+  if (!options.private_descriptor_tables || options.loops == 1 ||
+      options.accept_mode == AcceptMode::kReusePort) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "Options::private_descriptor_tables with more than one loop needs accept_mode kReusePort: an "
+      "acceptor cannot hand out what is in its own table");
+}
+
 absl::Status Memory(const Options& options) {
   RONDO_RETURN_IF_ERROR(
       InRange("read_buffer_bytes", options.read_buffer_bytes, kKibibyte, 16 * kMebibyte));
@@ -68,6 +78,7 @@ absl::Status Cpus(const Options& options) {
 absl::Status ValidateOptions(const Options& options) {
   RONDO_RETURN_IF_ERROR(Loops(options.loops));
   RONDO_RETURN_IF_ERROR(Cpus(options));
+  RONDO_RETURN_IF_ERROR(Tables(options));
   if (options.thread_name.empty() || options.thread_name.size() > 8) {
     return absl::InvalidArgumentError(absl::StrCat("Options::thread_name is \"",
                                                    options.thread_name,

@@ -17,6 +17,7 @@
 //     OnAcceptFailed alone.
 //   - `SendInline` and `Send` send what they can at once. What they cannot is sent later without
 //     being asked again, and each time some of it has gone OnSent is called.
+//   - What was asked for may wait for the next Wait to reach the kernel: a loop ends with one.
 //   - Memory the kernel may still touch is given back only after OnReleased.
 //   - One Wait delivers a bounded number of events, and a bounded number of bytes for each; whoever
 //     has something to be delivered is served within a bounded number of Waits.

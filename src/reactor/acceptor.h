@@ -10,16 +10,18 @@
 #ifndef RONDO_REACTOR_ACCEPTOR_H_
 #define RONDO_REACTOR_ACCEPTOR_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
+
+#include "rondo/socket_address.h"
+#include "rondo/unique_fd.h"
 
 #include "base/on_loop.h"
 #include "net/socket.h"
 #include "poll/endpoint.h"
 #include "reactor/loop_context.h"
 #include "reactor/timer_wheel.h"
-#include "rondo/socket_address.h"
-#include "rondo/unique_fd.h"
 
 namespace rondo::reactor {
 
@@ -45,7 +47,8 @@ class Acceptor final : public poll::Endpoint, public Timer {
   void OnAcceptFailed(int error) RONDO_ON_LOOP;
 
   bool stopped() const { return !listener_.fd; }
-  int listener_fd() const { return listener_.fd.get(); }
+  // What it will have closed when it has stopped; -1 for what there is not. Before Start.
+  std::array<int, 2> descriptors() const { return {listener_.fd.get(), reserve_.get()}; }
   const SocketAddress& address() const { return listener_.address; }
 
  private:

@@ -92,6 +92,7 @@ void Loop::Run(Ticking ticking) {
   thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   if (ticking == Ticking::kYes) Tick();
   while (!Finished()) Turn();
+  shared_.poller->Wait(0, *this);
   shared_.mailbox->Close();
   // What a task's destructor schedules is in a map of its own by then, and ends the same way.
   while (!tasks_.empty()) {

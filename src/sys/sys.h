@@ -55,6 +55,10 @@ int Duplicate(int fd);
 // A descriptor that is good for nothing but being closed when the table is full.
 int OpenReserve();
 
+// Gives the calling thread a descriptor table of its own, a copy of the one that it shared with the
+// others. Linux; ENOTSUP elsewhere.
+int UnshareDescriptors();
+
 // --- Waiting and waking, on Linux. For other systems see kqueue.h.
 
 // Two stream sockets that are each other's peer (socketpair(2)).

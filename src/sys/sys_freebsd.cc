@@ -44,6 +44,8 @@ int SetThreadName(const std::string& name) {
   return 0;
 }
 
+int UnshareDescriptors() { return -ENOTSUP; }
+
 int BindThreadToCpu(int cpu) {
   if (cpu < 0 || cpu >= CPU_SETSIZE) return -EINVAL;
   cpuset_t set;

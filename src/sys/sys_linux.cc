@@ -82,6 +82,12 @@ int SocketPair(std::array<int, 2>* pair) {
       ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair->data()));
 }
 
+// Closes nothing, since there is no such number: what is left is the unsharing. unshare(2) with
+// CLONE_FILES does the same, but container runtimes deny it for what else it can do.
+int UnshareDescriptors() {
+  return OrErrno(::close_range(~0u, ~0u, CLOSE_RANGE_UNSHARE));
+}
+
 int EpollCreate() {
   return OrErrno(::epoll_create1(EPOLL_CLOEXEC));
 }

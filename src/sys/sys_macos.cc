@@ -43,6 +43,8 @@ int SetThreadName(const std::string& name) {
 }
 
 // macOS has hints of affinity only, and on its ARM machines not even these.
+int UnshareDescriptors() { return -ENOTSUP; }
+
 int BindThreadToCpu(int) { return -ENOTSUP; }
 
 int CpuCount() {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 
@@ -187,14 +188,19 @@ TEST_P(AcceptTest, SetsNoDelayUnlessToldOtherwise) {
 }
 
 TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
-  std::vector<SocketAddress> peers, locals;
+  absl::Mutex mutex;
+  SocketAddress peer, local;
   handler.on_traffic = [&](Connection& connection) {
-    peers.push_back(connection.remote_address());
-    locals.push_back(connection.local_address());
+    {
+      absl::MutexLock lock(&mutex);
+      peer = connection.remote_address();
+      local = connection.local_address();
+    }
     return connection.Write(connection.Next()), Action::kNone;
   };
   handler.on_close = [&](Connection& connection, const absl::Status&) {
-    EXPECT_EQ(connection.remote_address().ToString(), peers.back().ToString());
+    absl::MutexLock lock(&mutex);
+    EXPECT_EQ(connection.remote_address().ToString(), peer.ToString());
     return Action::kNone;
   };
   // Both families at once, where there are two.
@@ -211,9 +217,12 @@ TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
     Client client(server);
     ASSERT_TRUE(client.Send("x"));
     ASSERT_EQ(client.Receive(1), "x");
-    EXPECT_EQ(peers.back(), client.local_address());
-    EXPECT_EQ(locals.back().port(), port);
-    EXPECT_EQ(locals.back().host(), server == ipv4 ? "127.0.0.1" : "::1");
+    {
+      absl::MutexLock lock(&mutex);
+      EXPECT_EQ(peer, client.local_address());
+      EXPECT_EQ(local.port(), port);
+      EXPECT_EQ(local.host(), server == ipv4 ? "127.0.0.1" : "::1");
+    }
     client.Close();
     ASSERT_TRUE(Eventually([&] { return handler.open() == 0; }));
   }
@@ -232,6 +241,20 @@ TEST_P(AcceptTest, RefusesToStartOnAPortThatIsTakenAndNamesIt) {
                 ::testing::HasSubstr("bind " + address().ToString() + ": address already in use"));
   }
   EXPECT_EQ(CountDescriptors(), descriptors);
+}
+
+TEST_P(AcceptTest, LeavesNoStrangersDescriptorToDuplicate) {
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  const SocketAddress listening = address();
+  const auto duplicate = engine->DuplicateListener(listening);
+  // In a loop's own table its number is nobody else's business.
+  ASSERT_EQ(duplicate.ok(), !options.private_descriptor_tables) << duplicate.status();
+  EXPECT_EQ(engine->Stop(absl::Seconds(1)), absl::OkStatus());
+  // The numbers of the listeners may be anybody's by now.
+  std::vector<UniqueFd> strangers;
+  for (int i = 0; i < 20; ++i) strangers.emplace_back(::socket(AF_INET, SOCK_DGRAM, 0));
+  EXPECT_FALSE(engine->DuplicateListener(listening).ok());
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ TEST_P(MemoryTest, CountsAsUnconsumedOnlyWhatTheHandlerHasLeft) {
 
 TEST_P(MemoryTest, RefusesWholeWhatWouldPassTheOutboundLimit) {
   options.outbound_limit_bytes = 1 << 20;
-  size_t accepted = 0;
+  std::atomic<size_t> accepted = 0;
   handler.on_open = [&](Connection& connection) {
     EXPECT_EQ(connection.Write(std::string((1 << 20) + 1, 'x')), WriteResult::kRefused);
     EXPECT_EQ(connection.outbound_bytes(), 0u);

@@ -46,6 +46,8 @@ class OptionsInKernelTest : public ConformanceTest {
       }
       return Action::kNone;
     };
+    // Or there would be no duplicate.
+    options.private_descriptor_tables = false;
     Start();
     const Client client = Connect();
     EXPECT_TRUE(handler.WaitForOpened(1));

@@ -115,6 +115,19 @@ TEST_F(StartTest, WhateverTheKernelRefusesStartsNothing) {
   }
 }
 
+TEST_F(StartTest, WithoutADescriptorTableForALoopItStartsNothing) {
+  for (const int failures : {1, 2, 3}) {
+    FaultySys kernel;
+    kernel.Fail(Call::kUnshareDescriptors, EPERM, failures);
+    const absl::Status status = Failure(
+        {"tcp://127.0.0.1:0"},
+        {.loops = 3, .accept_mode = AcceptMode::kReusePort, .private_descriptor_tables = true});
+    EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("seccomp"));
+    EXPECT_EQ(CountDescriptors(), descriptors_) << failures;
+  }
+}
+
 // Always the loop that is asked for last.
 class TheLast : public LoadBalancer {
   size_t Pick(absl::Span<const LoopLoad> loops, const SocketAddress&) override {

@@ -38,6 +38,12 @@ const std::vector<Bad> kBadOptions = {
      },
      "Options::cpus contains -1; expected 0 to 4095"},
     {[](Options& o) { o.cpus = {4096}; }, "Options::cpus contains 4096; expected 0 to 4095"},
+    {[](Options& o) {
+       o.loops = 2;
+       o.private_descriptor_tables = true;
+     },
+     "Options::private_descriptor_tables with more than one loop needs accept_mode kReusePort: an "
+     "acceptor cannot hand out what is in its own table"},
     {[](Options& o) { o.thread_name = ""; },
      "Options::thread_name is \"\"; expected 1 to 8 characters"},
     {[](Options& o) { o.thread_name = "ninechars"; },

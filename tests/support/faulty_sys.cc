@@ -201,6 +201,10 @@ int OpenReserve() {
   return Do(Call::kOpenReserve, -1, [&] { return real_sys::OpenReserve(); });
 }
 
+int UnshareDescriptors() {
+  return Do(Call::kUnshareDescriptors, -1, [] { return real_sys::UnshareDescriptors(); });
+}
+
 int SocketPair(std::array<int, 2>* pair) { return real_sys::SocketPair(pair); }
 
 int EpollCreate() {

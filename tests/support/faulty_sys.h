@@ -38,6 +38,7 @@ enum class Call {
   kClose,
   kDuplicate,
   kOpenReserve,
+  kUnshareDescriptors,
   kEpollCreate,
   kEpollControl,
   kEpollWait,

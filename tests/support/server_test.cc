@@ -84,19 +84,23 @@ std::vector<Setup> Setups() {
     for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
       for (const int loops : {1, 2}) all.push_back({poller, mode, loops});
     }
+    if (poller == PollerKind::kEpollEdge) continue;  // In this it does not differ.
+    all.push_back({poller, AcceptMode::kReusePort, 2, true});
   }
   return all;
 }
 
 std::string NameOf(const ::testing::TestParamInfo<Setup>& setup) {
   const char* mode = setup.param.accept_mode == AcceptMode::kAcceptor ? "Acceptor" : "ReusePort";
-  return absl::StrCat(NameOf(setup.param.poller), "_", mode, "_", setup.param.loops);
+  return absl::StrCat(NameOf(setup.param.poller), "_", mode, "_", setup.param.loops,
+                      setup.param.private_descriptor_tables ? "_Private" : "");
 }
 
 ConformanceTest::ConformanceTest() {
   options.poller = GetParam().poller;
   options.accept_mode = GetParam().accept_mode;
   options.loops = GetParam().loops;
+  options.private_descriptor_tables = GetParam().private_descriptor_tables;
 }
 
 }  // namespace rondo::testing

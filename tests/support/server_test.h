@@ -73,11 +73,12 @@ struct Setup {
   PollerKind poller = PollerKind::kAuto;
   AcceptMode accept_mode = AcceptMode::kAcceptor;
   int loops = 1;
+  bool private_descriptor_tables = false;
 };
 
 // All of them.
 std::vector<Setup> Setups();
-// "Epoll_ReusePort_2", for the names of tests.
+// "Epoll_ReusePort_2_Private", for the names of tests.
 std::string NameOf(const ::testing::TestParamInfo<Setup>& setup);
 
 class ConformanceTest : public ServerTest, public ::testing::WithParamInterface<Setup> {
