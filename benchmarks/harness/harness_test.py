@@ -91,6 +91,14 @@ class ServersTest(unittest.TestCase):
                          ["rondo_auto"])
         self.assertIn("--poller=auto", chosen[0].arguments)
 
+    def test_a_shape_has_those_that_it_names_or_those_that_need_no_name(self):
+        fleet = servers.Fleet(servers.ALL, {})
+        usual = [server.name for server in fleet.servers_of(suites.WORK)]
+        self.assertIn("rondo_epoll", usual)
+        self.assertNotIn("rondo_epoll_tables", usual)
+        self.assertEqual({server.name for server in fleet.servers_of(suites.CROWD)},
+                         set(suites.TABLES))
+
     def test_an_unknown_name_ends_the_program_and_is_quoted(self):
         with self.assertRaises(SystemExit) as raised:
             servers.select_servers(["nginx"])

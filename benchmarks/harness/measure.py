@@ -28,10 +28,11 @@ def one_run(fleet, server, shape, seconds):
     """Starts the server, loads it, stops it; the generator's figures, with errors counted."""
     place = Placement(shape.loops)
     window = max(seconds, shape.at_least_seconds)
+    threads = shape.load_threads or place.load_threads
     with servers.Running(fleet, server, place.server, shape.loops, shape.work_us) as running:
         command = [str(fleet.load), f"--address={running.address}", f"--server_pid={running.pid}",
-                   f"--seconds={window}", f"--threads={place.load_threads}", *shape.flags]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=window + 60,
+                   f"--seconds={window}", f"--threads={threads}", *shape.flags]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=window + 300,
                                 preexec_fn=lambda: os.sched_setaffinity(0, place.load))
     try:
         sample = json.loads(result.stdout)
@@ -45,10 +46,11 @@ def one_run(fleet, server, shape, seconds):
 
 def rounds(fleet, shape, count, seconds):
     """Samples by server, one a round. Each round begins with another server."""
-    samples = {server.name: [] for server in fleet.servers}
+    chosen = fleet.servers_of(shape)
+    samples = {server.name: [] for server in chosen}
     for number in range(count):
-        first = number % len(fleet.servers)
-        for server in fleet.servers[first:] + fleet.servers[:first]:
+        first = number % len(chosen)
+        for server in chosen[first:] + chosen[:first]:
             print(f"\r{shape.name}: round {number + 1} of {count}, {server.name:<16}",
                   end="", file=sys.stderr, flush=True)
             samples[server.name].append(one_run(fleet, server, shape, seconds))

@@ -7,6 +7,7 @@ SUBJECTS = {
     "messages": ("server_cpu_us_per_message", "server CPU per message, us (less is better)", 1),
     "bytes": ("bytes_per_second", "MB/s that came back (more is better)", 1e-6),
     "memory": (None, "bytes of the server's memory per idle connection (less is better)", 1),
+    "crowd": (None, "bytes of the server's memory per connection (less is better)", 1),
     "latency": ("p99_us", "p99 latency, us (less is better)", 1),
 }
 

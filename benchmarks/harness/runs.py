@@ -18,6 +18,9 @@ def run(name, fleet, arguments, shapes):
         return _micro(arguments)
     measured = []
     for shape in shapes:
+        if not fleet.servers_of(shape):
+            print(f"Skipping {shape.name}: none of its servers is there", file=sys.stderr)
+            continue
         samples = measure.rounds(fleet, shape, arguments.rounds, arguments.seconds)
         rows = summary.summarise(samples)
         print(tables.table(shape, rows), flush=True)
@@ -25,6 +28,8 @@ def run(name, fleet, arguments, shapes):
             print("Server and generator share all CPUs here: only the CPU column means much.\n")
         measured.append({"shape": shape.name, "title": shape.title, "subject": shape.subject,
                          "loops": shape.loops, "rows": rows, "samples": samples})
+    if not measured:
+        return True
     if name == "scaling":
         _print_efficiency(measured)
     document = results.document(name, arguments, shapes=measured)

@@ -23,11 +23,19 @@ class Server:
     source: str = ""
     tags: str = ""
     native: bool = True  # C or C++ without io_uring: Valgrind can count its instructions.
+    by_name: bool = False  # Only for shapes that name it.
 
+
+# A descriptor table for each loop.
+OWN_TABLES = ("--accept_mode=reuseport", "--private_descriptor_tables")
 
 ALL = [
     Server("rondo_epoll", "echo", "rondo", ("--poller=epoll",)),
     Server("rondo_io_uring", "echo", "rondo", ("--poller=io_uring",), native=False),
+    Server("rondo_epoll_tables", "echo", "rondo", ("--poller=epoll", *OWN_TABLES), native=False,
+           by_name=True),
+    Server("rondo_io_uring_tables", "echo", "rondo", ("--poller=io_uring", *OWN_TABLES),
+           native=False, by_name=True),
     Server("floor_epoll", "floor_epoll", "meson"),
     Server("floor_io_uring", "floor_io_uring", "meson", native=False),
     Server("libevent", "peer_libevent", "meson"),
@@ -50,6 +58,12 @@ class Fleet:
 
     def program(self, name):
         return self._programs[name]
+
+    def servers_of(self, shape):
+        """Those that a shape is for."""
+        if shape.servers:
+            return [server for server in self.servers if server.name in shape.servers]
+        return [server for server in self.servers if not server.by_name]
 
     @property
     def load(self):

@@ -15,6 +15,10 @@ class Shape:
     subject: str = "messages"
     # A window of its own, where the usual one is too short to mean anything.
     at_least_seconds: float = 0
+    # Only these servers; none: all that are compared usually.
+    servers: tuple = ()
+    # Where the number of loops is not what says how many threads the generator needs.
+    load_threads: int = 0
 
 
 def ping(connections, size=64, depth=1, **options):
@@ -50,6 +54,19 @@ RATE = Shape("rate", "64 B on 64 connections, 20 000 a second by the clock",
              ("--mode=rate", "--connections=64", "--rate=20000"), subject="latency",
              at_least_seconds=2)
 
+TABLES = ("rondo_epoll_tables", "rondo_io_uring_tables")
+# A table holds 20 000 descriptors here, on both sides: 16 threads for each.
+CROWD = Shape("crowd", "300 000 connections, 1000 of them active, in one process of 16 loops",
+              ("--mode=hold", "--connections=300000", "--active=1000"), loops=16, load_threads=16,
+              subject="crowd", at_least_seconds=5, servers=TABLES)
+
+
+def beside_tables(shape):
+    """With and without a descriptor table for each loop."""
+    return dataclasses.replace(shape, name=f"{shape.name}tables",
+                               servers=("rondo_epoll", "rondo_io_uring", *TABLES))
+
+
 SUITES = {
     "quick": [ping(64)],
     "echo": [ping(1), ping(64), ping(1000), ping(10000, at_least_seconds=2)],
@@ -62,6 +79,8 @@ SUITES = {
     "rate": [RATE],
     "fairness": [FAIRNESS],
     "loops": [with_loops(1), with_loops(2)],
+    "tables": [beside_tables(ping(64)), beside_tables(CHURN)],
+    "crowd": [CROWD],
 }
 
 
