@@ -52,8 +52,14 @@ class SendRecords {
   void Trim();
 
  private:
+  static constexpr size_t kPage = 4 << 10;
+  static constexpr size_t kMappedBytes = sizeof(SendRecord) + kPage;
+  // Each begins at the start of a page or a little later.
   struct Unmap {
-    void operator()(SendRecord* record) const { sys::UnmapMemory(record, sizeof *record); }
+    void operator()(SendRecord* record) const {
+      auto address = reinterpret_cast<uintptr_t>(record);
+      sys::UnmapMemory(reinterpret_cast<void*>(address / kPage * kPage), kMappedBytes);
+    }
   };
   RONDO_COLD void Add();
 
