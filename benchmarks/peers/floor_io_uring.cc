@@ -28,6 +28,8 @@ namespace {
 constexpr unsigned kSubmissions = 4096;
 constexpr unsigned kCompletions = 32768;
 constexpr int kBuffers = 256;
+// One line more than a buffer: or the first lines of all of them would share a set of the cache.
+constexpr size_t kStride = kReadBufferBytes + 64;
 constexpr int kBufferGroup = 0;
 constexpr uint16_t kNoBuffer = 0xffff;
 
@@ -187,7 +189,7 @@ class Loop {
     return entry;
   }
 
-  char* AddressOf(uint16_t buffer) { return memory_ + size_t{buffer} * kReadBufferBytes; }
+  char* AddressOf(uint16_t buffer) { return memory_ + buffer * kStride; }
 
   void Return(uint16_t buffer) {
     io_uring_buf_ring_add(buffer_ring_, AddressOf(buffer), kReadBufferBytes, buffer, kBuffers - 1,
@@ -225,7 +227,7 @@ Loop::Loop(int listener, int work_us) : listener_(listener), work_us_(work_us) {
   errno = -io_uring_register_files_sparse(&ring_, connections_.size());
   if (errno != 0) Die("io_uring file table");
 
-  memory_ = static_cast<char*>(Map(size_t{kBuffers} * kReadBufferBytes));
+  memory_ = static_cast<char*>(Map(kBuffers * kStride));
   buffer_ring_ = static_cast<io_uring_buf_ring*>(Map(kBuffers * sizeof(io_uring_buf)));
   io_uring_buf_reg registration = {};
   registration.ring_addr = reinterpret_cast<uint64_t>(buffer_ring_);
