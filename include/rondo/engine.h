@@ -1,5 +1,6 @@
 // Engine is a running server: listeners, loops and connections. `Run` is the short way: it starts
-// one and blocks until that is stopped. Two engines in one process share nothing.
+// one and blocks until that is stopped. Two engines in one process share nothing (and
+// with Options::private_descriptor_tables there can be but one).
 //
 //   auto engine = rondo::Engine::Start(handler, "tcp://127.0.0.1:0");
 //   if (!engine.ok()) return Fail(engine.status());

@@ -74,12 +74,16 @@ struct Options {
   std::vector<int> cpus;
   // Threads are named "NAME/0", "NAME/1", ..., "NAME/accept"; 1 to 8 characters.
   std::string thread_name = "rondo";
-  // Each loop's thread leaves the process's descriptor table and has one of its own, which begins
-  // as a copy: RLIMIT_NOFILE then bounds each loop and not the process, and the kernel finds a
-  // descriptor without an atomic operation. But the number of a descriptor means another file on
-  // each loop: what one thread opens the others do not have, and where they used its number they
-  // would meet somebody's connection. What was open when the engine started stays open in every
-  // loop until that ends, whoever closes it. Linux 5.9 or newer; kReusePort, or one loop.
+  // Each loop's thread leaves the process's descriptor table for one of its own, which begins as a
+  // copy: RLIMIT_NOFILE then bounds each loop and not the process, and system calls find a socket
+  // without an atomic operation. The price: a descriptor's number means another file on each loop,
+  // and where a thread uses one that another has opened it meets nothing, or a client's connection.
+  // So whatever opens descriptors in callbacks must use and close them on that loop: beware of
+  // loggers that open or rotate files when they are first needed, of syslog(3), of handlers that
+  // are destroyed or shut down with files open, of threads that callbacks start (they share that
+  // loop's table), of tasks that carry a UniqueFd. What was open when the engine started stays open
+  // until the loops have ended, whoever closes it. It must be the only engine of its process, and
+  // its DuplicateListener refuses. Linux 5.9 or newer; kReusePort, or one loop.
   bool private_descriptor_tables = false;
 
   // Connections waiting to be accepted, for each listener (listen(2)); 1 to 65535. The kernel

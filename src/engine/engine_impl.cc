@@ -1,6 +1,6 @@
 #include "engine/engine_impl.h"
 
-#include <system_error>
+#include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -46,6 +46,7 @@ absl::Status Engine::Impl::Bind(absl::Span<const std::string> addresses) {
   if (addresses.empty()) {
     return absl::InvalidArgumentError("no address to listen on; expected at least one");
   }
+  RONDO_ASSIGN_OR_RETURN(place_, engine::Place::Take(options_.private_descriptor_tables));
   RONDO_RETURN_IF_ERROR(MakeLoops());
   for (const std::string& address : addresses) RONDO_RETURN_IF_ERROR(BindOne(address));
   return absl::OkStatus();
@@ -138,7 +139,7 @@ absl::Status Engine::Impl::StartThreads() {
     for (const auto& loop : loops_) {
       start(*loop, absl::StrCat(options_.thread_name, "/", loop->index()), Loop::Ticking::kYes);
     }
-  } catch (const std::system_error& error) {
+  } catch (const std::exception& error) {  // std::system_error, or no memory.
     return absl::ResourceExhaustedError(
         absl::StrCat("starting thread ", threads_.size() + 1, ": ", error.what(),
                      "; lower Options::loops or raise the limit of threads (ulimit -u)"));
@@ -148,6 +149,7 @@ absl::Status Engine::Impl::StartThreads() {
 
 void Engine::Impl::RunLoop(Loop& loop, const std::string& name, size_t index,
                            Loop::Ticking ticking) {
+  if (tables_) tables_->Enter(index);
   (void)sys::SetThreadName(name);
   if (!options_.cpus.empty() && ticking == Loop::Ticking::kYes) {
     const int cpu = options_.cpus[index % options_.cpus.size()];
@@ -158,7 +160,6 @@ void Engine::Impl::RunLoop(Loop& loop, const std::string& name, size_t index,
       Log(LogSeverity::kWarning, base::ToStd(status.message()));
     }
   }
-  if (tables_) tables_->Enter(index);
   loop.Run(ticking);
   absl::MutexLock lock(&mutex_);
   --running_;

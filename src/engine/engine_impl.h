@@ -80,6 +80,9 @@ class Engine::Impl final : public reactor::LoopOwner {
   // Joins the threads and runs OnShutdown.
   void Finish();
 
+  // The last to go.
+  std::optional<engine::Place> place_;
+
   // Constant after Launch.
   Options options_;
   std::vector<std::unique_ptr<EventHandler>> owned_handlers_;

@@ -13,15 +13,36 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 
 #include "reactor/loop.h"
 
 namespace rondo::engine {
+
+// An engine's place in the process, which it gives back with its end. One whose loops have tables
+// of their own must be the only engine there is: a loop could not wake another engine's, nor end
+// its sockets while its own table has copies of them. Any thread.
+class Place {
+ public:
+  // FailedPrecondition when that cannot be.
+  static absl::StatusOr<Place> Take(bool private_tables);
+  Place(Place&& other) noexcept : taken_(std::exchange(other.taken_, false)) {}
+  Place& operator=(Place&& other) noexcept {
+    std::swap(taken_, other.taken_);
+    return *this;
+  }
+  ~Place();
+
+ private:
+  Place() = default;
+  bool taken_ = true;
+};
 
 class PrivateTables {
  public:

@@ -28,6 +28,11 @@ void EdgePoller::ResumeReceiving(Endpoint& endpoint, uint32_t slot) {
   if (endpoint.armed & kReadable) List(endpoint, {slot, endpoint.generation});
 }
 
+void EdgePoller::PauseReceiving(Endpoint& endpoint, uint32_t slot) {
+  endpoint.wanted &= ~kReceive;
+  if (endpoint.armed & kBroken) List(endpoint, {slot, endpoint.generation});
+}
+
 bool EdgePoller::Close(Endpoint& endpoint, uint32_t) {
   if (endpoint.armed & kRegistered) Unregister(endpoint);
   endpoint.armed = 0;
@@ -55,6 +60,7 @@ void EdgePoller::EndWait(Events& events) {
     Endpoint* const endpoint = events.Find(id);
     if (endpoint == nullptr) continue;
     endpoint->armed &= ~kListed;
+    if (TellIfBroken(*endpoint, events)) continue;
     if (endpoint->armed & kReadable) {
       Input(*endpoint, id, std::numeric_limits<size_t>::max(), events);
       if (events.Find(id) != endpoint) continue;
@@ -74,15 +80,22 @@ void EdgePoller::Dispatch(uint64_t token, const Edge& edge, Events& events) {
   if (endpoint == nullptr) return;
   if (edge.readable) endpoint->armed |= kReadable;
   if (edge.writable) endpoint->armed |= kWritable;
-  // What befalls a listener, accepting tells.
-  if (edge.failed && !(endpoint->wanted & (kReceive | kFailed | kAccept))) {
-    MarkFailed(*endpoint);
-    return events.OnFailed(*endpoint, "recv", TakeError(endpoint->socket));
-  }
+  if (edge.failed) endpoint->armed |= kBroken;
+  if (TellIfBroken(*endpoint, events)) return;
   // Its turn comes with the list, and it is to have one only.
   if (endpoint->armed & kListed) return;
   if (edge.readable) Input(*endpoint, id, edge.bytes, events);
   if (edge.writable && events.Find(id) == endpoint) Output(*endpoint, id, events);
+}
+
+bool EdgePoller::TellIfBroken(Endpoint& endpoint, Events& events) {
+  // What befalls a listener, accepting tells.
+  if (!(endpoint.armed & kBroken) || (endpoint.wanted & (kReceive | kFailed | kAccept))) {
+    return false;
+  }
+  MarkFailed(endpoint);
+  events.OnFailed(endpoint, "recv", TakeError(endpoint.socket));
+  return true;
 }
 
 void EdgePoller::Input(Endpoint& endpoint, EndpointId id, size_t bytes, Events& events) {

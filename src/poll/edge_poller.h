@@ -12,6 +12,8 @@
 //   kWritable    no send has met a full socket since the kernel last said that there is room.
 //                Set from the start; cleared by EAGAIN.
 //   kListed      it is in `again_`: something is left to be done for it that no edge will announce.
+//   kBroken      the kernel said that the socket has failed. Receiving will meet that, behind the
+//                bytes before it; whoever does not receive is told.
 //   kRegistered  the kernel knows it.
 //
 // So pausing and resuming cost nothing, ever: a pause leaves kReadable as it is, and resuming an
@@ -56,14 +58,13 @@ class EdgePoller : public Poller {
   void ResumeAccepting(Endpoint& listener, uint32_t slot) RONDO_ON_LOOP final {
     ResumeReceiving(listener, slot);
   }
-  void PauseReceiving(Endpoint& endpoint, uint32_t) RONDO_ON_LOOP final {
-    endpoint.wanted &= ~kReceive;
-  }
+  void PauseReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;
   void ResumeReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;
   ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces, size_t count)
       RONDO_ON_LOOP final;
   int Send(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;
   bool Close(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;
+  void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)>) const RONDO_ON_LOOP final {}
 
  protected:
   // What the kernel said of an endpoint.
@@ -99,6 +100,7 @@ class EdgePoller : public Poller {
   static constexpr uint8_t kWritable = 1 << 1;
   static constexpr uint8_t kListed = 1 << 2;
   static constexpr uint8_t kRegistered = 1 << 3;
+  static constexpr uint8_t kBroken = 1 << 4;
 
   int Add(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   void List(Endpoint& endpoint, EndpointId id) RONDO_ON_LOOP;
@@ -110,6 +112,8 @@ class EdgePoller : public Poller {
   // Both deliver what `endpoint`, which `id` names, is ready for.
   void Input(Endpoint& endpoint, EndpointId id, size_t bytes, Events& events) RONDO_ON_LOOP;
   void Output(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
+  // Tells of a failure that no receive will meet. Whether there was one.
+  bool TellIfBroken(Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
   void Receive(Endpoint& endpoint, EndpointId id, size_t bytes, Events& events) RONDO_ON_LOOP;
 
   const size_t read_buffer_bytes_;

@@ -95,6 +95,8 @@ class EpollPoller final : public Poller {
     return endpoint.wanted & kSend ? 0 : SendNow(endpoint, slot);
   }
   bool Close(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
+  void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)>) const override
+      RONDO_ON_LOOP {}
   void Wait(int64_t timeout_ns, Events& events) override RONDO_ON_LOOP;
 
  private:

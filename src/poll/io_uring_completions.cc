@@ -14,8 +14,9 @@ namespace {
 
 // Enough for all the buffers there are, and as many sends.
 constexpr unsigned kCompletionsPerWait = 512;
-// A loop that handles no more at a time has no memory to give back that would count.
-constexpr unsigned kQuietCompletions = 64;
+// A loop that handles no more at a time is not busy, and one that has handled no more has no memory
+// to give back that would count.
+constexpr unsigned kFewCompletions = 64;
 
 // A failure that passes: buffers ran out, the kernel gave up polling a socket that stays full (it
 // does after 128 rounds), or a cancel.
@@ -43,9 +44,9 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
     io_uring_cqe_seen(&ring_, completion);
     Dispatch(copy, events);
   }
-  const bool busy = seen > kQuietCompletions;
-  if (busy && !trim_armed_) ArmTrim();
-  if (trim_due_) Trim(busy);
+  seen_since_trim_ += seen;
+  if (seen_since_trim_ > kFewCompletions && !trim_armed_) [[unlikely]] ArmTrim();
+  if (trim_due_) Trim(seen > kFewCompletions);
   if (!rearm_.empty()) Rearm(events);
 }
 
@@ -62,16 +63,28 @@ void IoUringPoller::Trim(bool busy) {
   // What completions name is in the buffers, and nowhere else.
   if (io_uring_cq_ready(&ring_) > 0) return;
   trim_due_ = false;
+  seen_since_trim_ = 0;
   // A loop that is as busy as before would only need it again.
   if (busy) return ArmTrim();
   buffers_.Trim();
   sends_.Trim();
 }
 
+void IoUringPoller::ForEachUndelivered(
+    absl::FunctionRef<void(EndpointId, size_t)> visit) const {
+  for (const auto& [packed, held] : held_bytes_) visit(EndpointId::Unpack(packed), held.size());
+  unsigned head = 0;
+  io_uring_cqe* completion = nullptr;
+  io_uring_for_each_cqe(&ring_, head, completion) {
+    const bool received = OperationOf(completion->user_data) == Operation::kReceive;
+    if (!received || completion->res <= 0) continue;
+    visit(EndpointOf(completion->user_data), static_cast<size_t>(completion->res));
+  }
+}
+
 void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
   const Operation operation = OperationOf(completion.user_data);
-  const EndpointId id = {static_cast<uint32_t>(completion.user_data >> 32) & 0x0fffffff,
-                         static_cast<uint32_t>(completion.user_data)};
+  const EndpointId id = EndpointOf(completion.user_data);
   switch (operation) {
     case Operation::kReceive:
       return OnReceive(completion, id, events);
@@ -95,7 +108,7 @@ void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
       return;
     case Operation::kWatch:
       if (Endpoint* endpoint = events.Find(id); endpoint != nullptr) {
-        OnWatch(completion, *endpoint, events);
+        OnWatch(completion, *endpoint, id, events);
       }
       return;
     case Operation::kWake:
@@ -201,13 +214,20 @@ void IoUringPoller::Fail(Endpoint& endpoint, const char* call, int error, Events
   events.OnFailed(endpoint, call, error);
 }
 
-void IoUringPoller::OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, Events& events) {
+void IoUringPoller::OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, EndpointId id,
+                            Events& events) {
   const bool failed = completion.res > 0 && (completion.res & POLLERR);
-  if (failed && !(endpoint.armed & (kClosing | kReceive)) && !(endpoint.wanted & kFailed)) {
+  const bool watched = !((endpoint.wanted | endpoint.armed) & kReceive);
+  const bool more = completion.flags & IORING_CQE_F_MORE;
+  if (failed && watched && !IsSilent(endpoint)) {
     Fail(endpoint, "recv", TakeError(endpoint.socket), events);
+  } else if (failed && more && !IsSilent(endpoint)) {
+    // A receive will meet it, behind the bytes before it; a pause before that begins a watch anew.
+    Cancel(Tag(Operation::kWatch, id.slot, endpoint.generation));
   }
-  if (completion.flags & IORING_CQE_F_MORE) return;
+  if (more) return;
   endpoint.armed &= ~kWatching;
+  if (completion.res == -ECANCELED && watched && !IsSilent(endpoint)) Watch(endpoint, id.slot);
   Completed(endpoint, events);
 }
 

@@ -8,11 +8,11 @@
 //             taking from the backlog while the loop pauses or stops.
 //   receive   small messages: one multishot receive for each connection, into provided buffers, so
 //             that they cost no call and an idle connection holds no memory. Such a receive fills
-//             32 buffers before the loop hears of the first (MULTISHOT_MAX_RETRY in the kernel's
-//             io_uring/net.c), wanted or not: the buffers are small, so that this is no more than
-//             one recv(2) would bring. Whoever fills one, or finds none left (ENOBUFS), goes on by
-//             a poll and recv(2) into a buffer that all of these share, once a turn, which for
-//             large messages is as cheap; two small ones in a row end that.
+//             33 buffers before the loop hears of the first (MULTISHOT_MAX_RETRY in io_uring/net.c,
+//             Linux 6.8; all there are before that), wanted or not: the buffers are small, so that
+//             this is about what one recv(2) would bring. Whoever fills one, or finds none left
+//             (ENOBUFS), goes on by a poll and recv(2) into a buffer that all of these share, once
+//             a turn, which for large messages is as cheap; two small ones in a row end that.
 //   send      small writes are copied into a record of the poller's and go out with the next wait:
 //             that is a system call for all connections that are ready, not one for each. Large
 //             ones are tried at once, from the user's memory, since copying them costs more than

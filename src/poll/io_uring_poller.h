@@ -55,6 +55,11 @@ inline Operation OperationOf(uint64_t tag) {
   return static_cast<Operation>(tag >> 60);
 }
 
+// Of all that are not tagged with a record's number.
+inline EndpointId EndpointOf(uint64_t tag) {
+  return {static_cast<uint32_t>(tag >> 32) & 0x0fffffff, static_cast<uint32_t>(tag)};
+}
+
 class IoUringPoller final : public Poller {
  public:
   explicit IoUringPoller(std::shared_ptr<Waker> waker) : waker_(std::move(waker)) {}
@@ -75,6 +80,8 @@ class IoUringPoller final : public Poller {
                      size_t count) override RONDO_ON_LOOP;
   int Send(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
   bool Close(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
+  void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const override
+      RONDO_ON_LOOP;
   void Wait(int64_t timeout_ns, Events& events) override RONDO_ON_LOOP;
 
  private:
@@ -113,7 +120,8 @@ class IoUringPoller final : public Poller {
   // The end of the input, or its failure.
   void OnReceiveOver(int result, Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
   void OnSend(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
-  void OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
+  void OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, EndpointId id,
+               Events& events) RONDO_ON_LOOP;
   void OnRoom(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
   // One operation of the endpoint has ended for good; gives it back when it was the last.
   void Completed(Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
@@ -146,6 +154,7 @@ class IoUringPoller final : public Poller {
   // There is memory that could be given back: a timer runs for that, or is over.
   bool trim_armed_ = false;
   bool trim_due_ = false;
+  uint64_t seen_since_trim_ = 0;
   // SendInline left something that was to be queued.
   std::vector<EndpointId> unsent_;
   // Those of one of the two above that are being gone through.

@@ -33,6 +33,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
+
 #include "base/on_loop.h"
 #include "poll/endpoint.h"
 #include "rondo/socket_address.h"
@@ -98,6 +100,11 @@ class Poller {
   // Forgets the endpoint and closes its descriptor. True when its memory may be reused at once;
   // else OnReleased follows.
   virtual bool Close(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
+
+  // Tells `visit` how much of whom was received and not delivered yet; the same endpoint may come
+  // several times. What the kernel still has is not in it.
+  virtual void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const
+      RONDO_ON_LOOP = 0;
 
   // Delivers what has happened; blocks until something has, the waker is called, or `timeout_ns`
   // nanoseconds have passed (negative: no limit; rounded up to what the kernel can do). A signal

@@ -172,6 +172,12 @@ void Streams::Drain() {
     base::AssertOnLoop();
     BeginDrain(connection);
   });
+  shared_.poller->ForEachUndelivered([&](poll::EndpointId id, size_t bytes) {
+    StreamConnection* const connection = FindInTable(id);
+    if (connection != nullptr && connection->Is(State::kDraining)) {
+      connection->extras->undelivered += bytes;
+    }
+  });
 }
 
 // Not shutdown(SHUT_RD): on Linux that does not stop a peer that goes on sending, and hides its

@@ -51,7 +51,9 @@ TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
     for (Client& client : clients) ASSERT_EQ(client.Receive(bytes), message);
   };
   // Small messages, those that are sent from the user's memory, and those that need a queue. At a
-  // new peak of what is under way a connection may need something for the first time.
+  // new peak of what is under way a connection may need something for the first time: a queue, and
+  // on io_uring a record of what is being sent.
+  const bool records = options.poller == PollerKind::kIoUring;
   for (const size_t bytes : {size_t{64}, size_t{10'000}, size_t{60'000}}) {
     echo.counting = false;
     for (int i = 0; i < 50; ++i) exchange(bytes);
@@ -59,7 +61,7 @@ TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
     echo.counting = true;
     for (int i = 0; i < 50; ++i) exchange(bytes);
     EXPECT_GT(echo.callbacks, 500u);
-    EXPECT_LE(echo.allocations, clients.size())
+    EXPECT_LE(echo.allocations, bytes < 60'000 && !records ? 0u : clients.size())
         << "with messages of " << bytes << " bytes";
   }
   clients.clear();

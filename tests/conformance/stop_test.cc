@@ -193,51 +193,6 @@ TEST_P(StopTest, WaitsForRepliesThatWorkersStillMake) {
   for (std::thread& worker : workers) worker.join();
 }
 
-TEST_P(StopTest, ServesWhatAHandlerLeftForItsNextTurn) {
-  // One request a turn, so that the others are not kept waiting.
-  handler.on_traffic = [](Connection& connection) {
-    connection.Write(connection.Next(1));
-    if (connection.buffered() > 0) connection.Yield();
-    (void)connection.loop().engine().Stop(absl::Seconds(10));
-    return Action::kNone;
-  };
-  Start();
-  const StopAtEnd stop_at_end(*this);
-  Client client = Connect();
-  const std::string requests = RandomBytes(100);
-  ASSERT_TRUE(client.Send(requests));
-  EXPECT_EQ(client.ReceiveAll(), requests);
-  EXPECT_EQ(client.ending(), Client::Ending::kFin);
-}
-
-TEST_P(StopTest, ServesWhatAHandlerLeftUntilItsBacklogHasGone) {
-  constexpr size_t kRequests = 20, kReply = 200'000;
-  const auto answer = [](Connection& connection) {
-    while (!connection.Next(1).empty()) {
-      if (connection.Write(std::string(kReply, 'r')) == WriteResult::kAboveHighWater) return;
-    }
-  };
-  absl::Notification waits;
-  handler.on_traffic = [&](Connection& connection) {
-    answer(connection);
-    if (!waits.HasBeenNotified()) waits.Notify();
-    return Action::kNone;
-  };
-  handler.on_writable = answer;
-  options.send_buffer_bytes = 64 << 10;
-  Start();
-  const StopAtEnd stop_at_end(*this);
-  Client client = Connect({.receive_buffer_bytes = 4096});
-  ASSERT_TRUE(client.Send(std::string(kRequests, 'q')));
-  waits.WaitForNotification();
-  const SocketAddress server = address();
-  std::thread stopper([&] { EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus()); });
-  EXPECT_TRUE(Eventually([&] { return !Client(server).connected(); }))
-      << "the listener is still open";
-  EXPECT_EQ(client.ReceiveAll().size(), kRequests * kReply);
-  stopper.join();
-}
-
 TEST_P(StopTest, EndsWhatShutsItsWritingDownWhenItsInputEnds) {
   handler.on_peer_shutdown = [](Connection& connection) {
     connection.Write("bye");

@@ -66,6 +66,20 @@ std::pair<Probe*, UniqueFd> ContractTest::AddConnected() {
   return {&Add(std::move(ours)), std::move(peers)};
 }
 
+std::pair<Probe*, UniqueFd> ContractTest::AddPausedBefore() {
+  auto [probe, peer] = AddConnected();
+  Pause(*probe);
+  WriteAll(peer.get(), Pattern(4000));
+  Settle();
+  Resume(*probe);
+  EXPECT_TRUE(RunUntil([probe = probe] { return probe->received.size() == 4000; }));
+  WriteAll(peer.get(), Pattern(4000));
+  EXPECT_TRUE(RunUntil([probe = probe] { return probe->received.size() == 8000; }));
+  Settle();
+  probe->received.clear();
+  return {probe, std::move(peer)};
+}
+
 void ContractTest::Close(Probe& probe) {
   base::AssertOnLoop();
   auto node = probes_.extract(probe.id().Pack());

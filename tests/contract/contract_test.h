@@ -70,6 +70,9 @@ class ContractTest : public ::testing::TestWithParam<Backend>, protected Events 
   Probe* TryToAdd(UniqueFd socket);
   // Both ends of a connection: ours, known to the poller, and the peer's.
   std::pair<Probe*, UniqueFd> AddConnected();
+  // One that was paused before, when bytes arrived, and has received large messages since. What it
+  // has received so far is not in `received`.
+  std::pair<Probe*, UniqueFd> AddPausedBefore();
 
   void Close(Probe& probe);
   void Pause(Probe& probe);

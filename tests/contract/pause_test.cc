@@ -4,8 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "sys/sys.h"
 #include "tests/contract/contract_test.h"
 #include "tests/contract/sockets.h"
+#include "tests/support/process_state.h"
 
 namespace rondo::poll {
 namespace {
@@ -166,6 +168,48 @@ TEST_P(ContractTest, AResetThatCameBeforeThePauseIsNotForgotten) {
   Pause(*probe);
   EXPECT_TRUE(RunUntil([&, probe = probe] { return !probe->errors.empty(); }));
   EXPECT_TRUE(FallsQuiet());
+}
+
+// --- After an earlier pause, from which a backend may still watch the socket.
+
+TEST_P(ContractTest, AResetWaitsBehindTheBytesBeforeIt) {
+  auto [probe, peer] = AddPausedBefore();
+  const std::string bytes = Pattern(50'000);
+  WriteAll(peer.get(), bytes);
+  ASSERT_TRUE(testing::Eventually(
+      [&, probe = probe] { return sys::UnreadBytes(probe->socket) == 50'000; }));
+  Reset(std::move(peer));
+  ASSERT_TRUE(RunUntil([&, probe = probe] { return !probe->errors.empty(); }));
+  EXPECT_EQ(probe->errors[0], ECONNRESET);
+  EXPECT_EQ(probe->received.size(), bytes.size());
+  EXPECT_TRUE(FallsQuiet());
+}
+
+TEST_P(ContractTest, AResetIsToldToOneThatPausesWhenItsBytesArrive) {
+  auto [probe, peer] = AddPausedBefore();
+  probe->on_received = [this, probe = probe](std::string_view) {
+    if (!probe->paused) Pause(*probe);
+  };
+  WriteAll(peer.get(), Pattern(10'000));
+  ASSERT_TRUE(testing::Eventually(
+      [&, probe = probe] { return sys::UnreadBytes(probe->socket) == 10'000; }));
+  Reset(std::move(peer));
+  ASSERT_TRUE(RunUntil([&, probe = probe] { return !probe->errors.empty(); }));
+  EXPECT_EQ(probe->errors[0], ECONNRESET);
+  EXPECT_TRUE(FallsQuiet());
+}
+
+TEST_P(ContractTest, WhatIsHeldDuringAPauseIsCounted) {
+  auto [probe, peer] = AddConnected();
+  Pause(*probe);
+  WriteAll(peer.get(), Pattern(3000));
+  Settle();
+  auto counted = static_cast<size_t>(sys::UnreadBytes(probe->socket));
+  poller().ForEachUndelivered([&, probe = probe](EndpointId id, size_t bytes) {
+    EXPECT_EQ(id.Pack(), probe->id().Pack());
+    counted += bytes;
+  });
+  EXPECT_EQ(counted, 3000u);
 }
 
 }  // namespace

@@ -128,6 +128,20 @@ TEST_F(StartTest, WithoutADescriptorTableForALoopItStartsNothing) {
   }
 }
 
+TEST_F(StartTest, AnEngineWhoseLoopsHaveTheirOwnTablesIsTheOnlyOne) {
+  for (const bool first_is_private : {true, false}) {
+    const auto first = Engine::Start(handler_, "tcp://127.0.0.1:0",
+                                     {.private_descriptor_tables = first_is_private});
+    ASSERT_TRUE(first.ok());
+    const absl::Status status =
+        Failure({"tcp://127.0.0.1:0"}, {.private_descriptor_tables = !first_is_private});
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  }
+  // The place is free again.
+  EXPECT_TRUE(
+      Engine::Start(handler_, "tcp://127.0.0.1:0", {.private_descriptor_tables = true}).ok());
+}
+
 // Always the loop that is asked for last.
 class TheLast : public LoadBalancer {
   size_t Pick(absl::Span<const LoopLoad> loops, const SocketAddress&) override {

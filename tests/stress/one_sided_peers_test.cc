@@ -26,8 +26,8 @@ constexpr size_t kMarkBytes = (256 << 10) + (64 << 10);
 // each of at most two loops, 512 buffers of 2 KiB.
 constexpr size_t kConstantBytes = 2 << 20;
 constexpr size_t kRingBytes = 2 * 512 * (2 << 10);
-// On io_uring what the kernel has received before it learns of a pause: a burst of 32 buffers.
-constexpr size_t kBurstBytes = 64 << 10;
+// On io_uring what the kernel has received before it learns of a pause: a burst of 33 buffers.
+constexpr size_t kBurstBytes = 33 * (2 << 10);
 
 struct Latency {
   absl::Duration median;

@@ -1,0 +1,111 @@
+// A stop serves what has arrived, wherever it lies by then: with the handler, with the poller or in
+// the kernel.
+
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/synchronization/blocking_counter.h"
+#include "absl/synchronization/notification.h"
+
+#include "gtest/gtest.h"
+#include "tests/support/client.h"
+#include "tests/support/server_test.h"
+
+namespace rondo::testing {
+namespace {
+
+class DrainTest : public ConformanceTest {
+ protected:
+  // Every loop has had some turns.
+  void LetLoopsTurn() {
+    for (int turn = 0; turn < 4; ++turn) {
+      absl::BlockingCounter turned(static_cast<int>(engine->loop_count()));
+      for (size_t i = 0; i < engine->loop_count(); ++i) {
+        ASSERT_TRUE(engine->loop(i).Post([&] { turned.DecrementCount(); }));
+      }
+      turned.Wait();
+    }
+  }
+};
+INSTANTIATE_TEST_SUITE_P(All, DrainTest, ::testing::ValuesIn(Setups()), NameOf);
+
+TEST_P(DrainTest, ServesWhatAHandlerLeftForItsNextTurn) {
+  // One request a turn, so that the others are not kept waiting.
+  handler.on_traffic = [](Connection& connection) {
+    connection.Write(connection.Next(1));
+    if (connection.buffered() > 0) connection.Yield();
+    (void)connection.loop().engine().Stop(absl::Seconds(10));
+    return Action::kNone;
+  };
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  Client client = Connect();
+  const std::string requests = RandomBytes(100);
+  ASSERT_TRUE(client.Send(requests));
+  EXPECT_EQ(client.ReceiveAll(), requests);
+  EXPECT_EQ(client.ending(), Client::Ending::kFin);
+}
+
+TEST_P(DrainTest, ServesWhatAHandlerLeftUntilItsBacklogHasGone) {
+  constexpr size_t kRequests = 20, kReply = 200'000;
+  const auto answer = [](Connection& connection) {
+    while (!connection.Next(1).empty()) {
+      if (connection.Write(std::string(kReply, 'r')) == WriteResult::kAboveHighWater) return;
+    }
+  };
+  absl::Notification waits;
+  handler.on_traffic = [&](Connection& connection) {
+    answer(connection);
+    if (!waits.HasBeenNotified()) waits.Notify();
+    return Action::kNone;
+  };
+  handler.on_writable = answer;
+  options.send_buffer_bytes = 64 << 10;
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  Client client = Connect({.receive_buffer_bytes = 4096});
+  ASSERT_TRUE(client.Send(std::string(kRequests, 'q')));
+  waits.WaitForNotification();
+  const SocketAddress server = address();
+  std::thread stopper([&] { EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus()); });
+  EXPECT_TRUE(Eventually([&] { return !Client(server).connected(); }))
+      << "the listener is still open";
+  EXPECT_EQ(client.ReceiveAll().size(), kRequests * kReply);
+  stopper.join();
+}
+
+TEST_P(DrainTest, ServesWhatArrivedWhileOutputWaited) {
+  constexpr size_t kRequests = 20, kReply = 200'000;
+  const auto answer = [](Connection& connection) {
+    while (!connection.Next(1).empty()) {
+      if (connection.Write(std::string(kReply, 'r')) == WriteResult::kAboveHighWater) return;
+    }
+  };
+  absl::Notification waits;
+  handler.on_traffic = [&](Connection& connection) {
+    answer(connection);
+    if (!waits.HasBeenNotified()) waits.Notify();
+    return Action::kNone;
+  };
+  handler.on_writable = answer;
+  options.send_buffer_bytes = 64 << 10;
+  options.outbound_high_bytes = kReply / 4;
+  options.outbound_low_bytes = kReply / 8;
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  Client client = Connect({.receive_buffer_bytes = 4096});
+  ASSERT_TRUE(client.Send("q"));
+  waits.WaitForNotification();
+  // Nobody reads these, but a poller may have received them all the same.
+  ASSERT_TRUE(client.Send(std::string(kRequests - 1, 'q')));
+  LetLoopsTurn();
+  const SocketAddress server = address();
+  std::thread stopper([&] { EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus()); });
+  EXPECT_TRUE(Eventually([&] { return !Client(server).connected(); }));
+  EXPECT_EQ(client.ReceiveAll().size(), kRequests * kReply);
+  stopper.join();
+}
+
+}  // namespace
+}  // namespace rondo::testing
