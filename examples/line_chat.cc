@@ -8,8 +8,6 @@
 #include <string_view>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 
 #include "rondo/codecs.h"
@@ -86,8 +84,7 @@ class Room : public rondo::FramedHandler<rondo::LineCodec, Member> {
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("A chat room in lines. Join it: nc 127.0.0.1 7000");
-  absl::ParseCommandLine(argc, argv);
+  examples::ParseFlags(argc, argv, "A chat room in lines. Join it: nc 127.0.0.1 7000");
   Room room;
   return examples::Serve(room, absl::GetFlag(FLAGS_address), examples::OptionsFromFlags());
 }

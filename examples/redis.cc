@@ -16,8 +16,6 @@
 #include <variant>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/synchronization/mutex.h"
 
 #include "rondo/framed_handler.h"
@@ -336,8 +334,7 @@ class Redis : public rondo::FramedHandler<RespCodec> {
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("A small Redis. Try it: redis-cli -p 7000");
-  absl::ParseCommandLine(argc, argv);
+  examples::ParseFlags(argc, argv, "A small Redis. Try it: redis-cli -p 7000");
   // Debian's Abseil looks for deadlocks at each lock, for a tenth of the time that a command takes.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   RedisStore store;

@@ -9,8 +9,6 @@
 #include <string_view>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/strings/ascii.h"
 #include "absl/time/time.h"
 
@@ -85,8 +83,7 @@ class Rpc : public rondo::FramedHandler<rondo::LengthFieldCodec> {
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("An RPC server. Ask it: examples/run rpc_client");
-  absl::ParseCommandLine(argc, argv);
+  examples::ParseFlags(argc, argv, "An RPC server. Ask it: examples/run rpc_client");
   Rpc rpc;
   return examples::Serve(rpc, absl::GetFlag(FLAGS_address), examples::OptionsFromFlags());
 }

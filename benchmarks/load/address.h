@@ -25,9 +25,9 @@ struct Address {
 absl::StatusOr<Address> ParseAddress(std::string_view text);
 
 // A connection takes a port of its own, and Linux has about 28 000 to give for one pair of
-// addresses. So beyond kConnectionsPerSource, loopback connections come from 127.0.0.2, 127.0.0.3
-// and so on.
-inline constexpr int kConnectionsPerSource = 20000;
+// addresses, which it finds the more slowly the fewer are left. So beyond kConnectionsPerSource,
+// loopback connections come from 127.0.0.2, 127.0.0.3 and so on.
+inline constexpr int kConnectionsPerSource = 5000;
 
 // A socket for the connection with this number, bound to its source address, not yet connected.
 // Returns -1 with errno set on failure. The caller owns the descriptor.

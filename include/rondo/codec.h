@@ -17,7 +17,7 @@
 // puts a codec on a connection; ForEachFrame takes a datagram, or any other complete text, apart.
 //
 // The codecs are in codecs.h. One of one's own is a class with what the concept Codec asks for;
-// examples/redis.cc has one.
+// examples/redis_codec.h has one.
 
 #ifndef RONDO_CODEC_H_
 #define RONDO_CODEC_H_

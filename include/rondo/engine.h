@@ -36,8 +36,8 @@ class Engine {
  public:
   // Binds `addresses`, calls OnBoot and starts the loops. On failure nothing is left open or
   // running: InvalidArgument for an address or option that makes no sense, NotFound for a host
-  // without an address, otherwise what the kernel said of which address. `handler` must outlive
-  // the engine. Blocks while names are resolved.
+  // without an address or an address that is not this machine's, otherwise what the kernel said of
+  // which address. `handler` must outlive the engine. Blocks while names are resolved.
   static absl::StatusOr<std::unique_ptr<Engine>> Start(EventHandler& handler,
                                                        absl::Span<const std::string> addresses,
                                                        const Options& options = {});
@@ -48,6 +48,9 @@ class Engine {
   static absl::StatusOr<std::unique_ptr<Engine>> Start(const HandlerFactory& factory,
                                                        absl::Span<const std::string> addresses,
                                                        const Options& options = {});
+  static absl::StatusOr<std::unique_ptr<Engine>> Start(const HandlerFactory& factory,
+                                                       std::string_view address,
+                                                       const Options& options = {});
 
   // Stops without grace if that has not been done. Not on a loop's thread.
   ~Engine();
@@ -55,11 +58,14 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Any thread. Stops in order: accepts nothing more, serves what has already arrived, sends what
-  // is queued, closes every connection, ends the loops, calls OnShutdown. Connections that are
+  // is queued, closes every connection, ends the loops, calls OnShutdown. To a connection's handler
+  // it is as if the peer had ended: OnPeerShutdown follows what has arrived. Connections that are
   // not done after `grace` are reset, and the result is DeadlineExceeded with their number; else
   // OK. Returns when all of it is done; a second call waits for the first. In a callback it
   // only asks for the stop and returns OK.
   absl::Status Stop(absl::Duration grace);
+  // Any thread. Whether a stop was asked for.
+  bool stopping() const;
   // Any thread, but not in a callback. Blocks until the engine has stopped, for whatever reason:
   // the result of the stop, or the failure that ended a loop.
   absl::Status Wait();

@@ -57,8 +57,9 @@ class EventHandler {
   // Bytes have arrived, or somebody called Wake. What is not taken stays and is offered again,
   // together with what follows it, when more arrives.
   virtual Action OnTraffic(Connection&) { return Action::kNone; }
-  // The peer will send no more, and all it sent was delivered. The other direction still works:
-  // return kNone to go on writing, and Close() in the end.
+  // The peer will send no more, and all it sent was delivered; or the engine is stopping
+  // (Engine::stopping), and all that had arrived was. The other direction still works: return kNone
+  // to go on writing, and Close() in the end.
   virtual Action OnPeerShutdown(Connection&) { return Action::kClose; }
   // The outbound queue had passed the high mark and has fallen below the low one: a handler that
   // stopped producing on WriteResult::kAboveHighWater goes on here.

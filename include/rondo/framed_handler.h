@@ -36,7 +36,9 @@
 
 #include "rondo/codec.h"
 #include "rondo/connection.h"
+#include "rondo/engine.h"
 #include "rondo/event_handler.h"
+#include "rondo/event_loop.h"
 
 namespace rondo {
 
@@ -62,7 +64,8 @@ class FramedHandler : public EventHandler {
   }
 
   // The peer will send no more, and all its frames were delivered: as OnPeerShutdown. Not called
-  // when the stream ends inside of a frame: that closes the connection, with DataLoss as reason.
+  // when the stream ends inside of a frame: that closes the connection, with DataLoss as reason, or
+  // Cancelled when it was the engine that stopped.
   virtual Action OnEndOfFrames(Connection&) { return Action::kClose; }
 
   Action OnTraffic(Connection& connection) final;
@@ -190,7 +193,9 @@ template <Codec C, std::default_initializable UserContext>
 Action FramedHandler<C, UserContext>::End(Connection& connection, const typename C::State& state) {
   const size_t left = connection.buffered();
   if (left == 0 && state == typename C::State()) return OnEndOfFrames(connection);
-  connection.Close(UnfinishedFrame(left));
+  const bool stopping = connection.loop().engine().stopping();
+  connection.Close(stopping ? absl::CancelledError("the engine has stopped inside of a frame")
+                            : UnfinishedFrame(left));
   return Action::kNone;
 }
 

@@ -68,16 +68,16 @@ struct Options {
   int loops = 1;
   AcceptMode accept_mode = AcceptMode::kAcceptor;
   // Places connections in kAcceptor mode; none: NewRoundRobin(). Belongs to one engine.
-  std::shared_ptr<LoadBalancer> load_balancer;
+  std::shared_ptr<LoadBalancer> load_balancer = {};
   PollerKind poller = PollerKind::kAuto;
   // Loop i is bound to CPU cpus[i % cpus.size()] (sched_setaffinity(2)); empty: not bound.
-  std::vector<int> cpus;
+  std::vector<int> cpus = {};
   // Threads are named "NAME/0", "NAME/1", ..., "NAME/accept"; 1 to 8 characters.
   std::string thread_name = "rondo";
   // Each loop's thread leaves the process's descriptor table for one of its own, which begins as a
-  // copy: RLIMIT_NOFILE then bounds each loop and not the process, and system calls find a socket
-  // without an atomic operation. The price: a descriptor's number means another file on each loop,
-  // and where a thread uses one that another has opened it meets nothing, or a client's connection.
+  // copy: RLIMIT_NOFILE then bounds each loop and not the process. (It is not measurably faster.)
+  // The price: a descriptor's number means another file on each loop, and where a thread uses one
+  // that another has opened it meets nothing, or a client's connection.
   // So whatever opens descriptors in callbacks must use and close them on that loop: beware of
   // loggers that open or rotate files when they are first needed, of syslog(3), of handlers that
   // are destroyed or shut down with files open, of threads that callbacks start (they share that
@@ -122,7 +122,7 @@ struct Options {
   // TCP_NODELAY: send at once, without Nagle's algorithm (RFC 896).
   bool no_delay = true;
   // Probes on silent connections; none: off.
-  std::optional<KeepAlive> keep_alive;
+  std::optional<KeepAlive> keep_alive = {};
   // SO_RCVBUF and SO_SNDBUF of listeners and, through them, of connections; 0: the kernel's
   // automatic tuning, which is better for nearly everybody. Else 1 KiB to 1 GiB.
   size_t receive_buffer_bytes = 0;
@@ -130,7 +130,7 @@ struct Options {
 
   // Told of what an operator should know (accepting paused, an exception in a handler), rarely.
   // Any thread, several at once. None: nobody is told; Rondo itself never prints.
-  std::function<void(LogSeverity, std::string_view)> log;
+  std::function<void(LogSeverity, std::string_view)> log = {};
 };
 
 }  // namespace rondo

@@ -25,6 +25,8 @@ absl::StatusCode CodeOf(int error) {
       return absl::StatusCode::kDataLoss;
     case EADDRINUSE:
       return absl::StatusCode::kAlreadyExists;
+    case EADDRNOTAVAIL:
+      return absl::StatusCode::kNotFound;
     default:
       return absl::ErrnoToStatusCode(error);
   }

@@ -45,6 +45,12 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const HandlerFactory& fact
   return StartWith(nullptr, factory, addresses, options);
 }
 
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const HandlerFactory& factory,
+                                                      std::string_view address,
+                                                      const Options& options) {
+  return Start(factory, ListOf(address), options);
+}
+
 Engine::~Engine() {
   if (!impl_->launched()) return;
   impl_->RequestStop(absl::ZeroDuration());
@@ -55,6 +61,8 @@ absl::Status Engine::Stop(absl::Duration grace) {
   impl_->RequestStop(grace);
   return impl_->IsOnLoop() ? absl::OkStatus() : impl_->Wait();
 }
+
+bool Engine::stopping() const { return impl_->stopping(); }
 
 absl::Status Engine::Wait() { return impl_->Wait(); }
 

@@ -230,6 +230,11 @@ bool Engine::Impl::launched() const {
   return phase_ != Phase::kNew;
 }
 
+bool Engine::Impl::stopping() const {
+  absl::MutexLock lock(&mutex_);
+  return stop_requested_;
+}
+
 void Engine::Impl::RequestStop(absl::Duration grace) {
   {
     absl::MutexLock lock(&mutex_);

@@ -48,6 +48,7 @@ class Engine::Impl final : public reactor::LoopOwner {
   // --- Any thread.
 
   bool launched() const;
+  bool stopping() const;
   void RequestStop(absl::Duration grace);
   absl::Status Wait();
   // Whether the caller is a loop's thread, or runs inside OnBoot or OnShutdown: it cannot wait for

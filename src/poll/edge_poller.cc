@@ -63,7 +63,7 @@ void EdgePoller::EndWait(Events& events) {
     if (TellIfBroken(*endpoint, events)) continue;
     if (endpoint->armed & kReadable) {
       Input(*endpoint, id, std::numeric_limits<size_t>::max(), events);
-      if (events.Find(id) != endpoint) continue;
+      if (events.Find(id) != endpoint || TellIfBroken(*endpoint, events)) continue;
     }
     if (endpoint->armed & kWritable) Output(*endpoint, id, events);
   }
@@ -84,8 +84,12 @@ void EdgePoller::Dispatch(uint64_t token, const Edge& edge, Events& events) {
   if (TellIfBroken(*endpoint, events)) return;
   // Its turn comes with the list, and it is to have one only.
   if (endpoint->armed & kListed) return;
-  if (edge.readable) Input(*endpoint, id, edge.bytes, events);
-  if (edge.writable && events.Find(id) == endpoint) Output(*endpoint, id, events);
+  if (edge.readable) {
+    Input(*endpoint, id, edge.bytes, events);
+    // It may have ended, or paused, with the failure still to come.
+    if (events.Find(id) != endpoint || TellIfBroken(*endpoint, events)) return;
+  }
+  if (edge.writable) Output(*endpoint, id, events);
 }
 
 bool EdgePoller::TellIfBroken(Endpoint& endpoint, Events& events) {

@@ -12,7 +12,7 @@
 namespace rondo::poll::uring {
 namespace {
 
-// Enough for all the buffers there are, and as many sends.
+// As many as there are buffers; what has come beyond that is the next Wait's.
 constexpr unsigned kCompletionsPerWait = 512;
 // A loop that handles no more at a time is not busy, and one that has handled no more has no memory
 // to give back that would count.

@@ -29,6 +29,7 @@ TEST(StatusTest, GivesTheCodeThatFitsTheErrno) {
       {ENETDOWN, absl::StatusCode::kUnavailable},
       {ETIMEDOUT, absl::StatusCode::kDeadlineExceeded},
       {EADDRINUSE, absl::StatusCode::kAlreadyExists},
+      {EADDRNOTAVAIL, absl::StatusCode::kNotFound},
       {EACCES, absl::StatusCode::kPermissionDenied},
       {EPERM, absl::StatusCode::kPermissionDenied},
       {EMFILE, absl::StatusCode::kResourceExhausted},

@@ -88,6 +88,7 @@ class Server {
     engine_ = *std::move(engine);
   }
   const SocketAddress& address() const { return engine_->addresses()[0]; }
+  absl::Status Stop() { return engine_->Stop(absl::Seconds(10)); }
 
  private:
   std::unique_ptr<Engine> engine_;
@@ -126,6 +127,16 @@ TEST(FramedHandlerTest, ReportsATruncatedFrameToOnClose) {
   const absl::Status reason = handler.WaitForClose();
   EXPECT_EQ(reason.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(reason.message()), HasSubstr("2 bytes"));
+}
+
+TEST(FramedHandlerTest, DoesNotBlameThePeerForAStop) {
+  AnsweringLines handler = Lines();
+  Server server(handler);
+  Client client(server.address());
+  client.Send("one\ntw");
+  EXPECT_EQ(client.Receive(5), "<one>");
+  EXPECT_TRUE(server.Stop().ok());
+  EXPECT_EQ(handler.WaitForClose().code(), absl::StatusCode::kCancelled);
 }
 
 TEST(FramedHandlerTest, ClosesOnABadFrameAndSaysWhy) {

@@ -34,7 +34,8 @@ struct Hello : rondo::FramedHandler<rondo::LineCodec> {
 
 int main() {
   Hello hello;
-  auto engine = rondo::Engine::Start(hello, "tcp://127.0.0.1:0");
+  const rondo::Options options = {.loops = 2, .log = [](rondo::LogSeverity, std::string_view) {}};
+  auto engine = rondo::Engine::Start(hello, "tcp://127.0.0.1:0", options);
   if (!engine.ok()) {
     std::cerr << engine.status() << std::endl;
     return 1;
@@ -66,7 +67,7 @@ class InstallTest : public ::testing::Test {
                                "\n pc=$(dirname $(find . -name rondo.pc)); test -f $pc/rondo.pc" +
                                "\n export PKG_CONFIG_PATH=$PWD/$pc LD_LIBRARY_PATH=$PWD/$pc/.." +
                                "\n flags=$(pkg-config --cflags --libs " + pkg_config_flags +
-                               " rondo)" + "\n c++ -std=c++20 " + flags +
+                               " rondo)" + "\n c++ -std=c++20 -Wall -Wextra -Werror " + flags +
                                " hello.cc -o hello $flags" + "\n ./hello");
   }
 
