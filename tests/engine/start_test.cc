@@ -142,6 +142,15 @@ TEST_F(StartTest, AnEngineWhoseLoopsHaveTheirOwnTablesIsTheOnlyOne) {
       Engine::Start(handler_, "tcp://127.0.0.1:0", {.private_descriptor_tables = true}).ok());
 }
 
+TEST_F(StartTest, KnowsWhetherAStopWasAskedFor) {
+  const auto make = [](size_t) { return std::make_unique<EventHandler>(); };
+  const auto engine = Engine::Start(HandlerFactory(make), "tcp://127.0.0.1:0", {.loops = 2});
+  ASSERT_TRUE(engine.ok());
+  EXPECT_FALSE((*engine)->stopping());
+  EXPECT_TRUE((*engine)->Stop(absl::Seconds(10)).ok());
+  EXPECT_TRUE((*engine)->stopping());
+}
+
 // Always the loop that is asked for last.
 class TheLast : public LoadBalancer {
   size_t Pick(absl::Span<const LoopLoad> loops, const SocketAddress&) override {
