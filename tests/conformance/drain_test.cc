@@ -3,7 +3,6 @@
 
 #include <string>
 #include <thread>
-#include <utility>
 
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
@@ -15,8 +14,27 @@
 namespace rondo::testing {
 namespace {
 
+constexpr size_t kRequests = 20, kReply = 200'000;
+
 class DrainTest : public ConformanceTest {
  protected:
+  // A server that answers each byte with kReply of them, as far as its output takes.
+  void StartLargeReplies() {
+    const auto answer = [](Connection& connection) {
+      while (!connection.Next(1).empty()) {
+        if (connection.Write(std::string(kReply, 'r')) == WriteResult::kAboveHighWater) return;
+      }
+    };
+    handler.on_traffic = [this, answer](Connection& connection) {
+      answer(connection);
+      if (!answered.HasBeenNotified()) answered.Notify();
+      return Action::kNone;
+    };
+    handler.on_writable = answer;
+    options.send_buffer_bytes = 64 << 10;
+    Start();
+  }
+
   // Every loop has had some turns.
   void LetLoopsTurn() {
     for (int turn = 0; turn < 4; ++turn) {
@@ -27,6 +45,19 @@ class DrainTest : public ConformanceTest {
       turned.Wait();
     }
   }
+
+  // Stops the server while `client` reads: whether it gets every reply.
+  void ExpectAllReplies(Client& client) {
+    const SocketAddress server = address();
+    std::thread stopper([&] { EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus()); });
+    EXPECT_TRUE(Eventually([&] { return !Client(server).connected(); }))
+        << "the listener is still open";
+    EXPECT_EQ(client.ReceiveAll().size(), kRequests * kReply);
+    stopper.join();
+  }
+
+  // The first bytes were answered.
+  absl::Notification answered;
 };
 INSTANTIATE_TEST_SUITE_P(All, DrainTest, ::testing::ValuesIn(Setups()), NameOf);
 
@@ -48,63 +79,26 @@ TEST_P(DrainTest, ServesWhatAHandlerLeftForItsNextTurn) {
 }
 
 TEST_P(DrainTest, ServesWhatAHandlerLeftUntilItsBacklogHasGone) {
-  constexpr size_t kRequests = 20, kReply = 200'000;
-  const auto answer = [](Connection& connection) {
-    while (!connection.Next(1).empty()) {
-      if (connection.Write(std::string(kReply, 'r')) == WriteResult::kAboveHighWater) return;
-    }
-  };
-  absl::Notification waits;
-  handler.on_traffic = [&](Connection& connection) {
-    answer(connection);
-    if (!waits.HasBeenNotified()) waits.Notify();
-    return Action::kNone;
-  };
-  handler.on_writable = answer;
-  options.send_buffer_bytes = 64 << 10;
-  Start();
+  StartLargeReplies();
   const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(client.Send(std::string(kRequests, 'q')));
-  waits.WaitForNotification();
-  const SocketAddress server = address();
-  std::thread stopper([&] { EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus()); });
-  EXPECT_TRUE(Eventually([&] { return !Client(server).connected(); }))
-      << "the listener is still open";
-  EXPECT_EQ(client.ReceiveAll().size(), kRequests * kReply);
-  stopper.join();
+  answered.WaitForNotification();
+  ExpectAllReplies(client);
 }
 
 TEST_P(DrainTest, ServesWhatArrivedWhileOutputWaited) {
-  constexpr size_t kRequests = 20, kReply = 200'000;
-  const auto answer = [](Connection& connection) {
-    while (!connection.Next(1).empty()) {
-      if (connection.Write(std::string(kReply, 'r')) == WriteResult::kAboveHighWater) return;
-    }
-  };
-  absl::Notification waits;
-  handler.on_traffic = [&](Connection& connection) {
-    answer(connection);
-    if (!waits.HasBeenNotified()) waits.Notify();
-    return Action::kNone;
-  };
-  handler.on_writable = answer;
-  options.send_buffer_bytes = 64 << 10;
   options.outbound_high_bytes = kReply / 4;
   options.outbound_low_bytes = kReply / 8;
-  Start();
+  StartLargeReplies();
   const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(client.Send("q"));
-  waits.WaitForNotification();
+  answered.WaitForNotification();
   // Nobody reads these, but a poller may have received them all the same.
   ASSERT_TRUE(client.Send(std::string(kRequests - 1, 'q')));
   LetLoopsTurn();
-  const SocketAddress server = address();
-  std::thread stopper([&] { EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus()); });
-  EXPECT_TRUE(Eventually([&] { return !Client(server).connected(); }));
-  EXPECT_EQ(client.ReceiveAll().size(), kRequests * kReply);
-  stopper.join();
+  ExpectAllReplies(client);
 }
 
 }  // namespace
