@@ -49,7 +49,8 @@ class EventHandler {
   // The listeners are bound, no loop runs yet; on the thread that starts the engine. kClose and
   // kShutdown call the start off: it fails with Cancelled.
   virtual Action OnBoot(Engine&) { return Action::kNone; }
-  // After the last OnClose, when all loops have ended; on the thread that stopped the engine.
+  // After the last OnClose, when all loops have ended; on the thread that stopped the engine. Not
+  // after a start that failed.
   virtual void OnShutdown(Engine&) {}
 
   // A connection begins. What is written here is the first thing the peer receives.
@@ -74,7 +75,7 @@ class EventHandler {
   }
 
   // On every loop's own thread, first when the loop starts and then after each returned delay;
-  // InfiniteDuration (the default): never again.
+  // InfiniteDuration (the default), or an exception: never again.
   virtual absl::Duration OnTick(EventLoop&) { return absl::InfiniteDuration(); }
 };
 

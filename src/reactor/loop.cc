@@ -16,6 +16,8 @@ namespace {
 // Slots with this bit are listeners', the others are the connection table's.
 // Pollers may count on slots of at most 28 bits.
 constexpr uint32_t kListenerSlot = uint32_t{1} << 27;
+// All that a loop has may time out at once, and nobody else is to wait for that.
+constexpr size_t kTimersPerTurn = 256;
 // An engine has at most this many loops.
 constexpr uint64_t kLoopsPerEngine = 1024;
 
@@ -132,7 +134,7 @@ void Loop::OnAwake() {
 
 void Loop::FireTimers() {
   if (shared_.wheel.NextEvent() > shared_.now) return;
-  shared_.wheel.Advance(shared_.now, [this](Timer& timer) {
+  const auto fire = [this](Timer& timer) {
     base::AssertOnLoop();
     switch (timer.owner()) {
       case Timer::Owner::kConnection:
@@ -144,7 +146,8 @@ void Loop::FireTimers() {
         return RunTask(running.mapped()->task);
       }
     }
-  });
+  };
+  shared_.wheel.Advance(shared_.now, fire, kTimersPerTurn);
 }
 
 void Loop::Tick() {

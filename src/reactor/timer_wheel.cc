@@ -49,7 +49,7 @@ Tick TimerWheel::NextSlot() const {
   return kNever;
 }
 
-void TimerWheel::Advance(Tick now, absl::FunctionRef<void(Timer&)> fire) {
+void TimerWheel::Advance(Tick now, absl::FunctionRef<void(Timer&)> fire, size_t most) {
   for (Tick event = NextSlot(); event <= now; event = NextSlot()) {
     now_ = event;
     // Time has come to the beginning of a slot: of wheel 0, and perhaps of higher ones too.
@@ -68,7 +68,7 @@ void TimerWheel::Advance(Tick now, absl::FunctionRef<void(Timer&)> fire) {
 
   TimerLinks firing;
   MakeEmpty(firing);
-  while (!IsEmpty(due_)) {
+  for (; most > 0 && !IsEmpty(due_); --most) {
     Timer& timer = *static_cast<Timer*>(due_.next);
     Unlink(timer);
     Append(firing, timer);

@@ -74,9 +74,11 @@ class TimerWheel {
   Tick NextEvent() const;
 
   // Moves time on to `now` and calls `fire` for each timer that is due, none of them scheduled any
-  // more, in the order of their slots. `fire` may start and cancel timers; what it starts for a
-  // time not after `now` fires at the next Advance.
-  void Advance(Tick now, absl::FunctionRef<void(Timer&)> fire);
+  // more, in the order of their slots; for the first `most` of them, and the others are the next
+  // Advance's. `fire` may start and cancel timers; what it starts for a time not after `now` fires
+  // at the next Advance.
+  void Advance(Tick now, absl::FunctionRef<void(Timer&)> fire,
+               size_t most = std::numeric_limits<size_t>::max());
 
  private:
   static constexpr int kWheels = 6;

@@ -198,6 +198,30 @@ TEST_P(FairnessTest, ATimerThatIsAlwaysDueHoldsUpNobody) {
   EXPECT_GT(ticks, 0);
 }
 
+TEST_P(FairnessTest, ManyTimersOfOneMomentHoldUpNobody) {
+  constexpr int kTimers = 10'000;
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("x") && client.Receive(1) == "x");
+  std::atomic<int> fired = 0;
+  absl::Notification begun;
+  const auto work = [&] {
+    if (++fired == 1) begun.Notify();
+    const absl::Time until = absl::Now() + absl::Microseconds(20);
+    while (absl::Now() < until) {}
+  };
+  for (size_t i = 0; i < engine->loop_count(); ++i) {
+    EventLoop& loop = engine->loop(i);
+    ASSERT_TRUE(loop.Post([&] {
+      for (int n = 0; n < kTimers; ++n) loop.Schedule(absl::Milliseconds(1), work);
+    }));
+  }
+  begun.WaitForNotification();
+  ASSERT_TRUE(client.Send("y") && client.Receive(1) == "y");
+  EXPECT_LT(fired, kTimers) << "one loop's alone take a fifth of a second";
+}
+
 TEST_P(FairnessTest, AWriterWithoutEndHoldsUpNobody) {
   EchoWhileWriting(
       [](Connection& connection) { return connection.Write(std::string(100'000, 'x')); });

@@ -97,6 +97,21 @@ TEST(TimerWheelTest, WhatIsDueAlreadyDoesNotHideWhatBecomesDue) {
   EXPECT_THAT(FiredUntil(wheel, 500), ElementsAre(3));
 }
 
+TEST(TimerWheelTest, FiresNoMoreThanItIsAskedForAndTheOthersNext) {
+  TimerWheel wheel(1000);
+  std::deque<TestTimer> timers;
+  for (int id = 0; id < 5; ++id) wheel.Start(timers.emplace_back(id), 1005);
+  std::vector<int> fired;
+  const auto fire = [&](Timer& timer) { fired.push_back(IdOf(timer)); };
+  wheel.Advance(1010, fire, 2);
+  EXPECT_THAT(fired, ElementsAre(0, 1));
+  EXPECT_LE(wheel.NextEvent(), 1010u) << "the loop would sleep";
+  wheel.Cancel(timers[2]);
+  wheel.Advance(1010, fire, 2);
+  EXPECT_THAT(fired, ElementsAre(0, 1, 3, 4));
+  EXPECT_EQ(wheel.NextEvent(), kNever);
+}
+
 TEST(TimerWheelTest, TimersOfOneTickFireInTheOrderTheyWereStarted) {
   TimerWheel wheel(0);
   std::deque<TestTimer> timers;
