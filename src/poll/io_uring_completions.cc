@@ -14,8 +14,8 @@ namespace {
 
 // As many as there are buffers; what has come beyond that is the next Wait's.
 constexpr unsigned kCompletionsPerWait = 512;
-// A loop that handles no more at a time is not busy, and one that has handled no more has no memory
-// to give back that would count.
+// A loop that has handled no more has no memory to give back that would count; one that has handled
+// no more since it last looked is quiet.
 constexpr unsigned kFewCompletions = 64;
 
 // A failure that passes: buffers ran out, the kernel gave up polling a socket that stays full (it
@@ -46,7 +46,7 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
   }
   seen_since_trim_ += seen;
   if (seen_since_trim_ > kFewCompletions && !trim_armed_) [[unlikely]] ArmTrim();
-  if (trim_due_) Trim(seen > kFewCompletions);
+  if (trim_due_) Trim();
   if (!rearm_.empty()) Rearm(events);
 }
 
@@ -59,15 +59,15 @@ void IoUringPoller::SendUnsent(Events& events) {
   handling_.clear();
 }
 
-void IoUringPoller::Trim(bool busy) {
+void IoUringPoller::Trim() {
   // What completions name is in the buffers, and nowhere else.
   if (io_uring_cq_ready(&ring_) > 0) return;
   trim_due_ = false;
-  seen_since_trim_ = 0;
-  // A loop that is as busy as before would only need it again.
-  if (busy) return ArmTrim();
-  buffers_.Trim();
+  const bool quiet = std::exchange(seen_since_trim_, 0) <= kFewCompletions;
   sends_.Trim();
+  // A loop that goes on would only need its buffers again.
+  if (!quiet) return ArmTrim();
+  buffers_.Trim();
 }
 
 void IoUringPoller::ForEachUndelivered(

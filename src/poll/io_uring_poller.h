@@ -105,8 +105,8 @@ class IoUringPoller final : public Poller {
   // Sends what is left of a record of the poller's own bytes.
   void SubmitRecord(Endpoint& endpoint, uint32_t number) RONDO_ON_LOOP;
 
-  // Gives back memory that many messages took, or large ones, if the loop is not `busy` still.
-  RONDO_COLD void Trim(bool busy) RONDO_ON_LOOP;
+  // Gives back memory that many messages took and that is not needed any more.
+  RONDO_COLD void Trim() RONDO_ON_LOOP;
   void Dispatch(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
   void OnAcceptReady(Endpoint& listener, EndpointId id, Events& events) RONDO_ON_LOOP;
   void OnReceive(const io_uring_cqe& completion, EndpointId id, Events& events) RONDO_ON_LOOP;

@@ -28,11 +28,12 @@ void SendRecords::Add() {
 }
 
 void SendRecords::Trim() {
-  for (const uint32_t number : free_) {
-    records_[number].reset();
-    vacant_.push_back(number);
+  for (; fewest_free_ > 0; --fewest_free_) {
+    records_[free_.back()].reset();
+    vacant_.push_back(free_.back());
+    free_.pop_back();
   }
-  free_.clear();
+  fewest_free_ = free_.size();
 }
 
 }  // namespace rondo::poll

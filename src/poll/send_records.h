@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -44,11 +45,12 @@ class SendRecords {
     if (free_.empty()) Add();
     const uint32_t number = free_.back();
     free_.pop_back();
+    fewest_free_ = std::min(fewest_free_, free_.size());
     return number;
   }
   SendRecord& At(uint32_t number) { return *records_[number]; }
   void Return(uint32_t number) { free_.push_back(number); }
-  // Gives the memory of those that are not in use back to the system.
+  // Gives the memory of those that were never needed since the last Trim back to the system.
   void Trim();
 
  private:
@@ -65,6 +67,8 @@ class SendRecords {
 
   std::vector<std::unique_ptr<SendRecord, Unmap>> records_;
   std::vector<uint32_t> free_;
+  // Since the last Trim: so many would not have been needed.
+  size_t fewest_free_ = 0;
   // Numbers that have no record at present.
   std::vector<uint32_t> vacant_;
 };
