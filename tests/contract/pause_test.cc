@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/on_loop.h"
 #include "sys/sys.h"
 #include "tests/contract/contract_test.h"
 #include "tests/contract/sockets.h"
@@ -205,6 +206,7 @@ TEST_P(ContractTest, WhatIsHeldDuringAPauseIsCounted) {
   WriteAll(peer.get(), Pattern(3000));
   Settle();
   auto counted = static_cast<size_t>(sys::UnreadBytes(probe->socket));
+  base::AssertOnLoop();
   poller().ForEachUndelivered([&, probe = probe](EndpointId id, size_t bytes) {
     EXPECT_EQ(id.Pack(), probe->id().Pack());
     counted += bytes;
