@@ -86,7 +86,8 @@ class Connection {
   WriteResult Write(const char* text) { return Write(std::string_view(text)); }
   // Queues `bytes` itself, which saves the copy of a large one; untouched when refused.
   WriteResult Write(std::string&& bytes);
-  // Queues copies of all `pieces`, in order, or none.
+  // Queues copies of all `pieces`, in order, or none. From 8 KiB on they are sent at once, in one
+  // call, and only what the socket does not take is copied: half the cost of many large Writes.
   WriteResult Writev(absl::Span<const std::string_view> pieces);
   // Queues `length` bytes of the file `fd` from `offset` on, sent by sendfile(2) without passing
   // through this process. The descriptor is duplicated: the caller may close its own. A file that

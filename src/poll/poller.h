@@ -91,7 +91,7 @@ class Poller {
   // when the socket has failed. The caller puts what is left into `endpoint.outbound` and calls
   // Send.
   // REQUIRES: `endpoint.outbound` is null, 1 <= count <= kMostInline.
-  static constexpr size_t kMostInline = 8;
+  static constexpr size_t kMostInline = 64;
   virtual ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces, size_t count)
       RONDO_ON_LOOP = 0;
   // Sends from `endpoint.outbound`. Returns 0, or a negated errno when the socket has failed.

@@ -97,7 +97,8 @@ WriteResult Connection::Write(std::string&& bytes) {
   StreamConnection& self = Of(*this);
   if (bytes.size() < buffer::OutboundQueue::kChunkBytes) return Write(std::string_view(bytes));
   if (!self.Admits(bytes.size())) return WriteResult::kRefused;
-  if (self.Gathers()) return self.SendDirectly(bytes);
+  const std::string_view piece = bytes;
+  if (self.Gathers()) return self.SendDirectly({&piece, 1});
   self.NeedOutbound().Append(std::move(bytes));
   return self.Queued();
 }
@@ -108,6 +109,7 @@ WriteResult Connection::Writev(absl::Span<const std::string_view> pieces) {
   for (const std::string_view piece : pieces) total += piece.size();
   if (!self.Admits(total)) return WriteResult::kRefused;
   if (total == 0) return WriteResult::kOk;
+  if (total >= LoopContext::kDirectBytes && self.Gathers()) return self.SendDirectly(pieces);
   WriteResult result = WriteResult::kOk;
   for (const std::string_view piece : pieces) result = Write(piece);
   return result;

@@ -130,44 +130,50 @@ WriteResult StreamConnection::WriteRarely(std::string_view bytes) {
   }
   const bool direct = bytes.size() >= LoopContext::kDirectBytes;
   if (direct || bytes.size() > LoopContext::kGatherBytes - shared.gathered) {
-    return SendDirectly(bytes);
+    return SendDirectly({&bytes, 1});
   }
   std::memcpy(shared.gather_buffer.get() + shared.gathered, bytes.data(), bytes.size());
   shared.gathered += bytes.size();
   return WriteResult::kOk;
 }
 
-WriteResult StreamConnection::SendDirectly(std::string_view bytes) {
+WriteResult StreamConnection::SendDirectly(absl::Span<const std::string_view> pieces) {
   base::AssertOnLoop();
   LoopContext& shared = context();
-  if (!shared.MaySendDirectly()) {
-    NeedOutbound().Append(bytes);
-    return Queued();
+  std::array<iovec, poll::Poller::kMostInline> batch;
+  size_t count = 0;
+  const auto add = [&](std::string_view piece) {
+    if (!piece.empty()) batch[count++] = {const_cast<char*>(piece.data()), piece.size()};
+  };
+  add({shared.gather_buffer.get(), std::exchange(shared.gathered, 0)});
+  WriteResult result = WriteResult::kOk;
+  for (auto next = pieces.begin(); !Is(kAborting); count = 0) {
+    for (; next != pieces.end() && count < batch.size(); ++next) add(*next);
+    if (count == 0) break;
+    const bool now = outbound == nullptr && shared.MaySendDirectly();
+    result = SentInline({batch.data(), count},
+                        now ? shared.poller->SendInline(*this, slot(), batch.data(), count) : 0);
   }
-  const std::string_view before(shared.gather_buffer.get(), std::exchange(shared.gathered, 0));
-  const std::array<iovec, 2> pieces = {{{const_cast<char*>(before.data()), before.size()},
-                                        {const_cast<char*>(bytes.data()), bytes.size()}}};
-  const size_t first = before.empty() ? 1 : 0;
-  const size_t count = bytes.empty() ? 1 : pieces.size() - first;
-  return SentInline(before, bytes,
-                    shared.poller->SendInline(*this, slot(), &pieces[first], count));
+  return result;
 }
 
-WriteResult StreamConnection::SentInline(std::string_view before, std::string_view bytes,
-                                         ssize_t sent) {
+WriteResult StreamConnection::SentInline(absl::Span<const iovec> batch, ssize_t sent) {
   if (sent < 0) {
     Fail("send", static_cast<int>(-sent));
     return WriteResult::kOk;
   }
   NoteActivity();
-  const auto taken = static_cast<size_t>(sent);
+  auto taken = static_cast<size_t>(sent);
   context().sent_directly += taken;
-  if (taken == before.size() + bytes.size()) return WriteResult::kOk;
-  outbound = context().queues.Borrow();
-  const size_t taken_before = std::min(taken, before.size());
-  outbound->Append(before.substr(taken_before));
-  outbound->Append(bytes.substr(taken - taken_before));
-  return Queued();
+  for (const iovec& piece : batch) {
+    const size_t gone = std::min(taken, piece.iov_len);
+    taken -= gone;
+    if (gone == piece.iov_len) continue;
+    if (outbound == nullptr) outbound = context().queues.Borrow();
+    const std::string_view whole(static_cast<const char*>(piece.iov_base), piece.iov_len);
+    outbound->Append(whole.substr(gone));
+  }
+  return outbound == nullptr ? WriteResult::kOk : Queued();
 }
 
 WriteResult StreamConnection::Queued() {

@@ -10,6 +10,8 @@
 #ifndef RONDO_REACTOR_STREAM_CONNECTION_H_
 #define RONDO_REACTOR_STREAM_CONNECTION_H_
 
+#include <sys/uio.h>
+
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -18,6 +20,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 
 #include "base/cold.h"
 #include "base/slab.h"
@@ -124,11 +127,11 @@ class StreamConnection final : public poll::Endpoint, public Connection {
 
   // Whether writes are gathered just now; see LoopContext::gather_buffer.
   bool Gathers() const { return outbound == nullptr && context().in_callback == this; }
-  // Sends `bytes` at once, behind what was gathered; what the socket does not take is queued.
+  // Sends `pieces` at once, behind what was gathered; what the socket does not take is queued.
   // REQUIRES: Gathers().
-  WriteResult SendDirectly(std::string_view bytes);
-  // What SendInline made of `before` and `bytes`: queues what is left of them.
-  RONDO_COLD WriteResult SentInline(std::string_view before, std::string_view bytes, ssize_t sent);
+  WriteResult SendDirectly(absl::Span<const std::string_view> pieces);
+  // What SendInline made of `batch`: queues what is left of it.
+  RONDO_COLD WriteResult SentInline(absl::Span<const iovec> batch, ssize_t sent);
   // A write that is not simply gathered.
   RONDO_COLD WriteResult WriteRarely(std::string_view bytes);
   // What a write comes to, once it is in the queue; has the loop send it.

@@ -172,7 +172,7 @@ inline void Streams::SendGathered(StreamConnection& connection) {
   const iovec piece = {shared_.gather_buffer.get(), length};
   const ssize_t sent = shared_.poller->SendInline(connection, connection.slot(), &piece, 1);
   if (sent != static_cast<ssize_t>(length) || connection.extras != nullptr) [[unlikely]] {
-    connection.SentInline({shared_.gather_buffer.get(), length}, {}, sent);
+    connection.SentInline({&piece, 1}, sent);
   }
 }
 

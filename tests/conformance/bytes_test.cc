@@ -105,6 +105,28 @@ TEST_P(BytesTest, ReassemblesWhatTheHandlerLeavesAndTakesInOddPieces) {
   EXPECT_TRUE(received == bytes);
 }
 
+TEST_P(BytesTest, WritevOfMoreThanOneCallTakesIsInOrder) {
+  const std::string content = RandomBytes(3 << 20, 9);
+  const std::string_view all = content;
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Discard(connection.buffered());
+    connection.Write(all.substr(0, 100));
+    std::vector<std::string_view> pieces;
+    for (size_t at = 100, i = 0; at < all.size(); at += pieces.back().size(), ++i) {
+      pieces.push_back(all.substr(at, i % 7 == 0 ? 0 : i % 3 == 0 ? 20'000 : 8'000 + i));
+    }
+    EXPECT_GT(pieces.size(), 200u);
+    EXPECT_NE(connection.Writev(pieces), WriteResult::kRefused);
+    connection.Close();
+    return Action::kNone;
+  };
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("x"));
+  EXPECT_TRUE(client.ReceiveAll() == content);
+}
+
 TEST_P(BytesTest, KeepsTheOrderOfEveryKindOfWrite) {
   const std::string content = RandomBytes(300'000, 8);
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::tmpfile(), std::fclose);

@@ -53,6 +53,23 @@ TEST_F(FaultsTest, ByteByByteEverythingComesBack) {
   }
 }
 
+TEST_F(FaultsTest, LargePiecesAreOneCall) {
+  constexpr size_t kPieces = 16;
+  const std::string bytes = RandomBytes(16 << 10);
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Write(connection.Next());
+    connection.Writev(std::vector<std::string_view>(kPieces, bytes));
+    return Action::kNone;
+  };
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  Client client = Connect();
+  FaultySys kernel;
+  ASSERT_TRUE(client.Send("x"));
+  EXPECT_EQ(client.Receive(1 + kPieces * bytes.size()).size(), 1 + kPieces * bytes.size());
+  EXPECT_EQ(kernel.count(Call::kSend) + kernel.count(Call::kSendMessage), 1);
+}
+
 TEST_F(FaultsTest, CallsThatFailForNowLoseNothing) {
   const std::string bytes = RandomBytes(1 << 20);
   Start();
