@@ -12,21 +12,26 @@
 //             Linux 6.8; all there are before that), wanted or not: the buffers are small, so that
 //             this is about what one recv(2) would bring. Whoever fills one, or finds none left
 //             (ENOBUFS), goes on by a poll and recv(2) into a buffer that all of these share, once
-//             a turn, which for large messages is as cheap; two small ones in a row end that.
+//             a turn, which for large messages is as cheap; two small ones in a row end that. After
+//             one that fills this buffer, the next needs no poll. (Not kept, since it costs as much
+//             or more: a multishot poll; one receive at a time into a few large buffers.)
 //   send      small writes are copied into a record of the poller's and go out with the next wait:
-//             that is a system call for all connections that are ready, not one for each. Large
-//             ones are tried at once, from the user's memory, since copying them costs more than
-//             the call. What is queued goes out as a sendmsg of its pieces, which stay where they
-//             are until it completes. One send is under way for each connection, or two could
-//             overtake each other.
+//             that is a system call for all connections that are ready, not one for each. Where
+//             only one or two are, there is nothing to gain, and waiting is latency: they are tried
+//             at once; so are large ones, from the user's memory, since copying them costs more
+//             than the call. What is queued goes out as a sendmsg of its pieces, which stay where
+//             they are until it completes. One send is under way for each connection, or two could
+//             overtake each other. SEND_ZC was slower at every size over loopback, where alone it
+//             could be measured (benchmarks/peers/floor_io_uring.cc).
 //   close     everything under way is cancelled; the socket is closed, and the memory given back,
 //             when the last completion has come.
 //
 // What is mirrored. `wanted`: kReceive, what the loop asked for; kEnded, the input has; kFailed, a
-// failure was told, and nothing is told after it; kByPoll and kLastWasSmall, see above. `armed`:
-// kReceive, a receive or the poll for one is under way, or that of a listener; kSend, a send is;
-// kCancelling, a cancel of the first; kClosing, Close was called; kWaitingForRoom and kWatching, a
-// poll for room to send a file, or for the socket's failure during a pause.
+// failure was told, and nothing is told after it; kByPoll, kLastWasSmall and kMoreWaits, see above.
+// `armed`: kReceive, a receive or the poll for one is under way (kPolling: the poll), or that of a
+// listener; kSend, a send is; kCancelling, a cancel of the first; kClosing, Close was called;
+// kWaitingForRoom and kWatching, a poll for room to send a file, or for the socket's failure during
+// a pause; kListed, it is in `rearm_`.
 //
 // A pause does nothing until bytes arrive during it: those are held, and then the receive is
 // cancelled. What is held is delivered, piece by piece, before anything else on resuming.
@@ -121,6 +126,7 @@ void IoUringPoller::ArmInput(Endpoint& endpoint, uint32_t slot) {
   } else if (endpoint.wanted & kByPoll) {
     io_uring_prep_poll_add(entry, endpoint.socket, POLLIN);
     io_uring_sqe_set_data64(entry, Tag(Operation::kReadable, slot, endpoint.generation));
+    endpoint.armed |= kPolling;
   } else {
     io_uring_prep_recv_multishot(entry, endpoint.socket, nullptr, 0, 0);
     entry->flags |= IOSQE_BUFFER_SELECT;
@@ -132,7 +138,8 @@ void IoUringPoller::ArmInput(Endpoint& endpoint, uint32_t slot) {
 }
 
 void IoUringPoller::CancelInput(Endpoint& endpoint, uint32_t slot) {
-  if (!(endpoint.armed & kReceive) || (endpoint.armed & kCancelling)) return;
+  // A poll ends by itself.
+  if (!(endpoint.armed & kReceive) || (endpoint.armed & (kPolling | kCancelling))) return;
   Cancel(Tag(Operation::kReceive, slot, endpoint.generation));
   endpoint.armed |= kCancelling;
 }
@@ -155,8 +162,7 @@ void IoUringPoller::CancelAll(Endpoint& endpoint, uint32_t slot) {
     if (endpoint.wanted & kAccept) {
       cancel(Operation::kAccept);
     } else {
-      cancel(Operation::kReceive);
-      cancel(Operation::kReadable);
+      cancel(endpoint.armed & kPolling ? Operation::kReadable : Operation::kReceive);
     }
   }
   if (endpoint.armed & kWatching) cancel(Operation::kWatch);
@@ -202,7 +208,7 @@ void IoUringPoller::ResumeReceiving(Endpoint& endpoint, uint32_t slot) {
   if (endpoint.wanted & (kReceive | kEnded | kFailed)) return;
   endpoint.wanted |= kReceive;
   const EndpointId id = {slot, endpoint.generation};
-  if (!(endpoint.armed & kReceive) || held_bytes_.contains(id.Pack())) rearm_.push_back(id);
+  if (!(endpoint.armed & kReceive) || held_bytes_.contains(id.Pack())) ListForRearm(endpoint, id);
 }
 
 ssize_t IoUringPoller::SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
@@ -211,8 +217,12 @@ ssize_t IoUringPoller::SendInline(Endpoint& endpoint, uint32_t slot, const iovec
   if (endpoint.armed & kSend) return 0;
   size_t length = 0;
   for (size_t i = 0; i < count; ++i) length += pieces[i].iov_len;
-  if (length > SendRecord::kBytes) {
-    const ssize_t sent = sys::SendMessage(endpoint.socket, pieces, count);
+  const bool is_large = length > SendRecord::kBytes;
+  if (is_large || sends_at_once_ > 0) {
+    if (!is_large) --sends_at_once_;
+    const ssize_t sent = count == 1
+                             ? sys::Send(endpoint.socket, pieces->iov_base, pieces->iov_len)
+                             : sys::SendMessage(endpoint.socket, pieces, count);
     if (sent == static_cast<ssize_t>(length)) return sent;
     if (sent < 0 && sent != -EAGAIN && sent != -ENOBUFS) {
       MarkFailed(endpoint);

@@ -28,11 +28,14 @@ namespace rondo::poll::uring {
 // More bits of Endpoint::wanted, beside those in readiness.h.
 inline constexpr uint8_t kByPoll = 1 << 5;
 inline constexpr uint8_t kLastWasSmall = 1 << 6;
+inline constexpr uint8_t kMoreWaits = 1 << 7;
 // More bits of Endpoint::armed, beside kReceive and kSend.
 inline constexpr uint8_t kWatching = 1 << 2;
 inline constexpr uint8_t kWaitingForRoom = 1 << 3;
 inline constexpr uint8_t kCancelling = 1 << 4;
 inline constexpr uint8_t kClosing = 1 << 5;
+inline constexpr uint8_t kListed = 1 << 6;
+inline constexpr uint8_t kPolling = 1 << 7;
 
 enum class Operation : uint64_t {
   kWake = 1,
@@ -115,6 +118,8 @@ class IoUringPoller final : public Poller {
   RONDO_COLD void OnReceiveRarely(const io_uring_cqe& completion, Endpoint& endpoint, EndpointId id,
                                   Events& events) RONDO_ON_LOOP;
   void OnReadable(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
+  // By recv(2), once, into the buffer that all share.
+  void ReceiveOnce(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
   // A receive, or the poll for one, has ended for good: goes on with what is wanted now.
   void OnInputOver(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
   // The end of the input, or its failure.
@@ -128,6 +133,8 @@ class IoUringPoller final : public Poller {
   void CloseSocket(Endpoint& endpoint) RONDO_ON_LOOP;
   // Goes on with endpoints that were resumed, or ran out of buffers.
   void Rearm(Events& events) RONDO_ON_LOOP;
+  // Has Rearm look at it, once.
+  void ListForRearm(Endpoint& endpoint, EndpointId id) RONDO_ON_LOOP;
   void SendUnsent(Events& events) RONDO_ON_LOOP;
   // Sends what was queued behind a SendInline, or is left after a send.
   void SendRest(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
@@ -155,6 +162,8 @@ class IoUringPoller final : public Poller {
   bool trim_armed_ = false;
   bool trim_due_ = false;
   uint64_t seen_since_trim_ = 0;
+  // How many small writes of this turn may be sent by a call of their own.
+  unsigned sends_at_once_ = 0;
   // SendInline left something that was to be queued.
   std::vector<EndpointId> unsent_;
   // Those of one of the two above that are being gone through.

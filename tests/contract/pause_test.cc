@@ -1,5 +1,6 @@
 // Pausing and resuming: it takes effect at once, loses nothing, and keeps nobody awake.
 
+#include <array>
 #include <cerrno>
 #include <string>
 #include <vector>
@@ -198,6 +199,29 @@ TEST_P(ContractTest, AResetIsToldToOneThatPausesWhenItsBytesArrive) {
   ASSERT_TRUE(RunUntil([&, probe = probe] { return !probe->errors.empty(); }));
   EXPECT_EQ(probe->errors[0], ECONNRESET);
   EXPECT_TRUE(FallsQuiet());
+}
+
+TEST_P(ContractTest, AResetReachesOneThatAnotherPausesInTheTurnOfItsBytes) {
+  const std::array<size_t, 6> lengths = {1, 1, 4000, 4000, kReadBufferBytes, kReadBufferBytes};
+  for (size_t i = 0; i < lengths.size(); ++i) {
+    auto [paused, paused_peer] = AddConnected();
+    auto [other, other_peer] = AddConnected();
+    for (const int peer : {paused_peer.get(), other_peer.get()}) WriteAll(peer, Pattern(40'000));
+    ASSERT_TRUE(RunUntil([paused = paused, other = other] {
+      return paused->received.size() + other->received.size() == 80'000;
+    }));
+    Settle();
+    other->on_received = [this, paused = paused](std::string_view) { Pause(*paused); };
+    // Who is served first is the backend's affair; a test of both is one of each.
+    if (i % 2 == 0) WriteAll(other_peer.get(), "y");
+    WriteAll(paused_peer.get(), Pattern(lengths[i]));
+    if (i % 2 == 1) WriteAll(other_peer.get(), "y");
+    ASSERT_TRUE(RunUntil([paused = paused] { return paused->paused; }));
+    Reset(std::move(paused_peer));
+    ASSERT_TRUE(RunUntil([paused = paused] { return !paused->errors.empty(); })) << i;
+    EXPECT_EQ(paused->errors[0], ECONNRESET);
+    EXPECT_TRUE(FallsQuiet());
+  }
 }
 
 TEST_P(ContractTest, WhatIsHeldDuringAPauseIsCounted) {
