@@ -5,7 +5,6 @@
 //   examples/run echo --address=tcp://:7000 --loops=4 --accept_mode=reuseport --stats
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <iostream>
 #include <memory>
@@ -19,7 +18,6 @@
 #include "support/server_flags.h"
 
 ABSL_FLAG(bool, stats, false, "print a line each second");
-ABSL_FLAG(int, work_us, 0, "microseconds of work for each message, for benchmarks");
 
 namespace {
 
@@ -58,22 +56,6 @@ class CountingEcho : public rondo::EventHandler {
   Counters& counters_;
 };
 
-// Echo with a handler that computes for a while, as real ones do.
-class WorkingEcho : public Echo {
- public:
-  explicit WorkingEcho(int work_us) : work_(work_us) {}
-
-  rondo::Action OnTraffic(rondo::Connection& connection) override {
-    const auto end = std::chrono::steady_clock::now() + work_;
-    while (std::chrono::steady_clock::now() < end) {
-    }
-    return Echo::OnTraffic(connection);
-  }
-
- private:
-  const std::chrono::microseconds work_;
-};
-
 void PrintStats(rondo::Engine& engine, Counters* counters, uint64_t* messages, uint64_t* bytes) {
   uint64_t all_messages = 0, all_bytes = 0;
   std::string balance;
@@ -94,10 +76,8 @@ void PrintStats(rondo::Engine& engine, Counters* counters, uint64_t* messages, u
 int main(int argc, char** argv) {
   examples::ParseFlags(argc, argv, "An echo server. Try it: nc 127.0.0.1 7000");
   const auto counters = std::make_unique<Counters[]>(1024);
-  const int work_us = absl::GetFlag(FLAGS_work_us);
   const bool stats = absl::GetFlag(FLAGS_stats);
   const rondo::HandlerFactory factory = [&](size_t loop) -> std::unique_ptr<rondo::EventHandler> {
-    if (work_us > 0) return std::make_unique<WorkingEcho>(work_us);
     if (stats) return std::make_unique<CountingEcho>(counters[loop]);
     return std::make_unique<Echo>();
   };

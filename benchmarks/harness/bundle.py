@@ -13,14 +13,13 @@ OPTIONS = ("-Dprefer_static=true", "-Dcpp_link_args=-static", "-Dmimalloc=disabl
 
 def targets_of(chosen):
     """Only the programs: Rondo's shared library cannot be linked with -static."""
-    folders = {"rondo": "examples", "meson": "benchmarks/peers"}
-    programs = {f"{folders[server.kind]}/{server.program}" for server in chosen
-                if server.kind in folders}
+    programs = {f"benchmarks/peers/{server.program}" for server in chosen
+                if server.kind in ("rondo", "meson")}
     return ["benchmarks/load/load", *sorted(programs)]
 
 
 def make(directory):
-    """Fills `directory` with the generator, Rondo's echo and every peer that links statically."""
+    """Fills `directory` with the generator, Rondo's server and every peer that links statically."""
     if directory is None:
         sys.exit("bundle: say where to, with --servers_dir=DIR")
     packages.ensure(packages.REQUIRED + packages.PEERS)

@@ -29,7 +29,8 @@ def one_run(fleet, server, shape, seconds):
     place = Placement(shape.loops)
     window = max(seconds, shape.at_least_seconds)
     threads = shape.load_threads or place.load_threads
-    with servers.Running(fleet, server, place.server, shape.loops, shape.work_us) as running:
+    with servers.Running(fleet, server, place.server, shape.loops,
+                         shape.server_flags) as running:
         command = [str(fleet.load), f"--address={running.address}", f"--server_pid={running.pid}",
                    f"--seconds={window}", f"--threads={threads}", *shape.flags]
         result = subprocess.run(command, capture_output=True, text=True, timeout=window + 300,

@@ -5,7 +5,8 @@ from harness import machine, svg
 # Figure in a sample, its unit as people read it, and the factor to get there.
 SUBJECTS = {
     "messages": ("server_cpu_us_per_message", "server CPU per message, us (less is better)", 1),
-    "bytes": ("bytes_per_second", "MB/s that came back (more is better)", 1e-6),
+    "comparison": ("server_cpu_us_per_message", "server CPU per message, us (less is better)", 1),
+    "bytes": ("bytes_per_second", "MB/s, of the longer direction (more is better)", 1e-6),
     "memory": (None, "bytes of the server's memory per idle connection (less is better)", 1),
     "crowd": (None, "bytes of the server's memory per connection (less is better)", 1),
     "latency": ("p99_us", "p99 latency, us (less is better)", 1),
@@ -47,12 +48,13 @@ def draw_rows(document, title, unit, name_key, value_key):
 
 
 def draw_scaling(document):
-    """Messages a second over the number of loops, a curve for each server."""
+    """What the loops can serve with a CPU each, over their number, a curve for each server."""
     curves = {}
     for result in document["shapes"]:
         for row in result["rows"]:
             curves.setdefault(row["server"], []).append(
-                (result["loops"], row["messages_per_second"]))
+                (result["loops"], result["loops"] * 1e6 / row["cpu_us"]))
     note = f"{document['command']}; {machine.sentence(document['machine'])}; {document['date']}"
-    return svg.lines("64 B ping-pong on 256 connections", "messages a second; dashed: linear",
-                     "loops, one CPU each", list(curves.items()), note)
+    return svg.lines("64 B ping-pong on 256 connections",
+                     "messages for a second of CPU time of each loop; dashed: linear", "loops",
+                     list(curves.items()), note)

@@ -39,18 +39,28 @@ def run(name, fleet, arguments, shapes):
 
 
 def _print_efficiency(measured):
-    """Adds to each row, and prints, its rate divided by loops times the rate of one loop."""
-    single = {row["server"]: row["messages_per_second"] for row in measured[0]["rows"]}
+    """Adds to each row, and prints, what became of one loop's efficiency.
+
+    By messages: the rate divided by loops times the rate of one loop; it says nothing where the
+    generator shares the server's CPUs. By CPU: the time that a message costs on one loop divided by
+    what it costs here, which holds there too, and misses only time that loops wait for each other.
+    """
+    single = {row["server"]: row for row in measured[0]["rows"]}
     lines = []
     for result in measured:
+        shared = measure.Placement(result["loops"]).shared
         for row in result["rows"]:
-            linear = single[row["server"]] * result["loops"]
-            row["efficiency"] = row["messages_per_second"] / linear if linear else 0.0
+            one = single[row["server"]]
+            linear = one["messages_per_second"] * result["loops"]
+            row["efficiency"] = row["messages_per_second"] / linear if not shared else None
+            row["cpu_efficiency"] = one["cpu_us"] / row["cpu_us"]
             lines.append([row["server"], str(result["loops"]),
                           f"{row['messages_per_second']:,.0f}".replace(",", " "),
-                          f"{row['efficiency'] * 100:.0f} %"])
+                          "-" if shared else f"{row['efficiency'] * 100:.0f} %",
+                          f"{row['cpu_us']:.2f}", f"{row['cpu_efficiency'] * 100:.0f} %"])
     lines.sort(key=lambda line: (line[0], int(line[1])))
-    print(tables.render(["server", "loops", "messages/s", "of linear"], lines) + "\n")
+    header = ["server", "loops", "messages/s", "of linear", "CPU us/msg", "of one loop's"]
+    print(tables.render(header, lines) + "\n")
 
 
 def _instructions(fleet, arguments):

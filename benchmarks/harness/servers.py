@@ -18,7 +18,7 @@ class Server:
     """One line of every table."""
     name: str
     program: str
-    kind: str  # "rondo", "meson", "go" or "cargo": who builds it.
+    kind: str  # "rondo", "meson", "go" or "cargo": who builds it; "rondo" is Meson's as well.
     arguments: tuple = ()
     source: str = ""
     tags: str = ""
@@ -30,11 +30,11 @@ class Server:
 OWN_TABLES = ("--accept_mode=reuseport", "--private_descriptor_tables")
 
 ALL = [
-    Server("rondo_epoll", "echo", "rondo", ("--poller=epoll",)),
-    Server("rondo_io_uring", "echo", "rondo", ("--poller=io_uring",), native=False),
-    Server("rondo_epoll_tables", "echo", "rondo", ("--poller=epoll", *OWN_TABLES), native=False,
-           by_name=True),
-    Server("rondo_io_uring_tables", "echo", "rondo", ("--poller=io_uring", *OWN_TABLES),
+    Server("rondo_epoll", "peer_rondo", "rondo", ("--poller=epoll",)),
+    Server("rondo_io_uring", "peer_rondo", "rondo", ("--poller=io_uring",), native=False),
+    Server("rondo_epoll_tables", "peer_rondo", "rondo", ("--poller=epoll", *OWN_TABLES),
+           native=False, by_name=True),
+    Server("rondo_io_uring_tables", "peer_rondo", "rondo", ("--poller=io_uring", *OWN_TABLES),
            native=False, by_name=True),
     Server("floor_epoll", "floor_epoll", "meson"),
     Server("floor_io_uring", "floor_io_uring", "meson", native=False),
@@ -78,7 +78,7 @@ def select_servers(names, poller=None):
         sys.exit(f"--servers: unknown {', '.join(unknown)}; expected some of {', '.join(known)}")
     chosen = [known[name] for name in names] if names else list(ALL)
     if poller:
-        rondo = Server("rondo_" + poller, "echo", "rondo", (f"--poller={poller}",),
+        rondo = Server("rondo_" + poller, "peer_rondo", "rondo", (f"--poller={poller}",),
                        native=poller.startswith("epoll"))
         chosen = [rondo] + [server for server in chosen if server.kind != "rondo"]
     return chosen
@@ -96,9 +96,7 @@ def build_all(servers, directory, options=(), targets=()):
     build.meson(directory, options, targets)
     paths = {}
     for server in servers:
-        if server.kind == "rondo":
-            paths[server.name] = directory / "examples" / server.program
-        elif server.kind == "meson":
+        if server.kind in ("rondo", "meson"):
             paths[server.name] = directory / "benchmarks" / "peers" / server.program
         elif server.kind == "go" and build.go(server.program, server.source, server.tags):
             paths[server.name] = build.PEER_PROGRAMS / server.program
@@ -138,12 +136,11 @@ def those_that_start(fleet):
 class Running:
     """A server that has said where it listens; a context manager that ends it."""
 
-    def __init__(self, fleet, server, cpus, loops=1, work_us=0, prefix=()):
-        command = [*prefix, str(fleet.program(server.name)), *server.arguments, f"--loops={loops}"]
+    def __init__(self, fleet, server, cpus, loops=1, flags=(), prefix=()):
+        command = [*prefix, str(fleet.program(server.name)), *server.arguments, *flags,
+                   f"--loops={loops}"]
         if server.kind == "rondo":
             command.append("--address=tcp://127.0.0.1:0")
-        if work_us:
-            command.append(f"--work_us={work_us}")
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE,
             preexec_fn=lambda: os.sched_setaffinity(0, cpus))

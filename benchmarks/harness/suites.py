@@ -10,7 +10,8 @@ class Shape:
     title: str
     flags: tuple
     loops: int = 1
-    work_us: int = 0
+    # What the server is told to do, other than to echo.
+    server_flags: tuple = ()
     # Which columns matter: "messages", "bytes", "memory" or "latency".
     subject: str = "messages"
     # A window of its own, where the usual one is too short to mean anything.
@@ -36,17 +37,26 @@ def with_loops(loops):
                                title=f"{shape.title}, {loops} loop" + ("s" if loops > 1 else ""))
 
 
-FLOOD = Shape("stream", "64 KiB messages, 16 under way on each of 4 connections",
-              ("--mode=ping", "--connections=4", "--size=65536", "--depth=16"), subject="bytes")
-ONE_STREAM = Shape("stream1", "64 KiB messages, 16 under way on a single connection",
-                   ("--mode=ping", "--connections=1", "--size=65536", "--depth=16"),
-                   subject="bytes")
+def stream(connections, way=""):
+    """64 KiB messages, 16 under way on each connection: both ways, or only "in" or "out"."""
+    sizes = {"": (65536, 0), "in": (65536, 1), "out": (64, 65536)}
+    size, reply = sizes[way]
+    what = {"": "64 KiB messages that come back", "in": "64 KiB messages in, a byte back for each",
+            "out": "64 KiB replies to 64 B requests"}[way]
+    flags = ("--mode=ping", f"--connections={connections}", f"--size={size}", "--depth=16")
+    if way:
+        flags += (f"--reply_size={reply}",)
+    return Shape(f"stream{way}{connections}", f"{what}, 16 under way on {connections} connection"
+                 + ("s" if connections > 1 else ""), flags, subject="bytes",
+                 server_flags=(f"--request_bytes={size}", f"--reply_bytes={reply}") if way else ())
+
+
 CHURN = Shape("churn", "connect, one 64 B exchange, close; 64 at a time",
               ("--mode=churn", "--connections=64"))
 IDLE = Shape("idle", "memory of 15 000 connections that were used once",
              ("--mode=hold", "--connections=15000", "--active=1"), subject="memory")
 WORK = Shape("work", "64 B on 64 connections, a handler that works 5 us",
-             ("--mode=ping", "--connections=64"), work_us=5)
+             ("--mode=ping", "--connections=64"), server_flags=("--work_us=5",))
 FAIRNESS = Shape("fairness", "a quiet connection beside 2 that flood",
                  ("--mode=fairness", "--connections=2"), subject="latency")
 
@@ -61,6 +71,12 @@ CROWD = Shape("crowd", "300 000 connections, 1000 of them active, in one process
               subject="crowd", at_least_seconds=5, servers=TABLES)
 
 
+def on_both_pollers(shape):
+    """Rondo alone, so that there is time for many rounds."""
+    return dataclasses.replace(shape, subject="comparison",
+                               servers=("rondo_epoll", "rondo_io_uring"))
+
+
 def beside_tables(shape):
     """With and without a descriptor table for each loop."""
     return dataclasses.replace(shape, name=f"{shape.name}tables",
@@ -72,7 +88,7 @@ SUITES = {
     "echo": [ping(1), ping(64), ping(1000), ping(10000, at_least_seconds=2)],
     "pipelined": [ping(64, depth=16)],
     "sizes": [ping(64, size=1024), ping(64, size=16384)],
-    "stream": [ONE_STREAM, FLOOD],
+    "stream": [stream(connections, way) for way in ("", "in", "out") for connections in (1, 4)],
     "churn": [CHURN],
     "idle": [IDLE],
     "work": [WORK],
@@ -82,12 +98,15 @@ SUITES = {
     "tables": [beside_tables(ping(64)), beside_tables(CHURN)],
     "crowd": [CROWD],
 }
+# Whatever one loop is asked, which poller does it better?
+SUITES["pollers"] = [on_both_pollers(shape) for name in ("echo", "pipelined", "sizes", "stream",
+                                                         "churn", "work", "rate", "fairness")
+                     for shape in SUITES[name]]
 
 
 def scaling(cpus):
-    """One shape for each power of two of loops that leaves as many CPUs to the generator."""
-    most = max(1, cpus // 2)
-    return [with_loops(1 << power) for power in range(most.bit_length()) if 1 << power <= most]
+    """One shape for each power of two of loops, up to a loop for each CPU."""
+    return [with_loops(1 << power) for power in range(cpus.bit_length()) if 1 << power <= cpus]
 
 
 def shapes_of(name, cpus):

@@ -2,9 +2,12 @@
 
 On a noisy machine two servers can only be compared when they ran one right after the other. So a
 ratio is formed inside each round, and the median over the rounds is quoted; the medians of the two
-servers are never divided.
+servers are never divided. How far to trust it says its interval: where the true median lies with
+95 % of confidence, whatever the distribution (from the order of the ratios alone, by the binomial
+law); with fewer than six rounds, all of their range.
 """
 
+import math
 import statistics
 
 
@@ -18,10 +21,22 @@ def spread(values):
     return (max(values) - min(values)) / 2 / middle if middle else 0.0
 
 
-def ratio_to(samples, reference, key):
-    """The median over rounds of a sample's figure divided by the reference's of the same round."""
-    ratios = [sample[key] / other[key] for sample, other in zip(samples, reference) if other[key]]
-    return median(ratios) if ratios else None
+def ratios_to(samples, reference, key):
+    """Each sample's figure divided by the reference's of the same round."""
+    return [sample[key] / other[key] for sample, other in zip(samples, reference) if other[key]]
+
+
+def interval(values):
+    """The 95 % confidence interval of the median."""
+    ordered = sorted(values)
+    ends = 0
+    # The chance that the median is beyond the ends, which then are the next ones.
+    beyond = 2 / 2 ** len(ordered)
+    while True:
+        beyond += 2 * math.comb(len(ordered), ends + 1) / 2 ** len(ordered)
+        if beyond > 0.05:
+            return ordered[ends], ordered[-1 - ends]
+        ends += 1
 
 
 def bytes_per_connection(sample):
@@ -36,6 +51,13 @@ def reference_of(names):
             return candidate
     return names[0]
 
+
+# What is compared with the reference, and by which figure of a sample.
+RATIOS = {
+    "cpu": "server_cpu_us_per_message",
+    "messages": "messages_per_second",
+    "p99": "p99_us",
+}
 
 FIGURES = {
     "messages_per_second": "messages_per_second",
@@ -60,8 +82,10 @@ def summarise(samples_by_server):
         row["messages_spread"] = spread([sample["messages_per_second"] for sample in samples])
         row["cpu_spread"] = spread([sample["server_cpu_us_per_message"] for sample in samples])
         others = samples_by_server[reference]
-        row["cpu_ratio"] = ratio_to(samples, others, "server_cpu_us_per_message")
-        row["messages_ratio"] = ratio_to(samples, others, "messages_per_second")
+        for figure, key in RATIOS.items():
+            ratios = ratios_to(samples, others, key)
+            row[figure + "_ratio"] = median(ratios) if ratios else None
+            row[figure + "_interval"] = interval(ratios) if ratios else None
         row["bytes_per_connection"] = median([bytes_per_connection(sample) for sample in samples])
         row["errors"] = sum(sample["errors"] for sample in samples)
         rows.append(row)

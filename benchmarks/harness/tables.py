@@ -9,6 +9,10 @@ def _ratio(value):
     return "-" if value is None else f"{value:.2f}"
 
 
+def _interval(value):
+    return "-" if value is None else f"{value[0]:.2f}-{value[1]:.2f}"
+
+
 def _percent(value):
     return f"{value * 100:.0f} %"
 
@@ -21,6 +25,10 @@ CPU = [("CPU us/msg", lambda row: f"{row['cpu_us']:.2f}"),
        ("+-", lambda row: _percent(row["cpu_spread"]))]
 RATIOS = [("CPU ratio", lambda row: _ratio(row["cpu_ratio"])),
           ("msg/s ratio", lambda row: _ratio(row["messages_ratio"]))]
+COMPARISON = []
+for _title, _figure in (("CPU", "cpu"), ("msg/s", "messages"), ("p99", "p99")):
+    COMPARISON += [(f"{_title} ratio", lambda row, key=f"{_figure}_ratio": _ratio(row[key])),
+                   ("95 %", lambda row, key=f"{_figure}_interval": _interval(row[key]))]
 LATENCY = [("p50 us", lambda row: _count(row["p50_us"])),
            ("p99 us", lambda row: _count(row["p99_us"])),
            ("p99.9 us", lambda row: _count(row["p999_us"]))]
@@ -34,6 +42,7 @@ COLUMNS = {
     "bytes": [SERVER, *BYTES, *CPU, *RATIOS, *LATENCY, *MEMORY, *GENERATOR, *ERRORS],
     "memory": [SERVER, *CONNECTION, *MEMORY, *ERRORS],
     "crowd": [SERVER, *CONNECTION, *MEMORY, *MESSAGES, *CPU, *LATENCY, *ERRORS],
+    "comparison": [SERVER, *MESSAGES, *CPU, *COMPARISON, *ERRORS],
     "latency": [SERVER, *LATENCY, *MESSAGES, *BYTES, *ERRORS],
 }
 

@@ -25,6 +25,7 @@ ABSL_FLAG(std::string, mode, "ping", load::ModesHelp());
 ABSL_FLAG(int, connections, 64, "connections in all");
 ABSL_FLAG(int, active, 0, "hold: how many of them are busy");
 ABSL_FLAG(int, size, 64, "bytes of a message");
+ABSL_FLAG(int, reply_size, 0, "bytes of the server's answer to each; 0: it is an echo");
 ABSL_FLAG(int, depth, 1, "messages under way on each connection");
 ABSL_FLAG(double, rate, 0, "rate: messages a second over all connections");
 ABSL_FLAG(int, threads, 1, "threads, each with its own descriptors and ring");
@@ -48,6 +49,7 @@ Plan PlanFromFlags() {
                          .connections = absl::GetFlag(FLAGS_connections),
                          .active = absl::GetFlag(FLAGS_active),
                          .message_bytes = absl::GetFlag(FLAGS_size),
+                         .reply_bytes = absl::GetFlag(FLAGS_reply_size),
                          .depth = absl::GetFlag(FLAGS_depth),
                          .rate = absl::GetFlag(FLAGS_rate)};
   auto roles = RolesOf(request);

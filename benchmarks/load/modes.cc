@@ -15,6 +15,12 @@ absl::Status Check(const ModeRequest& request) {
   if (request.message_bytes < 1 || request.message_bytes > 16 << 20) {
     return Invalid("--size: expected 1 to 16777216 bytes");
   }
+  if (request.reply_bytes < 0 || request.reply_bytes > 16 << 20) {
+    return Invalid("--reply_size: expected 1 to 16777216 bytes, or 0 for an echo");
+  }
+  if (request.reply_bytes > 0 && request.mode != "ping") {
+    return Invalid("--reply_size: expected with --mode=ping only");
+  }
   if (request.depth < 1 || request.depth > 65536) return Invalid("--depth: expected 1 to 65536");
   if (request.active < 0 || request.active > request.connections) {
     return Invalid("--active: expected 0 to the number of --connections");
@@ -28,7 +34,8 @@ absl::Status Check(const ModeRequest& request) {
 }  // namespace
 
 std::string ModesHelp() {
-  return "ping: --depth messages of --size bytes under way on each connection;\n"
+  return "ping: --depth messages of --size bytes under way on each connection, that come back, or\n"
+         "are answered with --reply_size bytes;\n"
          "rate: --rate messages a second by the clock, latency from when each was due;\n"
          "hold: --connections that were used once, --active of which go on;\n"
          "churn: connect, one exchange, close, --connections at a time;\n"
@@ -39,6 +46,7 @@ absl::StatusOr<std::vector<Role>> RolesOf(const ModeRequest& request) {
   if (absl::Status status = Check(request); !status.ok()) return status;
   Role role = {.connections = request.connections,
                .message_bytes = static_cast<uint32_t>(request.message_bytes),
+               .reply_bytes = static_cast<uint32_t>(request.reply_bytes),
                .depth = static_cast<uint32_t>(request.depth)};
   if (request.mode == "ping" || request.mode == "churn") return std::vector<Role>{role};
   if (request.mode == "rate") {

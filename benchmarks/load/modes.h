@@ -17,6 +17,7 @@ struct ModeRequest {
   int connections = 64;
   int active = 0;
   int message_bytes = 64;
+  int reply_bytes = 0;
   int depth = 1;
   double rate = 0;
 };

@@ -45,6 +45,8 @@ TEST(ModesTest, RefusesWhatItCannotDoAndNamesTheFlag) {
   EXPECT_EQ(message({.mode = "pong"}).find("--mode: \"pong\""), 0u);
   EXPECT_EQ(message({.mode = "ping", .connections = 0}).find("--connections"), 0u);
   EXPECT_EQ(message({.mode = "ping", .message_bytes = 0}).find("--size"), 0u);
+  EXPECT_EQ(message({.mode = "ping", .reply_bytes = -1}).find("--reply_size"), 0u);
+  EXPECT_EQ(message({.mode = "churn", .reply_bytes = 1}).find("--reply_size"), 0u);
   EXPECT_EQ(message({.mode = "ping", .depth = 0}).find("--depth"), 0u);
   EXPECT_EQ(message({.mode = "ping", .rate = 5}).find("--rate"), 0u);
   EXPECT_EQ(message({.mode = "rate"}).find("--rate"), 0u);

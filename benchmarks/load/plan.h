@@ -25,8 +25,13 @@ struct Role {
   Pace pace = Pace::kClosedLoop;
   int connections = 0;
   uint32_t message_bytes = 64;
+  uint32_t reply_bytes = 0;  // Of the fixed reply to each message (reply.h); 0: it comes back.
   uint32_t depth = 1;
   bool measured = true;  // Counted in messages and latencies; bytes are counted for all.
+
+  bool echo() const { return reply_bytes == 0; }
+  // What comes back for each message.
+  uint32_t bytes_back() const { return echo() ? message_bytes : reply_bytes; }
 };
 
 inline constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();

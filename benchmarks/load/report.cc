@@ -45,10 +45,11 @@ std::string ToJson(const Plan& plan, const Report& report) {
   const Tally& tally = report.tally;
   uint64_t server_cpu_ns = report.at_end.cpu_ns - report.at_begin.cpu_ns;
   std::string json = Format(
-      "{\"mode\": \"%s\", \"connections\": %d, \"message_bytes\": %u, \"depth\": %u, "
-      "\"threads\": %d, \"seconds\": %.6f, \"connect_seconds\": %.6f, ",
+      "{\"mode\": \"%s\", \"connections\": %d, \"message_bytes\": %u, \"reply_bytes\": %u, "
+      "\"depth\": %u, \"threads\": %d, \"seconds\": %.6f, \"connect_seconds\": %.6f, ",
       plan.mode.c_str(), Connections(plan), plan.roles.front().message_bytes,
-      plan.roles.front().depth, plan.threads, report.seconds, report.connect_seconds);
+      plan.roles.front().bytes_back(), plan.roles.front().depth, plan.threads, report.seconds,
+      report.connect_seconds);
   json += Format("\"messages\": %" PRIu64 ", \"bytes\": %" PRIu64
                  ", \"messages_per_second\": %.1f, \"bytes_per_second\": %.1f, ",
                  tally.messages, tally.bytes, static_cast<double>(tally.messages) / report.seconds,
@@ -74,7 +75,7 @@ std::string ToJson(const Plan& plan, const Report& report) {
 std::string ToText(const Plan& plan, const Report& report) {
   const Tally& tally = report.tally;
   std::string text =
-      Format("%s: %d connections, %.0f messages/s, %.1f MB/s back over %.2f s\n", plan.mode.c_str(),
+      Format("%s: %d connections, %.0f messages/s, %.1f MB/s over %.2f s\n", plan.mode.c_str(),
              Connections(plan), static_cast<double>(tally.messages) / report.seconds,
              static_cast<double>(tally.bytes) / report.seconds / 1e6, report.seconds);
   text += Format("  latency us: p50 %.1f  p99 %.1f  p99.9 %.1f  max %.1f\n",

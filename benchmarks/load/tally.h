@@ -11,9 +11,10 @@ namespace load {
 
 struct Tally {
   uint64_t messages = 0;  // Whole replies of measured connections.
-  uint64_t bytes = 0;     // Received on any connection.
-  uint64_t cpu_ns = 0;    // What the generator itself used.
-  uint64_t errors = 0;    // Of the whole run, not only of the window.
+  // Of the messages or of the replies, whichever are longer, on any connection.
+  uint64_t bytes = 0;
+  uint64_t cpu_ns = 0;  // What the generator itself used.
+  uint64_t errors = 0;  // Of the whole run, not only of the window.
   std::string first_error;
   Histogram latencies;  // Of measured connections, in nanoseconds.
 

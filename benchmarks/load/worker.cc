@@ -9,6 +9,7 @@
 
 #include "benchmarks/load/clock.h"
 #include "benchmarks/load/fatal.h"
+#include "benchmarks/load/reply.h"
 
 namespace load {
 namespace {
@@ -24,7 +25,8 @@ uint64_t Tag(Operation operation, uint32_t index) {
 uint32_t ReceiveBufferBytes(const Plan& plan) {
   uint32_t bytes = 2048;
   for (const Role& role : plan.roles) {
-    bytes = std::max(bytes, std::min(role.message_bytes * role.depth, Pattern::kLongestWindow));
+    uint64_t back = uint64_t{role.bytes_back()} * role.depth;
+    bytes = std::max<uint64_t>(bytes, std::min<uint64_t>(back, Pattern::kLongestWindow));
   }
   return bytes;
 }
@@ -63,6 +65,7 @@ Worker::Worker(const Plan& plan, int index)
       ring_(4096, ReceiveBuffers(plan), ReceiveBufferBytes(plan)),
       budget_(ShareOf(plan.messages, index, plan.threads)) {
   uint64_t first_number = 0;
+  uint32_t longest_reply = 0;
   uint32_t stamps = 0;
   for (const Role& role : plan.roles) {
     uint64_t share = ShareOf(role.connections, index, plan.threads);
@@ -79,7 +82,9 @@ Worker::Worker(const Plan& plan, int index)
       scheduled_ |= role.pace == Pace::kScheduled;
     }
     first_number += role.connections;
+    longest_reply = std::max(longest_reply, role.reply_bytes);
   }
+  reply_ = MakeReply(longest_reply);
   stamps_.resize(stamps);
 }
 
@@ -165,7 +170,7 @@ void Worker::Issue(uint32_t index) {
   stamps_[conversation.first_stamp + conversation.issued % role.depth] = now_;
   ++conversation.issued;
   conversation.wanted += role.message_bytes;
-  outstanding_ += role.message_bytes;
+  outstanding_ += role.bytes_back();
 }
 
 void Worker::IssueWhatIsDue() {
@@ -203,9 +208,10 @@ void Worker::OnDeadline() {
     return;
   }
   for (Conversation& conversation : conversations_) {
-    if (conversation.open && conversation.received < conversation.wanted) {
+    if (conversation.open && conversation.due() > 0) {
       Abandon(conversation, "a reply did not come: " + std::to_string(conversation.received) +
-                                " of " + std::to_string(conversation.wanted) + " bytes are back");
+                                " bytes are back, and " + std::to_string(conversation.due()) +
+                                " are not");
     }
   }
 }
@@ -241,20 +247,28 @@ void Worker::OnReceived(const io_uring_cqe& completion, uint32_t index) {
   if (!armed && conversation.open) ArmReceive(index);
 }
 
+bool Worker::Matches(const Conversation& conversation, const char* data, uint32_t size) const {
+  const Role& role = *conversation.role;
+  if (role.echo()) return Pattern::Get().Matches(conversation.receive_offset, data, size);
+  uint32_t length = 0;
+  for (uint32_t at = conversation.partial; size > 0; at = 0, data += length, size -= length) {
+    length = std::min(size, role.reply_bytes - at);
+    if (std::memcmp(reply_.data() + at, data, length) != 0) return false;
+  }
+  return true;
+}
+
 void Worker::Accept(Conversation& conversation, uint32_t index, const char* data, uint32_t size) {
-  if (!Pattern::Get().Matches(conversation.receive_offset, data, size)) {
+  if (!Matches(conversation, data, size)) {
     return Abandon(conversation, "wrong bytes after " + std::to_string(conversation.received));
   }
-  if (size > conversation.wanted - conversation.received) {
-    return Abandon(conversation, "more bytes came back than were sent");
-  }
+  if (size > conversation.due()) return Abandon(conversation, "more bytes came back than are due");
   conversation.receive_offset = Pattern::Advance(conversation.receive_offset, size);
   conversation.received += size;
   outstanding_ -= size;
-  if (window_.Contains(now_)) tally_.bytes += size;
   conversation.partial += size;
-  uint32_t message_bytes = conversation.role->message_bytes;
-  for (; conversation.partial >= message_bytes; conversation.partial -= message_bytes) {
+  uint32_t bytes_back = conversation.role->bytes_back();
+  for (; conversation.partial >= bytes_back; conversation.partial -= bytes_back) {
     CompleteReply(conversation, index);
   }
   Pump(index);
@@ -263,6 +277,7 @@ void Worker::Accept(Conversation& conversation, uint32_t index, const char* data
 void Worker::CompleteReply(Conversation& conversation, uint32_t index) {
   const Role& role = *conversation.role;
   uint64_t reply = conversation.replies++;
+  if (window_.Contains(now_)) tally_.bytes += std::max(role.message_bytes, role.bytes_back());
   if (role.measured && window_.Contains(now_)) {
     // For a scheduled message, latency begins when it was due: a server that falls behind is
     // charged for the queue that it causes, even where the generator could not send in time.
@@ -278,7 +293,7 @@ void Worker::CompleteReply(Conversation& conversation, uint32_t index) {
 void Worker::Abandon(Conversation& conversation, const std::string& why) {
   tally_.Fail(why);
   conversation.open = false;
-  outstanding_ -= conversation.wanted - conversation.received;
+  outstanding_ -= conversation.due();
   if (++abandoned_ == conversations_.size()) issuing_ = false;
 }
 

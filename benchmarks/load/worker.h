@@ -3,7 +3,7 @@
 // A conversation is an endless stream in each direction. What may be sent is a single number,
 // `wanted`: a reply raises it (closed loop), or the clock does (scheduled). Pump sends what is
 // wanted and not yet sent; a reply is complete when enough bytes are back, and every byte is
-// compared with the pattern.
+// compared with the pattern that was sent, or with the fixed reply.
 //
 // Cost: receives are multishot, so a message takes one send entry and one receive completion, and
 // all entries of a turn share one system call. Where a reply proves that the send is over, the
@@ -45,6 +45,9 @@ class Worker {
     uint32_t sending = 0;  // Bytes of the send under way; one at a time, or they could overtake.
     uint32_t first_stamp = 0;  // Its part of stamps_.
     bool open = true;
+
+    // Bytes of replies that are to come.
+    uint64_t due() const { return issued * role->bytes_back() - received; }
   };
 
   Worker(const Plan& plan, int index);
@@ -63,6 +66,7 @@ class Worker {
   void OnReceived(const io_uring_cqe& completion, uint32_t index);
   void OnSent(const io_uring_cqe& completion, uint32_t index);
   void OnDeadline();
+  bool Matches(const Conversation& conversation, const char* data, uint32_t size) const;
   void Accept(Conversation& conversation, uint32_t index, const char* data, uint32_t size);
   void CompleteReply(Conversation& conversation, uint32_t index);
   void Abandon(Conversation& conversation, const std::string& why);
@@ -79,6 +83,7 @@ class Worker {
   std::vector<uint64_t> connection_numbers_;
   std::vector<int> fds_;
   std::vector<Conversation> conversations_;
+  std::string reply_;             // The longest of the fixed ones.
   std::vector<uint64_t> stamps_;  // When each message under way was issued.
   Ring ring_;
   __kernel_timespec deadline_ = {};
@@ -88,7 +93,7 @@ class Worker {
   uint64_t now_ = 0;  // Of this turn.
   CpuMeter cpu_;
   uint64_t budget_ = 0;       // Messages that may still be issued.
-  uint64_t outstanding_ = 0;  // Bytes that are wanted and not back yet.
+  uint64_t outstanding_ = 0;  // Bytes that are due from all of them.
   uint64_t first_due_ = 0;
   uint64_t next_scheduled_ = 0;
   size_t abandoned_ = 0;

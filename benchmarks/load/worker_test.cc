@@ -13,6 +13,7 @@
 
 #include "benchmarks/load/churn.h"
 #include "benchmarks/load/clock.h"
+#include "benchmarks/load/reply.h"
 
 namespace load {
 namespace {
@@ -125,6 +126,34 @@ TEST(WorkerTest, PipelinesAndFloods) {
   EXPECT_EQ(tally.bytes, 200u * 100 * 1000);
 }
 
+// Answers each `request_bytes` that one connection sends with the fixed reply.
+Behaviour Answer(size_t request_bytes, std::string reply) {
+  return [=, pending = size_t{0}](std::string bytes) mutable {
+    std::string replies;
+    for (pending += bytes.size(); pending >= request_bytes; pending -= request_bytes) {
+      replies += reply;
+    }
+    return replies;
+  };
+}
+
+TEST(WorkerTest, StreamsInAndOut) {
+  {
+    Server server(Answer(100 * 1000, MakeReply(1)));
+    Role in = {.connections = 1, .message_bytes = 100 * 1000, .reply_bytes = 1, .depth = 16};
+    Tally tally = Execute(PingPlan(server, in, 200));
+    EXPECT_EQ(tally.errors, 0u) << tally.first_error;
+    EXPECT_EQ(tally.messages, 200u);
+    EXPECT_EQ(tally.bytes, 200u * 100 * 1000);
+  }
+  Server server(Answer(64, MakeReply(100 * 1000)));
+  Role out = {.connections = 1, .message_bytes = 64, .reply_bytes = 100 * 1000, .depth = 16};
+  Tally tally = Execute(PingPlan(server, out, 200));
+  EXPECT_EQ(tally.errors, 0u) << tally.first_error;
+  EXPECT_EQ(tally.messages, 200u);
+  EXPECT_EQ(tally.bytes, 200u * 100 * 1000);
+}
+
 TEST(WorkerTest, SplitsConnectionsOverThreads) {
   Server server(Echo);
   Plan plan = PingPlan(server, {.connections = 5}, 999);
@@ -184,6 +213,22 @@ struct Fault {
   Behaviour behaviour;
   std::string expected;
 };
+
+TEST(WorkerTest, ChecksEveryByteOfAReply) {
+  std::string reply = MakeReply(1000);
+  Role role = {.connections = 1, .reply_bytes = 1000, .depth = 4};
+  auto first_error = [&](std::string wrong) {
+    Server server(Answer(64, std::move(wrong)));
+    return Execute(PingPlan(server, role, kUnlimited)).first_error;
+  };
+  EXPECT_EQ(first_error(reply), "");
+  std::string flipped = reply;
+  flipped[999] ^= 1;
+  EXPECT_NE(first_error(flipped).find("wrong bytes"), std::string::npos);
+  EXPECT_NE(first_error(reply.substr(1)).find("wrong bytes"), std::string::npos);
+  EXPECT_NE(first_error(reply.substr(0, 998)).find("wrong bytes"), std::string::npos);
+  EXPECT_NE(first_error(reply + reply).find("more bytes"), std::string::npos);
+}
 
 class FaultTest : public testing::TestWithParam<Fault> {};
 

@@ -1,4 +1,5 @@
-// The flags that every peer takes, and the line by which the harness learns its port.
+// The flags that every peer written in C++ takes, and the line by which the harness learns its
+// port.
 #ifndef RONDO_BENCHMARKS_PEERS_ARGUMENTS_H_
 #define RONDO_BENCHMARKS_PEERS_ARGUMENTS_H_
 
@@ -21,9 +22,12 @@ struct Arguments {
   uint16_t port = 0;  // 0: the kernel chooses.
   int loops = 1;
   int work_us = 0;  // What each message costs the handler.
+  // Each request of so many bytes is answered with so many of the fixed reply; 0: bytes come back.
+  int request_bytes = 0;
+  int reply_bytes = 0;
 };
 
-// Reads --port=, --loops= and --work_us=; ends the program at anything else.
+// Reads the flags that each peer takes; ends the program at anything else.
 inline Arguments ParseArguments(int argc, char** argv) {
   Arguments arguments;
   for (int i = 1; i < argc; ++i) {
@@ -34,8 +38,15 @@ inline Arguments ParseArguments(int argc, char** argv) {
       arguments.loops = value;
     } else if (std::sscanf(argv[i], "--work_us=%d", &value) == 1) {
       arguments.work_us = value;
+    } else if (std::sscanf(argv[i], "--request_bytes=%d", &value) == 1 && value > 0) {
+      arguments.request_bytes = value;
+    } else if (std::sscanf(argv[i], "--reply_bytes=%d", &value) == 1 && value > 0) {
+      arguments.reply_bytes = value;
     } else {
-      std::fprintf(stderr, "usage: %s [--port=N] [--loops=N] [--work_us=N]\n", argv[0]);
+      std::fprintf(stderr,
+                   "usage: %s [--port=N] [--loops=N] [--work_us=N] "
+                   "[--request_bytes=N --reply_bytes=N]\n",
+                   argv[0]);
       std::exit(2);
     }
   }

@@ -8,6 +8,7 @@
 
 #include "benchmarks/peers/arguments.h"
 #include "benchmarks/peers/listener.h"
+#include "benchmarks/peers/replies.h"
 #include <asio.hpp>
 
 namespace {
@@ -15,6 +16,7 @@ namespace {
 using asio::ip::tcp;
 
 int work_us = 0;
+std::unique_ptr<const peers::Replies> replies;
 
 // Reads into a buffer that all sessions of a loop share would save memory, but a session that is
 // writing needs its bytes until it is done, so each has its own, as in asio's own examples.
@@ -27,14 +29,26 @@ class Session : public std::enable_shared_from_this<Session> {
     socket_.async_read_some(
         asio::buffer(buffer_.get(), peers::kReadBufferBytes),
         [self = shared_from_this()](const asio::error_code& error, size_t received) {
-          if (!error) self->Write(received);
+          if (error) return;
+          peers::Work(work_us);
+          if (replies->echo()) {
+            self->Write(asio::buffer(self->buffer_.get(), received));
+          } else {
+            self->Answer(replies->Due(received, &self->begun_));
+          }
         });
   }
 
  private:
-  void Write(size_t size) {
-    peers::Work(work_us);
-    asio::async_write(socket_, asio::buffer(buffer_.get(), size),
+  void Answer(size_t due) {
+    if (due == 0) return Read();
+    replies_.assign(due, asio::buffer(replies->reply()));
+    Write(replies_);
+  }
+
+  template <class Buffers>
+  void Write(const Buffers& buffers) {
+    asio::async_write(socket_, buffers,
                       [self = shared_from_this()](const asio::error_code& error, size_t) {
                         if (!error) self->Read();
                       });
@@ -43,6 +57,8 @@ class Session : public std::enable_shared_from_this<Session> {
   tcp::socket socket_;
   // Not value-initialised: a page that is never read into is never touched.
   std::unique_ptr<char[]> buffer_;
+  size_t begun_ = 0;  // Bytes of a request that is not complete.
+  std::vector<asio::const_buffer> replies_;
 };
 
 void Accept(tcp::acceptor& acceptor) {
@@ -68,6 +84,7 @@ void RunLoop(int fd) {
 int main(int argc, char** argv) {
   peers::Arguments arguments = peers::ParseArguments(argc, argv);
   work_us = arguments.work_us;
+  replies = std::make_unique<peers::Replies>(arguments.request_bytes, arguments.reply_bytes);
   std::vector<int> listeners;
   for (int i = 0; i < arguments.loops; ++i) {
     listeners.push_back(peers::Listen(&arguments.port, SOCK_NONBLOCK));

@@ -4,7 +4,7 @@
 // other system call: no probe for EAGAIN, no epoll_ctl while replies fit into the socket. The event
 // carries the descriptor itself, so the way of a message touches no table. When a reply does not
 // fit, the connection is switched to waiting for room, keeps the rest in its slot of `backlog`, and
-// is not read from until the rest is out.
+// is not read from until the rest is out. Fixed replies are sent from where they are.
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -15,6 +15,7 @@
 
 #include "benchmarks/peers/arguments.h"
 #include "benchmarks/peers/listener.h"
+#include "benchmarks/peers/replies.h"
 
 namespace peers {
 namespace {
@@ -23,7 +24,10 @@ constexpr int kMostEvents = 512;
 
 class Loop {
  public:
-  Loop(int listener, int work_us) : listener_(listener), work_us_(work_us) {
+  Loop(int listener, const Arguments& arguments)
+      : listener_(listener),
+        work_us_(arguments.work_us),
+        replies_(arguments.request_bytes, arguments.reply_bytes) {
     Watch(EPOLL_CTL_ADD, listener_, EPOLLIN);
   }
 
@@ -50,6 +54,8 @@ class Loop {
       return;
     }
     Work(work_us_);
+    if (!replies_.echo()) [[unlikely]]
+      return Answer(fd, received);
     ssize_t sent = send(fd, buffer_, received, MSG_NOSIGNAL);
     if (sent != received) [[unlikely]]
       KeepRest(fd, sent, received);
@@ -64,8 +70,34 @@ class Loop {
   void AcceptAll() {
     int fd;
     while ((fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+      if (!replies_.echo()) {
+        if (exchanges_.size() <= static_cast<size_t>(fd)) exchanges_.resize(fd + 1);
+        exchanges_[fd] = {};
+      }
       Watch(EPOLL_CTL_ADD, fd, EPOLLIN);
     }
+  }
+
+  void Answer(int fd, size_t received) {
+    Exchange& exchange = exchanges_[fd];
+    exchange.owed += replies_.Due(received, &exchange.begun) * replies_.reply().size();
+    if (exchange.owed > 0) SendOwed(fd, false);
+  }
+
+  // Waits for room when the socket takes no more.
+  void SendOwed(int fd, bool waits) {
+    Exchange& exchange = exchanges_[fd];
+    while (exchange.owed > 0) {
+      const std::string_view next = replies_.Next(exchange.owed);
+      const ssize_t sent = send(fd, next.data(), next.size(), MSG_NOSIGNAL);
+      if (sent < 0 && errno != EAGAIN) {
+        close(fd);
+        return;
+      }
+      if (sent > 0) exchange.owed -= sent;
+      if (sent < static_cast<ssize_t>(next.size())) break;
+    }
+    if ((exchange.owed > 0) != waits) Watch(EPOLL_CTL_MOD, fd, waits ? EPOLLIN : EPOLLOUT);
   }
 
   void KeepRest(int fd, ssize_t sent, ssize_t received) {
@@ -82,6 +114,7 @@ class Loop {
   }
 
   void SendRest(int fd) {
+    if (!replies_.echo()) return SendOwed(fd, true);
     std::string& rest = backlog_[fd];
     ssize_t sent = send(fd, rest.data(), rest.size(), MSG_NOSIGNAL);
     if (sent < 0) {
@@ -99,10 +132,17 @@ class Loop {
     if (epoll_ctl(epoll_, operation, fd, &event) != 0) Die("epoll_ctl");
   }
 
+  struct Exchange {
+    size_t begun = 0;  // Bytes of a request that is not complete.
+    size_t owed = 0;   // Bytes of replies that are not sent.
+  };
+
   const int listener_;
   const int work_us_;
   const int epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  const Replies replies_;
   std::vector<std::string> backlog_;  // By descriptor; empty for all that keep up.
+  std::vector<Exchange> exchanges_;   // By descriptor.
   char buffer_[kReadBufferBytes];
 };
 
@@ -117,9 +157,9 @@ int main(int argc, char** argv) {
   }
   peers::PrintListening(arguments.port);
   for (int i = 1; i < arguments.loops; ++i) {
-    std::thread([&, i] { peers::Loop(listeners[i], arguments.work_us).Run(); }).detach();
+    std::thread([&, i] { peers::Loop(listeners[i], arguments).Run(); }).detach();
   }
   // The first loop runs here: with one loop, libc knows that there is one thread and takes short
   // cuts.
-  peers::Loop(listeners[0], arguments.work_us).Run();
+  peers::Loop(listeners[0], arguments).Run();
 }

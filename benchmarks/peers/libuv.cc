@@ -3,15 +3,23 @@
 #include <uv.h>
 
 #include <algorithm>
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include "benchmarks/peers/arguments.h"
 #include "benchmarks/peers/listener.h"
+#include "benchmarks/peers/replies.h"
 
 namespace {
 
 int work_us = 0;
+std::unique_ptr<const peers::Replies> replies;
+
+struct Client {
+  uv_tcp_t tcp;
+  size_t begun = 0;  // Bytes of a request that is not complete.
+};
 
 struct Loop {
   uv_loop_t loop;
@@ -19,14 +27,14 @@ struct Loop {
   char buffer[peers::kReadBufferBytes];
 };
 
-// A reply that has to wait, with a copy of its bytes; freed when it is written.
+// A reply that has to wait, with a copy of its bytes if it needs one; freed when it is written.
 struct PendingWrite {
   uv_write_t request;
   std::vector<char> bytes;
 };
 
 void OnClosed(uv_handle_t* handle) {
-  delete reinterpret_cast<uv_tcp_t*>(handle);
+  delete reinterpret_cast<Client*>(handle);
 }
 
 void Close(uv_stream_t* stream) {
@@ -46,6 +54,14 @@ void Queue(uv_stream_t* stream, const char* data, size_t size) {
   uv_write(&pending->request, stream, &rest, 1, OnWritten);
 }
 
+void Answer(uv_stream_t* stream, size_t due) {
+  const std::string_view reply = replies->reply();
+  const std::vector<uv_buf_t> buffers(
+      due, uv_buf_init(const_cast<char*>(reply.data()), static_cast<unsigned>(reply.size())));
+  auto* pending = new PendingWrite;
+  uv_write(&pending->request, stream, buffers.data(), static_cast<unsigned>(due), OnWritten);
+}
+
 void OnAllocate(uv_handle_t* handle, size_t, uv_buf_t* buffer) {
   auto* loop = static_cast<Loop*>(handle->loop->data);
   *buffer = uv_buf_init(loop->buffer, sizeof(loop->buffer));
@@ -55,6 +71,11 @@ void OnRead(uv_stream_t* stream, ssize_t received, const uv_buf_t* buffer) {
   if (received == 0) return;
   if (received < 0) return Close(stream);
   peers::Work(work_us);
+  if (!replies->echo()) {
+    const size_t due = replies->Due(received, &reinterpret_cast<Client*>(stream)->begun);
+    if (due > 0) Answer(stream, due);
+    return;
+  }
   uv_buf_t reply = uv_buf_init(buffer->base, static_cast<unsigned>(received));
   int sent = uv_try_write(stream, &reply, 1);
   if (sent == received) return;
@@ -65,11 +86,11 @@ void OnRead(uv_stream_t* stream, ssize_t received, const uv_buf_t* buffer) {
 
 void OnConnection(uv_stream_t* listener, int status) {
   if (status < 0) return;
-  auto* client = new uv_tcp_t;
-  uv_tcp_init(listener->loop, client);
+  auto* client = new Client;
+  uv_tcp_init(listener->loop, &client->tcp);
   auto* stream = reinterpret_cast<uv_stream_t*>(client);
   if (uv_accept(listener, stream) != 0) return Close(stream);
-  uv_tcp_nodelay(client, 1);
+  uv_tcp_nodelay(&client->tcp, 1);
   uv_read_start(stream, OnAllocate, OnRead);
 }
 
@@ -88,6 +109,7 @@ void RunLoop(int fd) {
 int main(int argc, char** argv) {
   peers::Arguments arguments = peers::ParseArguments(argc, argv);
   work_us = arguments.work_us;
+  replies = std::make_unique<peers::Replies>(arguments.request_bytes, arguments.reply_bytes);
   std::vector<int> listeners;
   for (int i = 0; i < arguments.loops; ++i) {
     listeners.push_back(peers::Listen(&arguments.port, SOCK_NONBLOCK));

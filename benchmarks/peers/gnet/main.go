@@ -16,13 +16,43 @@ const readBufferBytes = 64 * 1024
 
 type echoServer struct {
 	gnet.BuiltinEventEngine
-	address string
-	work    time.Duration
+	address      string
+	work         time.Duration
+	requestBytes int
+	reply        []byte
+}
+
+// Of a client of a server that does not echo.
+type client struct {
+	begun   int // Bytes of a request that is not complete.
+	replies [][]byte
 }
 
 func (s *echoServer) OnBoot(gnet.Engine) gnet.Action {
 	fmt.Printf("listening on %s\n", s.address)
 	return gnet.None
+}
+
+func (s *echoServer) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
+	if s.requestBytes > 0 {
+		c.SetContext(&client{})
+	}
+	return nil, gnet.None
+}
+
+// The fixed reply for each request that is complete, all in one call.
+func (s *echoServer) answer(c gnet.Conn, received int) error {
+	client := c.Context().(*client)
+	client.begun += received
+	client.replies = client.replies[:0]
+	for ; client.begun >= s.requestBytes; client.begun -= s.requestBytes {
+		client.replies = append(client.replies, s.reply)
+	}
+	if len(client.replies) == 0 {
+		return nil
+	}
+	_, err := c.Writev(client.replies)
+	return err
 }
 
 func (s *echoServer) OnTraffic(c gnet.Conn) gnet.Action {
@@ -32,10 +62,24 @@ func (s *echoServer) OnTraffic(c gnet.Conn) gnet.Action {
 	}
 	for begin := time.Now(); time.Since(begin) < s.work; {
 	}
-	if _, err := c.Write(bytes); err != nil {
+	if s.requestBytes > 0 {
+		err = s.answer(c, len(bytes))
+	} else {
+		_, err = c.Write(bytes)
+	}
+	if err != nil {
 		return gnet.Close
 	}
 	return gnet.None
+}
+
+// The bytes that the generator expects.
+func makeReply(size int) []byte {
+	reply := make([]byte, size)
+	for i := range reply {
+		reply[i] = byte(i % 251)
+	}
+	return reply
 }
 
 // gnet does not say which port the kernel chose for port 0, so one is chosen here.
@@ -53,14 +97,18 @@ func main() {
 	port := flag.Int("port", 0, "0: the kernel chooses")
 	loops := flag.Int("loops", 1, "event loops")
 	workMicroseconds := flag.Int("work_us", 0, "what each message costs the handler")
+	requestBytes := flag.Int("request_bytes", 0, "bytes of a request; 0: bytes come back")
+	replyBytes := flag.Int("reply_bytes", 0, "bytes of the fixed reply to each")
 	flag.Parse()
 
 	if *port == 0 {
 		*port = freePort()
 	}
 	server := &echoServer{
-		address: fmt.Sprintf("tcp://127.0.0.1:%d", *port),
-		work:    time.Duration(*workMicroseconds) * time.Microsecond,
+		address:      fmt.Sprintf("tcp://127.0.0.1:%d", *port),
+		work:         time.Duration(*workMicroseconds) * time.Microsecond,
+		requestBytes: *requestBytes,
+		reply:        makeReply(*replyBytes),
 	}
 	err := gnet.Run(server, server.address,
 		gnet.WithNumEventLoop(*loops),

@@ -2,8 +2,10 @@
 package main
 
 import (
+	"bufio"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"runtime"
@@ -28,11 +30,38 @@ func serve(connection net.Conn, work time.Duration) {
 	}
 }
 
+// Reads one request after the other and answers each with the fixed reply.
+func answer(connection net.Conn, requestBytes int, reply []byte) {
+	defer connection.Close()
+	reader := bufio.NewReaderSize(connection, readBufferBytes)
+	request := make([]byte, requestBytes)
+	for {
+		if _, err := io.ReadFull(reader, request); err != nil {
+			return
+		}
+		if _, err := connection.Write(reply); err != nil {
+			return
+		}
+	}
+}
+
+// The bytes that the generator expects.
+func makeReply(size int) []byte {
+	reply := make([]byte, size)
+	for i := range reply {
+		reply[i] = byte(i % 251)
+	}
+	return reply
+}
+
 func main() {
 	port := flag.Int("port", 0, "0: the kernel chooses")
 	loops := flag.Int("loops", 1, "threads that run Go code")
 	workMicroseconds := flag.Int("work_us", 0, "what each message costs the handler")
+	requestBytes := flag.Int("request_bytes", 0, "bytes of a request; 0: bytes come back")
+	replyBytes := flag.Int("reply_bytes", 0, "bytes of the fixed reply to each")
 	flag.Parse()
+	reply := makeReply(*replyBytes)
 	runtime.GOMAXPROCS(*loops)
 
 	listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", *port))
@@ -48,6 +77,10 @@ func main() {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		go serve(connection, time.Duration(*workMicroseconds)*time.Microsecond)
+		if *requestBytes > 0 {
+			go answer(connection, *requestBytes, reply)
+		} else {
+			go serve(connection, time.Duration(*workMicroseconds)*time.Microsecond)
+		}
 	}
 }

@@ -1,0 +1,81 @@
+// Rondo as its users write it: a handler for each loop, and a context for what a connection knows.
+#include "rondo/rondo.h"
+
+#include <chrono>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/flags/flag.h"
+
+#include "benchmarks/peers/arguments.h"
+#include "benchmarks/peers/replies.h"
+#include "support/serve.h"
+#include "support/server_flags.h"
+
+ABSL_FLAG(int, work_us, 0, "what each message costs the handler");
+ABSL_FLAG(int, request_bytes, 0, "bytes of a request; 0: bytes come back");
+ABSL_FLAG(int, reply_bytes, 0, "bytes of the fixed reply to each");
+
+namespace {
+
+class Echo : public rondo::EventHandler {
+ public:
+  rondo::Action OnTraffic(rondo::Connection& connection) override {
+    connection.Write(connection.Next());
+    return rondo::Action::kNone;
+  }
+};
+
+class WorkingEcho : public Echo {
+ public:
+  explicit WorkingEcho(int work_us) : work_us_(work_us) {}
+
+  rondo::Action OnTraffic(rondo::Connection& connection) override {
+    peers::Work(work_us_);
+    return Echo::OnTraffic(connection);
+  }
+
+ private:
+  const int work_us_;
+};
+
+class Answer : public rondo::EventHandler {
+ public:
+  explicit Answer(const peers::Replies& replies) : replies_(replies) {}
+
+  rondo::Action OnOpen(rondo::Connection& connection) override {
+    connection.set_context(std::make_unique<Client>());
+    return rondo::Action::kNone;
+  }
+
+  rondo::Action OnTraffic(rondo::Connection& connection) override {
+    Client& client = *connection.context<Client>();
+    client.replies.assign(replies_.Due(connection.Next().size(), &client.begun), replies_.reply());
+    connection.Writev(client.replies);
+    return rondo::Action::kNone;
+  }
+
+ private:
+  struct Client : rondo::ConnectionContext {
+    size_t begun = 0;  // Bytes of a request that is not complete.
+    std::vector<std::string_view> replies;
+  };
+
+  const peers::Replies& replies_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  examples::ParseFlags(argc, argv, "What the benchmarks measure of Rondo.");
+  const int work_us = absl::GetFlag(FLAGS_work_us);
+  const peers::Replies replies(absl::GetFlag(FLAGS_request_bytes),
+                               absl::GetFlag(FLAGS_reply_bytes));
+  const rondo::HandlerFactory factory = [&](size_t) -> std::unique_ptr<rondo::EventHandler> {
+    if (!replies.echo()) return std::make_unique<Answer>(replies);
+    if (work_us > 0) return std::make_unique<WorkingEcho>(work_us);
+    return std::make_unique<Echo>();
+  };
+  return examples::Serve(factory, absl::GetFlag(FLAGS_address), examples::OptionsFromFlags());
+}
