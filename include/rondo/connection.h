@@ -86,8 +86,8 @@ class Connection {
   WriteResult Write(const char* text) { return Write(std::string_view(text)); }
   // Queues `bytes` itself, which saves the copy of a large one; untouched when refused.
   WriteResult Write(std::string&& bytes);
-  // Queues copies of all `pieces`, in order, or none. From 8 KiB on they are sent at once, in one
-  // call, and only what the socket does not take is copied: half the cost of many large Writes.
+  // Queues copies of all `pieces`, in order, or none. In this connection's own callback, while
+  // nothing waits, large ones are sent from where they are, together: cheaper than a Write of each.
   WriteResult Writev(absl::Span<const std::string_view> pieces);
   // Queues `length` bytes of the file `fd` from `offset` on, sent by sendfile(2) without passing
   // through this process. The descriptor is duplicated: the caller may close its own. A file that
@@ -128,7 +128,7 @@ class Connection {
   // --- Time.
 
   // Closes with DeadlineExceeded after `timeout` without a byte in either direction;
-  // InfiniteDuration: never. Costs nothing for each message.
+  // InfiniteDuration: never; nothing or less: at once. Costs nothing for each message.
   void SetIdleTimeout(absl::Duration timeout);
   // Closes with DeadlineExceeded at `deadline`, unless it is moved before; InfiniteFuture: never.
   void SetReadDeadline(absl::Time deadline);

@@ -13,25 +13,27 @@
 //             this is about what one recv(2) would bring. Whoever fills one, or finds none left
 //             (ENOBUFS), goes on by a poll and recv(2) into a buffer that all of these share, once
 //             a turn, which for large messages is as cheap; two small ones in a row end that. After
-//             one that fills this buffer, the next needs no poll. (Not kept, since it costs as much
-//             or more: a multishot poll; one receive at a time into a few large buffers.)
+//             one that fills this buffer, the next needs no poll, and the first such follows in the
+//             same turn. One receive at a time into a few large buffers was no cheaper; a multishot
+//             poll was, by 5 % on streams, but what it tells once (urgent data, an end behind
+//             bytes) is told by a poll whenever it is asked.
 //   send      small writes are copied into a record of the poller's and go out with the next wait:
-//             that is a system call for all connections that are ready, not one for each. Where
-//             only one or two are, there is nothing to gain, and waiting is latency: they are tried
-//             at once; so are large ones, from the user's memory, since copying them costs more
-//             than the call. What is queued goes out as a sendmsg of its pieces, which stay where
-//             they are until it completes. One send is under way for each connection, or two could
-//             overtake each other. SEND_ZC was slower at every size over loopback, where alone it
-//             could be measured (benchmarks/peers/floor_io_uring.cc).
+//             that is a system call for all connections that are ready, not one for each. After
+//             a wait that brought one or two completions there is nothing to gain, and waiting is
+//             latency: they are tried at once; so are large ones, from the user's memory, since
+//             copying them costs more than the call. What is queued goes out as a sendmsg of its
+//             pieces, which stay where they are until it completes. One send is under way for each
+//             connection, or two could overtake each other. SEND_ZC was slower at every size over
+//             loopback, where alone it could be measured (benchmarks/peers/floor_io_uring.cc).
 //   close     everything under way is cancelled; the socket is closed, and the memory given back,
 //             when the last completion has come.
 //
 // What is mirrored. `wanted`: kReceive, what the loop asked for; kEnded, the input has; kFailed, a
-// failure was told, and nothing is told after it; kByPoll, kLastWasSmall and kMoreWaits, see above.
-// `armed`: kReceive, a receive or the poll for one is under way (kPolling: the poll), or that of a
-// listener; kSend, a send is; kCancelling, a cancel of the first; kClosing, Close was called;
-// kWaitingForRoom and kWatching, a poll for room to send a file, or for the socket's failure during
-// a pause; kListed, it is in `rearm_`.
+// failure was told, and nothing is told after it; kByPoll, kLastWasSmall and kFilledBuffer, how to
+// receive, see above. `armed`: kReceive, a receive or the poll for one is under way (kPolling: the
+// poll), or that of a listener; kSend, a send is; kCancelling, a cancel of the first; kClosing,
+// Close was called; kWaitingForRoom and kWatching, a poll for room to send a file, or for the
+// socket's failure during a pause; kListed, it is in `rearm_`.
 //
 // A pause does nothing until bytes arrive during it: those are held, and then the receive is
 // cancelled. What is held is delivered, piece by piece, before anything else on resuming.
@@ -80,7 +82,7 @@ absl::Status IoUringPoller::Create(size_t read_buffer_bytes) {
   }
   created_ = true;
   read_buffer_bytes_ = read_buffer_bytes;
-  read_buffer_.reset(new char[read_buffer_bytes]);
+  read_buffer_.reset(new char[read_buffer_bytes + kSlack]);
   const size_t buffer_bytes = std::min(read_buffer_bytes, kBufferBytes);
   if (const int result = buffers_.Register(&ring_, buffer_bytes); result < 0) {
     return base::ErrnoStatus(-result, "registering io_uring buffers");
@@ -138,8 +140,7 @@ void IoUringPoller::ArmInput(Endpoint& endpoint, uint32_t slot) {
 }
 
 void IoUringPoller::CancelInput(Endpoint& endpoint, uint32_t slot) {
-  // A poll ends by itself.
-  if (!(endpoint.armed & kReceive) || (endpoint.armed & (kPolling | kCancelling))) return;
+  if (!(endpoint.armed & kReceive) || (endpoint.armed & kCancelling)) return;
   Cancel(Tag(Operation::kReceive, slot, endpoint.generation));
   endpoint.armed |= kCancelling;
 }

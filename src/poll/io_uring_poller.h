@@ -28,7 +28,7 @@ namespace rondo::poll::uring {
 // More bits of Endpoint::wanted, beside those in readiness.h.
 inline constexpr uint8_t kByPoll = 1 << 5;
 inline constexpr uint8_t kLastWasSmall = 1 << 6;
-inline constexpr uint8_t kMoreWaits = 1 << 7;
+inline constexpr uint8_t kFilledBuffer = 1 << 7;
 // More bits of Endpoint::armed, beside kReceive and kSend.
 inline constexpr uint8_t kWatching = 1 << 2;
 inline constexpr uint8_t kWaitingForRoom = 1 << 3;
@@ -62,6 +62,10 @@ inline Operation OperationOf(uint64_t tag) {
 inline EndpointId EndpointOf(uint64_t tag) {
   return {static_cast<uint32_t>(tag >> 32) & 0x0fffffff, static_cast<uint32_t>(tag)};
 }
+
+// By poll a receive may take so much more than Options::read_buffer_bytes: messages are often of
+// a power of two, and one that did not fill the buffer has left nothing behind.
+inline constexpr size_t kSlack = 64;
 
 class IoUringPoller final : public Poller {
  public:
@@ -131,9 +135,9 @@ class IoUringPoller final : public Poller {
   // One operation of the endpoint has ended for good; gives it back when it was the last.
   void Completed(Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
   void CloseSocket(Endpoint& endpoint) RONDO_ON_LOOP;
-  // Goes on with endpoints that were resumed, or ran out of buffers.
+  // Goes on with those listed, a bounded number of them.
   void Rearm(Events& events) RONDO_ON_LOOP;
-  // Has Rearm look at it, once.
+  // Has the next Rearm look at it.
   void ListForRearm(Endpoint& endpoint, EndpointId id) RONDO_ON_LOOP;
   void SendUnsent(Events& events) RONDO_ON_LOOP;
   // Sends what was queued behind a SendInline, or is left after a send.
@@ -145,8 +149,12 @@ class IoUringPoller final : public Poller {
   // Tells a failure, if none was told before.
   void Fail(Endpoint& endpoint, const char* call, int error, Events& events) RONDO_ON_LOOP;
   void DeliverHeld(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
-  // Goes on with an endpoint that is wanted: delivers what is held, or receives.
+  // Goes on with an endpoint as its input is wanted now: delivers what is held, or receives, or
+  // sees to it that what comes, or its failure, is told.
   void GoOn(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
+  // After a receive that filled the buffer.
+  void ReceiveAgain(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
+  void ArmOrWatch(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
 
   const std::shared_ptr<Waker> waker_;
   io_uring ring_ = {};
@@ -157,16 +165,17 @@ class IoUringPoller final : public Poller {
   size_t read_buffer_bytes_ = 0;
   std::unique_ptr<char[]> read_buffer_;
   SendRecords sends_;
+  // Whose input is to be gone on with, by Rearm.
   std::vector<EndpointId> rearm_;
   // There is memory that could be given back: a timer runs for that, or is over.
   bool trim_armed_ = false;
   bool trim_due_ = false;
   uint64_t seen_since_trim_ = 0;
-  // How many small writes of this turn may be sent by a call of their own.
+  // How many more small writes of this turn are sent by a call of their own.
   unsigned sends_at_once_ = 0;
   // SendInline left something that was to be queued.
   std::vector<EndpointId> unsent_;
-  // Those of one of the two above that are being gone through.
+  // Those of `rearm_` or `unsent_` that are being gone through.
   std::vector<EndpointId> handling_;
   // Sockets to be closed by what is in the ring and not submitted yet.
   std::vector<int> unsubmitted_closes_;

@@ -9,6 +9,8 @@
 #include "rondo/unique_fd.h"
 
 #include "base/status.h"
+#include "buffer/chunk_pool.h"
+#include "buffer/outbound_queue.h"
 #include "sys/sys.h"
 
 namespace rondo::poll {
@@ -17,6 +19,8 @@ namespace {
 constexpr std::string_view kRequest = "request";
 constexpr std::string_view kReply = "reply";
 constexpr uint32_t kSlot = 0;
+// A poller that sends a few replies by a call of its own has another way for more of them.
+constexpr int kReplies = 8;
 constexpr int kMostWaits = 100;
 constexpr int64_t kWaitNanoseconds = 10'000'000;
 
@@ -63,7 +67,8 @@ absl::Status Await(Poller& poller, Recorder& recorder, const char* what, Done do
   return absl::UnavailableError(absl::StrCat(poller.name(), " does not ", what));
 }
 
-absl::Status Exchange(Poller& poller, Subject& subject, int peer, Recorder& recorder) {
+absl::Status Exchange(Poller& poller, Subject& subject, buffer::OutboundQueue& queue, int peer,
+                      Recorder& recorder) {
   base::AssertOnLoop();
   // Twice, since what serves once need not be ready to go on.
   for (int i = 0; i < 2; ++i) {
@@ -72,17 +77,27 @@ absl::Status Exchange(Poller& poller, Subject& subject, int peer, Recorder& reco
     RONDO_RETURN_IF_ERROR(Await(poller, recorder, "receive what a peer has sent",
                                 [&] { return recorder.received == kRequest; }));
     const iovec reply = {const_cast<char*>(kReply.data()), kReply.size()};
-    size_t arrived = 0;
-    if (poller.SendInline(subject, kSlot, &reply, 1) != static_cast<ssize_t>(kReply.size())) {
-      return absl::UnavailableError(
-          absl::StrCat(poller.name(), " does not take what is to be sent"));
+    size_t sent = 0;
+    for (int replies = 0; replies < kReplies && !subject.sending; ++replies) {
+      if (poller.SendInline(subject, kSlot, &reply, 1) != static_cast<ssize_t>(kReply.size())) {
+        return absl::UnavailableError(
+            absl::StrCat(poller.name(), " does not take what is to be sent"));
+      }
+      sent += kReply.size();
+    }
+    queue.Append(kReply);
+    sent += kReply.size();
+    subject.outbound = &queue;
+    if (const int result = poller.Send(subject, kSlot); result < 0) {
+      return base::ErrnoStatus(-result, absl::StrCat(poller.name(), " sending from a queue"));
     }
     RONDO_RETURN_IF_ERROR(Await(poller, recorder, "send", [&] {
       std::array<char, kReply.size()> read;
       const ssize_t got = sys::Receive(peer, read.data(), read.size());
-      if (got > 0) arrived += static_cast<size_t>(got);
-      return arrived == kReply.size() && !subject.sending;
+      if (got > 0) sent -= static_cast<size_t>(got);
+      return sent == 0 && queue.empty() && !subject.sending;
     }));
+    subject.outbound = nullptr;
   }
   return absl::OkStatus();
 }
@@ -96,12 +111,14 @@ absl::Status SelfTest(Poller& poller) {
   }
   UniqueFd socket(pair[0]), peer(pair[1]);
   Subject subject(socket.get());
+  buffer::ChunkPool chunks;
+  buffer::OutboundQueue queue(chunks);
   Recorder recorder(subject);
   if (const int result = poller.AddConnection(subject, kSlot); result < 0) {
     return base::ErrnoStatus(-result, absl::StrCat(poller.name(), " watching a socket"));
   }
   (void)socket.Release();
-  absl::Status status = Exchange(poller, subject, peer.get(), recorder);
+  absl::Status status = Exchange(poller, subject, queue, peer.get(), recorder);
   if (status.ok()) {
     peer.Reset();
     status = Await(poller, recorder, "see a peer's end", [&] { return recorder.ended; });

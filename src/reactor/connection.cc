@@ -27,6 +27,12 @@ const StreamConnection& Of(const Connection& connection) {
   return static_cast<const StreamConnection&>(connection);
 }
 
+size_t BytesIn(absl::Span<const std::string_view> pieces) {
+  size_t bytes = 0;
+  for (const std::string_view piece : pieces) bytes += piece.size();
+  return bytes;
+}
+
 // Wall-clock deadlines are kept on the monotonic clock from here on.
 Tick TickOf(absl::Time deadline) {
   if (deadline == absl::InfiniteFuture()) return reactor::kNever;
@@ -105,13 +111,21 @@ WriteResult Connection::Write(std::string&& bytes) {
 
 WriteResult Connection::Writev(absl::Span<const std::string_view> pieces) {
   StreamConnection& self = Of(*this);
-  size_t total = 0;
-  for (const std::string_view piece : pieces) total += piece.size();
+  const size_t total = BytesIn(pieces);
   if (!self.Admits(total)) return WriteResult::kRefused;
   if (total == 0) return WriteResult::kOk;
-  if (total >= LoopContext::kDirectBytes && self.Gathers()) return self.SendDirectly(pieces);
   WriteResult result = WriteResult::kOk;
-  for (const std::string_view piece : pieces) result = Write(piece);
+  // As many as one call takes, behind what was gathered.
+  constexpr size_t kTogether = poll::Poller::kMostInline - 1;
+  for (; !pieces.empty() && self.MayWrite();
+       pieces.remove_prefix(std::min(kTogether, pieces.size()))) {
+    const absl::Span<const std::string_view> together = pieces.subspan(0, kTogether);
+    if (self.Gathers() && BytesIn(together) >= LoopContext::kDirectBytes) {
+      result = self.SendDirectly(together);
+    } else {
+      for (const std::string_view piece : together) result = Write(piece);
+    }
+  }
   return result;
 }
 

@@ -146,15 +146,10 @@ WriteResult StreamConnection::SendDirectly(absl::Span<const std::string_view> pi
     if (!piece.empty()) batch[count++] = {const_cast<char*>(piece.data()), piece.size()};
   };
   add({shared.gather_buffer.get(), std::exchange(shared.gathered, 0)});
-  WriteResult result = WriteResult::kOk;
-  for (auto next = pieces.begin(); !Is(kAborting); count = 0) {
-    for (; next != pieces.end() && count < batch.size(); ++next) add(*next);
-    if (count == 0) break;
-    const bool now = outbound == nullptr && shared.MaySendDirectly();
-    result = SentInline({batch.data(), count},
-                        now ? shared.poller->SendInline(*this, slot(), batch.data(), count) : 0);
-  }
-  return result;
+  for (const std::string_view piece : pieces) add(piece);
+  const ssize_t sent =
+      shared.MaySendDirectly() ? shared.poller->SendInline(*this, slot(), batch.data(), count) : 0;
+  return SentInline({batch.data(), count}, sent);
 }
 
 WriteResult StreamConnection::SentInline(absl::Span<const iovec> batch, ssize_t sent) {

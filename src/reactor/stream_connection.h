@@ -10,8 +10,6 @@
 #ifndef RONDO_REACTOR_STREAM_CONNECTION_H_
 #define RONDO_REACTOR_STREAM_CONNECTION_H_
 
-#include <sys/uio.h>
-
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -128,9 +126,9 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   // Whether writes are gathered just now; see LoopContext::gather_buffer.
   bool Gathers() const { return outbound == nullptr && context().in_callback == this; }
   // Sends `pieces` at once, behind what was gathered; what the socket does not take is queued.
-  // REQUIRES: Gathers().
+  // REQUIRES: Gathers(), there is something to send, pieces.size() < Poller::kMostInline.
   WriteResult SendDirectly(absl::Span<const std::string_view> pieces);
-  // What SendInline made of `batch`: queues what is left of it.
+  // What SendInline made of `batch`, or 0 where it was not asked: queues what is left.
   RONDO_COLD WriteResult SentInline(absl::Span<const iovec> batch, ssize_t sent);
   // A write that is not simply gathered.
   RONDO_COLD WriteResult WriteRarely(std::string_view bytes);

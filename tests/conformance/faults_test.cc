@@ -70,6 +70,21 @@ TEST_F(FaultsTest, LargePiecesAreOneCall) {
   EXPECT_EQ(kernel.count(Call::kSend) + kernel.count(Call::kSendMessage), 1);
 }
 
+TEST_F(FaultsTest, SmallPiecesAreGathered) {
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Discard(connection.buffered());
+    connection.Writev(std::vector<std::string_view>(2000, "12345678"));
+    return Action::kNone;
+  };
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  Client client = Connect();
+  FaultySys kernel;
+  ASSERT_TRUE(client.Send("x"));
+  EXPECT_EQ(client.Receive(16'000).size(), 16'000u);
+  EXPECT_EQ(kernel.count(Call::kSend) + kernel.count(Call::kSendMessage), 1);
+}
+
 TEST_F(FaultsTest, CallsThatFailForNowLoseNothing) {
   const std::string bytes = RandomBytes(1 << 20);
   Start();

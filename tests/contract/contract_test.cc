@@ -80,6 +80,21 @@ std::pair<Probe*, UniqueFd> ContractTest::AddPausedBefore() {
   return {probe, std::move(peer)};
 }
 
+std::pair<Probe*, UniqueFd> ContractTest::AddAfterLargeMessages() {
+  auto [probe, peer] = AddConnected();
+  WriteAll(peer.get(), Pattern(40'000));
+  EXPECT_TRUE(RunUntil([probe = probe] { return probe->received.size() == 40'000; }));
+  Settle();
+  probe->received.clear();
+  return {probe, std::move(peer)};
+}
+
+void ContractTest::SendAsWhenBusy() {
+  auto [spender, peer] = AddConnected();
+  for (int i = 0; i < 8 && !spender->sending; ++i) EXPECT_EQ(SendInline(*spender, {"x"}), 1);
+  Close(*spender);
+}
+
 void ContractTest::Close(Probe& probe) {
   base::AssertOnLoop();
   auto node = probes_.extract(probe.id().Pack());

@@ -74,6 +74,9 @@ class ContractTest : public ::testing::TestWithParam<Backend>, protected Events 
   // has received so far is not in `received`.
   std::pair<Probe*, UniqueFd> AddPausedBefore();
 
+  // One that has received large messages. What it has received so far is not in `received`.
+  std::pair<Probe*, UniqueFd> AddAfterLargeMessages();
+
   void Close(Probe& probe);
   void Pause(Probe& probe);
   void Resume(Probe& probe);
@@ -82,6 +85,10 @@ class ContractTest : public ::testing::TestWithParam<Backend>, protected Events 
   int Send(Probe& probe);
   // Sends the pieces inline and queues what is left of them. Returns what Poller::SendInline did.
   ssize_t SendInline(Probe& probe, const std::vector<std::string_view>& pieces);
+
+  // Uses up what a backend sends at once because it has little else to do: what SendInline is given
+  // until the next Wait goes the way of a busy one.
+  void SendAsWhenBusy();
 
   // The probe, if it is still there.
   bool IsOpen(EndpointId id) const { return probes_.contains(id.Pack()); }

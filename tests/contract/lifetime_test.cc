@@ -37,6 +37,31 @@ TEST_P(ContractTest, ClosingInACallbackDropsTheOthersEventsOfTheSameBatch) {
   EXPECT_EQ(deliveries, 1);
 }
 
+TEST_P(ContractTest, AnEndpointMayEndOrPauseAtAnyOfItsReceives) {
+  const std::string sent = Pattern(300'000);
+  for (int which = 1; which <= 8; ++which) {
+    auto [closing, closing_peer] = AddConnected();
+    auto [pausing, pausing_peer] = AddConnected();
+    const EndpointId id = closing->id();
+    closing->on_received = [&, closing = closing](std::string_view) {
+      if (closing->receives == which) Close(*closing);
+    };
+    pausing->on_received = [&, pausing = pausing](std::string_view) {
+      if (pausing->receives == which) Pause(*pausing);
+    };
+    WriteAll(closing_peer.get(), sent);
+    WriteAll(pausing_peer.get(), sent);
+    EXPECT_TRUE(RunUntil([&, pausing = pausing] {
+      return !IsOpen(id) && releasing() == 0 && pausing->receives == which;
+    })) << which;
+    EXPECT_TRUE(FallsQuiet());
+    EXPECT_EQ(pausing->receives, which);
+    Reset(std::move(pausing_peer));
+    EXPECT_TRUE(RunUntil([&, pausing = pausing] { return !pausing->errors.empty(); })) << which;
+    EXPECT_EQ(pausing->errors, std::vector<int>{ECONNRESET});
+  }
+}
+
 TEST_P(ContractTest, AReusedSlotAndDescriptorGetNothingOfTheirPredecessors) {
   auto [first, first_peer] = AddConnected();
   auto [second, second_peer] = AddConnected();

@@ -204,13 +204,8 @@ TEST_P(ContractTest, AResetIsToldToOneThatPausesWhenItsBytesArrive) {
 TEST_P(ContractTest, AResetReachesOneThatAnotherPausesInTheTurnOfItsBytes) {
   const std::array<size_t, 6> lengths = {1, 1, 4000, 4000, kReadBufferBytes, kReadBufferBytes};
   for (size_t i = 0; i < lengths.size(); ++i) {
-    auto [paused, paused_peer] = AddConnected();
-    auto [other, other_peer] = AddConnected();
-    for (const int peer : {paused_peer.get(), other_peer.get()}) WriteAll(peer, Pattern(40'000));
-    ASSERT_TRUE(RunUntil([paused = paused, other = other] {
-      return paused->received.size() + other->received.size() == 80'000;
-    }));
-    Settle();
+    auto [paused, paused_peer] = AddAfterLargeMessages();
+    auto [other, other_peer] = AddAfterLargeMessages();
     other->on_received = [this, paused = paused](std::string_view) { Pause(*paused); };
     // Who is served first is the backend's affair; a test of both is one of each.
     if (i % 2 == 0) WriteAll(other_peer.get(), "y");

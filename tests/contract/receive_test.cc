@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "sys/sys.h"
 #include "tests/contract/contract_test.h"
 #include "tests/contract/sockets.h"
+#include "tests/support/process_state.h"
 
 namespace rondo::poll {
 namespace {
@@ -77,6 +79,40 @@ TEST_P(ContractTest, TheEndFollowsTheLastByte) {
   EXPECT_TRUE(probe->received == sent);
   EXPECT_TRUE(FallsQuiet());
   EXPECT_TRUE(probe->errors.empty());
+}
+
+TEST_P(ContractTest, AfterLargeMessagesTheEndFollowsAnyNumberOfBytes) {
+  for (const size_t length : {size_t{1}, size_t{4000}, kReadBufferBytes, kReadBufferBytes + 64,
+                              size_t{50'000}, 3 * (kReadBufferBytes + 64)}) {
+    for (const bool resets : {false, true}) {
+      auto [probe, peer] = AddAfterLargeMessages();
+      WriteAll(peer.get(), Pattern(length));
+      ASSERT_TRUE(testing::Eventually([probe = probe, length] {
+        return sys::UnreadBytes(probe->socket) == static_cast<int>(length);
+      }));
+      if (resets) {
+        Reset(std::move(peer));
+      } else {
+        FinishWriting(peer.get());
+      }
+      EXPECT_TRUE(RunUntil([probe = probe, resets] {
+        return resets ? !probe->errors.empty() : probe->ends == 1;
+      })) << length;
+      EXPECT_EQ(probe->received.size(), length);
+      EXPECT_TRUE(FallsQuiet());
+    }
+  }
+}
+
+TEST_P(ContractTest, AfterLargeMessagesUrgentDataHoldsNothingUp) {
+  auto [probe, peer] = AddAfterLargeMessages();
+  for (int i = 0; i < 3; ++i) {
+    WriteAll(peer.get(), Pattern(3000));
+    WriteUrgent(peer.get(), '!');
+    WriteAll(peer.get(), Pattern(5000));
+  }
+  EXPECT_TRUE(RunUntil([probe = probe] { return probe->received.size() >= 24'000; }));
+  EXPECT_TRUE(FallsQuiet());
 }
 
 TEST_P(ContractTest, TheEndThatCameBeforeIsDelivered) {

@@ -97,6 +97,59 @@ TEST_P(ContractTest, AFewBytesGoInline) {
   EXPECT_FALSE(probe->has_output());
 }
 
+TEST_P(ContractTest, AtOnceInABatchAndFromTheQueueIsInOrder) {
+  auto [probe, peer] = AddConnected();
+  std::string arrived;
+  for (int round = 0; round < 3; ++round) {
+    std::string sent;
+    ssize_t taken = 1;
+    for (char byte = 'a'; byte <= 'h' && taken == 1 && !probe->has_output(); ++byte) {
+      sent += byte;
+      taken = SendInline(*probe, {std::string_view(&byte, 1)});
+    }
+    sent += "queued";
+    EXPECT_EQ(Send(*probe, "queued"), 0);
+    arrived.clear();
+    EXPECT_TRUE(RunUntil([&, probe = probe, &peer = peer] {
+      arrived += ReadSome(peer.get());
+      return arrived.size() >= sent.size() && !probe->has_output();
+    }));
+    EXPECT_EQ(arrived, sent);
+  }
+  EXPECT_TRUE(FallsQuiet());
+}
+
+TEST_P(ContractTest, ABusyOnesFewBytesSurviveACloseOfOthers) {
+  auto [probe, peer] = AddConnected();
+  SendAsWhenBusy();
+  EXPECT_EQ(SendInline(*probe, {"mine"}), 4);
+  std::string arrived;
+  EXPECT_TRUE(RunUntil([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived == "mine";
+  }));
+  EXPECT_TRUE(RunUntil([&] { return releasing() == 0; }));
+}
+
+TEST_P(ContractTest, AResetBesideAFewBytesOfABusyOneIsToldOnce) {
+  for (const bool closes : {false, true}) {
+    auto [probe, peer] = AddConnected();
+    const EndpointId id = probe->id();
+    SendAsWhenBusy();
+    Reset(std::move(peer));
+    const ssize_t taken = SendInline(*probe, {"into the void"});
+    if (closes) {
+      Close(*probe);
+      EXPECT_TRUE(RunUntil([&] { return releasing() == 0; }));
+      EXPECT_FALSE(IsOpen(id));
+    } else if (taken >= 0) {
+      EXPECT_TRUE(RunUntil([&, probe = probe] { return !probe->errors.empty(); }));
+      EXPECT_TRUE(FallsQuiet());
+      EXPECT_EQ(probe->errors.size(), 1u);
+    }
+  }
+}
+
 TEST_P(ContractTest, WhatDoesNotGoInlineFollowsFromTheQueue) {
   auto [probe, peer] = AddConnected();
   const std::string sent = Pattern(9 << 20);

@@ -1,0 +1,107 @@
+// The self test passes what works, and sees what does not: a poller that receives well and loses
+// what it took to send must not be chosen.
+
+#include "poll/self_test.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "poll/new_poller.h"
+
+namespace rondo::poll {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr size_t kReadBufferBytes = 4 << 10;
+constexpr int kAll = 1 << 20;
+
+// Epoll that loses what it is given to send, after some that it sends.
+class Losing final : public Poller {
+ public:
+  // How many calls of each work.
+  struct Works {
+    int inline_sends = kAll;
+    int sends = kAll;
+  };
+  explicit Losing(Works works)
+      : inner_(*NewEpollPoller(kReadBufferBytes, *Waker::New())), works_(works) {}
+
+  const char* name() const override { return "losing"; }
+  int AddListener(Endpoint& listener, uint32_t slot) override RONDO_ON_LOOP {
+    return inner_->AddListener(listener, slot);
+  }
+  int AddConnection(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
+    return inner_->AddConnection(endpoint, slot);
+  }
+  void PauseAccepting(Endpoint& listener) override RONDO_ON_LOOP {
+    inner_->PauseAccepting(listener);
+  }
+  void ResumeAccepting(Endpoint& listener, uint32_t slot) override RONDO_ON_LOOP {
+    inner_->ResumeAccepting(listener, slot);
+  }
+  void PauseReceiving(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
+    inner_->PauseReceiving(endpoint, slot);
+  }
+  void ResumeReceiving(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
+    inner_->ResumeReceiving(endpoint, slot);
+  }
+  ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
+                     size_t count) override RONDO_ON_LOOP {
+    if (works_.inline_sends-- > 0) return inner_->SendInline(endpoint, slot, pieces, count);
+    return static_cast<ssize_t>(pieces->iov_len);
+  }
+  int Send(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
+    return works_.sends-- > 0 ? inner_->Send(endpoint, slot) : 0;
+  }
+  bool Close(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
+    return inner_->Close(endpoint, slot);
+  }
+  void ForEachUndelivered(
+      absl::FunctionRef<void(EndpointId, size_t)> visit) const override RONDO_ON_LOOP {
+    inner_->ForEachUndelivered(visit);
+  }
+  // Nothing more will come of it: no need to wait as long as that takes.
+  void Wait(int64_t, Events& events) override RONDO_ON_LOOP { inner_->Wait(1'000'000, events); }
+
+ private:
+  const std::unique_ptr<Poller> inner_;
+  Works works_;
+};
+
+absl::Status TestWhatLoses(Losing::Works works) {
+  base::AssertOnLoop();
+  Losing poller(works);
+  return SelfTest(poller);
+}
+
+TEST(SelfTestTest, PassesWhatWorks) {
+  base::AssertOnLoop();
+  for (const PollerKind kind : {PollerKind::kEpoll, PollerKind::kEpollEdge, ChooseAuto().kind}) {
+    const auto poller = *NewPoller(kind, kReadBufferBytes, *Waker::New());
+    EXPECT_TRUE(SelfTest(*poller).ok()) << poller->name();
+  }
+  EXPECT_TRUE(TestWhatLoses({}).ok());
+}
+
+TEST(SelfTestTest, SeesThatSomethingTakenIsNotSent) {
+  // Whether it is the first, or one that goes another way since there are several.
+  for (const int works : {0, 1, 2, 3, 7}) {
+    const absl::Status status = TestWhatLoses({.inline_sends = works});
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << works;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("losing does not send"));
+  }
+}
+
+TEST(SelfTestTest, SeesThatTheQueueIsNotSent) {
+  for (const int works : {0, 1}) {
+    const absl::Status status = TestWhatLoses({.sends = works});
+    EXPECT_THAT(std::string(status.message()), HasSubstr("losing does not send"));
+  }
+}
+
+}  // namespace
+}  // namespace rondo::poll
