@@ -330,7 +330,7 @@ void IoUringPoller::ArmOrWatch(Endpoint& endpoint, uint32_t slot) {
   if (endpoint.armed & kReceive) return;
   if (endpoint.wanted & kReceive) {
     ArmInput(endpoint, slot);
-  } else {
+  } else if (!(endpoint.wanted & kAccept)) {
     Watch(endpoint, slot);
   }
 }

@@ -189,7 +189,9 @@ void IoUringPoller::Watch(Endpoint& endpoint, uint32_t slot) {
 
 int IoUringPoller::AddListener(Endpoint& listener, uint32_t slot) {
   listener.wanted |= kReceive | kAccept;
-  ArmInput(listener, slot);
+  // Not armed here: before the first Wait nothing can be submitted, and listeners may be more than
+  // the ring has room for.
+  ListForRearm(listener, {slot, listener.generation});
   return 0;
 }
 
@@ -202,7 +204,7 @@ int IoUringPoller::AddConnection(Endpoint& endpoint, uint32_t slot) {
 void IoUringPoller::ResumeAccepting(Endpoint& listener, uint32_t slot) {
   if (listener.wanted & (kReceive | kFailed)) return;
   listener.wanted |= kReceive;
-  if (!(listener.armed & kReceive)) ArmInput(listener, slot);
+  ListForRearm(listener, {slot, listener.generation});
 }
 
 void IoUringPoller::ResumeReceiving(Endpoint& endpoint, uint32_t slot) {

@@ -40,6 +40,16 @@ TEST_P(ContractTest, ABacklogOlderThanTheListenersRegistrationIsAccepted) {
   EXPECT_TRUE(RunUntil([&] { return listener.accepted.size() == peers.size(); }));
 }
 
+TEST_P(ContractTest, ListenersAreAsManyAsTheProcessMayHave) {
+  std::vector<Probe*> listeners;
+  for (int i = 0; i < 1500; ++i) listeners.push_back(&AddListener(ListeningSocket()));
+  Close(*listeners.front());
+  for (Probe* const listener : {listeners[1], listeners[700], listeners.back()}) {
+    const UniqueFd peer = ConnectTo(listener->socket);
+    EXPECT_TRUE(RunUntil([&] { return listener->accepted.size() == 1; }));
+  }
+}
+
 TEST_P(ContractTest, AcceptedSocketsDoNotBlockNorOutliveExec) {
   Probe& listener = AddListener(ListeningSocket());
   const UniqueFd peer = ConnectTo(listener.socket);
