@@ -14,6 +14,7 @@ namespace load {
 namespace {
 
 constexpr uint64_t kDeadlineTag = ~uint64_t{0};
+constexpr uint64_t kCloseTag = kDeadlineTag - 1;
 constexpr uint64_t kReplyFlag = uint64_t{1} << 32;
 constexpr int kSources = 64;
 
@@ -69,7 +70,7 @@ void Churn::Begin(Lane& lane, uint32_t index) {
   entry->user_data = kReplyFlag | index;
 }
 
-void Churn::End(Lane& lane, int result) {
+void Churn::End(Lane& lane, const char* call, int result) {
   --busy_lanes_;
   if (result == static_cast<int>(role_.message_bytes) &&
       Pattern::Get().Matches(lane.offset, lane.reply.data(), lane.reply.size())) {
@@ -82,13 +83,13 @@ void Churn::End(Lane& lane, int result) {
     tally_.Fail(result == static_cast<int>(role_.message_bytes)
                     ? "wrong bytes in a reply"
                     : "the server closed after " + std::to_string(result) + " bytes");
-  } else if (result != -ECANCELED) {  // Else the link before it failed, and has been counted.
-    tally_.Fail(std::string("recv: ") + std::strerror(-result));
+  } else {
+    tally_.Fail(std::string(call) + ": " + std::strerror(-result));
   }
   io_uring_sqe* entry = ring_.Next();
   io_uring_prep_close(entry, lane.fd);
   entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-  entry->user_data = 0;
+  entry->user_data = kCloseTag;
 }
 
 void Churn::ArmDeadline(uint64_t time) {
@@ -109,11 +110,14 @@ void Churn::OnCompletion(const io_uring_cqe& completion) {
     busy_lanes_ = 0;
     return;
   }
-  if ((completion.user_data & kReplyFlag) == 0) {
-    return tally_.Fail(std::string("connect or send: ") + std::strerror(-completion.res));
+  if (completion.user_data == kCloseTag) {
+    return tally_.Fail(std::string("close: ") + std::strerror(-completion.res));
   }
+  // Of a chain that fails the operation that did is the only one to complete: what follows it is
+  // cancelled without a word (io_uring_enter(2), IOSQE_CQE_SKIP_SUCCESS).
+  const bool replied = completion.user_data & kReplyFlag;
   auto index = static_cast<uint32_t>(completion.user_data);
-  End(lanes_[index], completion.res);
+  End(lanes_[index], replied ? "recv" : "connect or send", completion.res);
   if (!stopping_) Begin(lanes_[index], index);
 }
 

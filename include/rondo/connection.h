@@ -46,8 +46,8 @@ enum class WriteResult {
   kOk,
   // Queued, and more than Options::outbound_high_bytes wait now: stop producing until OnWritable.
   kAboveHighWater,
-  // Nothing of it was taken: the connection is closing, or Options::outbound_limit_bytes would be
-  // passed.
+  // Nothing of it was taken: the connection is closing, Options::outbound_limit_bytes would be
+  // passed, or it is a file that cannot be sent.
   kRefused,
 };
 
@@ -157,8 +157,8 @@ class Connection {
 
   absl::Status SetNoDelay(bool on);
   absl::Status SetKeepAlive(const KeepAlive& keep_alive);
-  // How long the kernel goes on trying after the end (SO_LINGER), whole seconds; 0: reset at once;
-  // InfiniteDuration: in the background for as long as it takes, which is the default.
+  // How long Close waits for the peer, in the place of Options::close_timeout; 0: not at all, it
+  // resets; InfiniteDuration: as the option says. InvalidArgument when negative.
   absl::Status SetLinger(absl::Duration linger);
   absl::Status SetReceiveBuffer(size_t bytes);
   absl::Status SetSendBuffer(size_t bytes);
@@ -186,7 +186,8 @@ class ConnectionHandle {
   void Write(std::string bytes, Done done = {}) const;
   // Any thread. As Write, for pieces that are to go out together.
   void Writev(std::vector<std::string> pieces, Done done = {}) const;
-  // Any thread. Calls OnTraffic, whether or not bytes have arrived; `done` follows it.
+  // Any thread. Calls OnTraffic, whether or not bytes have arrived; `done` follows it, or is told
+  // Unavailable when the connection closes and OnTraffic is not called.
   void Wake(Done done = {}) const;
   // Any thread. As Connection::Close; `done` is told OK after OnClose has run.
   void Close(Done done = {}) const;

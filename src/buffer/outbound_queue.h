@@ -81,8 +81,10 @@ class OutboundQueue {
   uint64_t total_bytes() const { return appended_ - consumed_; }
   // Bytes waiting in memory; files do not count.
   size_t memory_bytes() const { return memory_bytes_; }
-  // The same and what the files cost, for limits.
-  size_t held_bytes() const { return memory_bytes_ + files_ * kFileBytes; }
+  // The same and what files and callbacks cost, for limits.
+  size_t held_bytes() const {
+    return memory_bytes_ + files_ * kFileBytes + (done_.size() - next_done_) * sizeof(Mark);
+  }
   // The bytes in front that lie together; empty when a file is in front.
   std::string_view FrontBytes() const {
     if (front_ == nullptr) return {};

@@ -141,20 +141,8 @@ absl::Status SetKeepAlive(int fd, const KeepAlive& keep_alive) {
   return SetIntOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE");
 }
 
-absl::Status SetLinger(int fd, absl::Duration linger) {
-  if (linger < absl::ZeroDuration()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("SetLinger(", absl::FormatDuration(linger),
-                     "): expected zero or more, or InfiniteDuration"));
-  }
-  ::linger value = {};
-  if (linger != absl::InfiniteDuration()) {
-    value.l_onoff = 1;
-    // Cut to an int, a very long one could become 0: a reset.
-    const absl::Duration longest = absl::Seconds(std::numeric_limits<int>::max());
-    value.l_linger = static_cast<int>(
-        absl::ToInt64Seconds(absl::Ceil(std::min(linger, longest), absl::Seconds(1))));
-  }
+absl::Status SetResetOnClose(int fd, bool on) {
+  const linger value = {.l_onoff = on ? 1 : 0, .l_linger = 0};
   const int result = sys::SetOption(fd, SOL_SOCKET, SO_LINGER, &value, sizeof value);
   return result >= 0 ? absl::OkStatus() : base::ErrnoStatus(-result, "setsockopt SO_LINGER");
 }

@@ -24,14 +24,16 @@ struct Listener {
 };
 
 // Binds `address` and listens, with the listener's share of `options`; accepted sockets inherit
-// them (tcp(7)). `reuse_port` lets other listeners bind the same address.
+// them (tcp(7)). `kReusePort` lets other listeners bind the same address.
 enum class Sharing { kExclusive, kReusePort };
 absl::StatusOr<Listener> Listen(const SocketAddress& address, const Options& options,
                                 Sharing sharing);
 
 absl::Status SetNoDelay(int fd, bool on);
 absl::Status SetKeepAlive(int fd, const KeepAlive& keep_alive);
-absl::Status SetLinger(int fd, absl::Duration linger);
+// Whether close(2) resets the connection (SO_LINGER of 0 seconds). A longer one is not to be had:
+// on Linux close(2) would block for it, on a non-blocking socket too (inet_release).
+absl::Status SetResetOnClose(int fd, bool on);
 absl::Status SetReceiveBuffer(int fd, size_t bytes);
 absl::Status SetSendBuffer(int fd, size_t bytes);
 

@@ -35,7 +35,6 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
     RONDO_CHECK(sys::RingEnable(&ring_) >= 0);
     ArmWaker();
   }
-  if (!unsent_.empty()) SendUnsent(events);
   (void)sys::RingSubmitAndWait(&ring_, rearm_.empty() ? timeout_ns : 0);
   Submitted();
   sends_at_once_ = io_uring_cq_ready(&ring_) <= kMostAtOnce ? kMostAtOnce : 0;
@@ -52,15 +51,6 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
   if (seen_since_trim_ > kFewCompletions && !trim_armed_) [[unlikely]] ArmTrim();
   if (trim_due_) Trim();
   if (!rearm_.empty()) Rearm(events);
-}
-
-void IoUringPoller::SendUnsent(Events& events) {
-  handling_.swap(unsent_);
-  for (const EndpointId id : handling_) {
-    Endpoint* const endpoint = events.Find(id);
-    if (endpoint != nullptr && !(endpoint->armed & kSend)) SendRest(*endpoint, id.slot, events);
-  }
-  handling_.clear();
 }
 
 void IoUringPoller::Trim() {
@@ -265,7 +255,8 @@ void IoUringPoller::OnSend(const io_uring_cqe& completion, Events& events) {
 
 void IoUringPoller::SendRest(Endpoint& endpoint, uint32_t slot, Events& events) {
   if (endpoint.outbound == nullptr || endpoint.outbound->empty() || IsSilent(endpoint)) return;
-  if (const int result = Send(endpoint, slot); result < 0) Fail(endpoint, "send", -result, events);
+  const int result = Send(endpoint, slot);
+  if (result < 0) events.OnFailed(endpoint, "send", -result);
 }
 
 void IoUringPoller::OnRoom(Endpoint& endpoint, uint32_t slot, Events& events) {

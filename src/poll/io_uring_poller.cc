@@ -91,6 +91,7 @@ absl::Status IoUringPoller::Create(size_t read_buffer_bytes) {
 }
 
 void IoUringPoller::Submit() {
+  if (io_uring_sq_ready(&ring_) == 0) return;
   (void)sys::RingSubmit(&ring_);
   Submitted();
 }
@@ -226,13 +227,10 @@ ssize_t IoUringPoller::SendInline(Endpoint& endpoint, uint32_t slot, const iovec
     const ssize_t sent = count == 1
                              ? sys::Send(endpoint.socket, pieces->iov_base, pieces->iov_len)
                              : sys::SendMessage(endpoint.socket, pieces, count);
-    if (sent == static_cast<ssize_t>(length)) return sent;
-    if (sent < 0 && sent != -EAGAIN && sent != -ENOBUFS) {
-      MarkFailed(endpoint);
-      return sent;
-    }
-    unsent_.push_back({slot, endpoint.generation});
-    return sent < 0 ? 0 : sent;
+    if (sent >= 0) return sent;
+    if (IsFull(sent)) return 0;
+    MarkFailed(endpoint);
+    return sent;
   }
   const uint32_t number = sends_.Take();
   SendRecord& record = sends_.At(number);
@@ -262,7 +260,7 @@ void IoUringPoller::SubmitRecord(Endpoint& endpoint, uint32_t number) {
 int IoUringPoller::Send(Endpoint& endpoint, uint32_t slot) {
   if (endpoint.armed & (kSend | kWaitingForRoom)) return 0;
   if (buffer::OutboundQueue::File file; endpoint.outbound->FrontFile(&file)) {
-    return SendFile(endpoint, slot, file);
+    return SendFile(endpoint, slot);
   }
   if (!endpoint.outbound->empty()) SendFromQueue(endpoint, slot);
   return 0;
@@ -283,10 +281,12 @@ void IoUringPoller::SendFromQueue(Endpoint& endpoint, uint32_t slot) {
   ++endpoint.in_flight;
 }
 
-int IoUringPoller::SendFile(Endpoint& endpoint, uint32_t slot, buffer::OutboundQueue::File file) {
-  const ssize_t sent = sys::SendFile(endpoint.socket, file.fd, &file.offset, file.length);
-  if (sent == 0) return -ENODATA;
-  if (sent < 0 && sent != -EAGAIN) return static_cast<int>(sent);
+int IoUringPoller::SendFile(Endpoint& endpoint, uint32_t slot) {
+  const ssize_t sent = SendFront(endpoint.socket, *endpoint.outbound);
+  if (sent < 0 && !IsFull(sent)) {
+    MarkFailed(endpoint);
+    return static_cast<int>(sent);
+  }
   if (sent > 0) endpoint.outbound->Consume(static_cast<size_t>(sent));
   if (endpoint.outbound->empty()) return 0;
   io_uring_sqe* entry = NextEntry();

@@ -86,6 +86,7 @@ class IoUringPoller final : public Poller {
   ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
                      size_t count) override RONDO_ON_LOOP;
   int Send(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
+  void Submit() override RONDO_ON_LOOP;
   bool Close(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
   void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const override
       RONDO_ON_LOOP;
@@ -93,7 +94,6 @@ class IoUringPoller final : public Poller {
 
  private:
   io_uring_sqe* NextEntry() RONDO_ON_LOOP;
-  void Submit() RONDO_ON_LOOP;
   // What is in the ring has been handed to the kernel, unless it was too busy.
   void Submitted() {
     if (io_uring_sq_ready(&ring_) == 0) unsubmitted_closes_.clear();
@@ -108,7 +108,7 @@ class IoUringPoller final : public Poller {
   void CancelAll(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   void CancelInput(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   void SendFromQueue(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
-  int SendFile(Endpoint& endpoint, uint32_t slot, buffer::OutboundQueue::File file) RONDO_ON_LOOP;
+  int SendFile(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   // Sends what is left of a record of the poller's own bytes.
   void SubmitRecord(Endpoint& endpoint, uint32_t number) RONDO_ON_LOOP;
 
@@ -139,8 +139,7 @@ class IoUringPoller final : public Poller {
   void Rearm(Events& events) RONDO_ON_LOOP;
   // Has the next Rearm look at it.
   void ListForRearm(Endpoint& endpoint, EndpointId id) RONDO_ON_LOOP;
-  void SendUnsent(Events& events) RONDO_ON_LOOP;
-  // Sends what was queued behind a SendInline, or is left after a send.
+  // Sends what is left after a send.
   void SendRest(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
   // Nothing is to be told of the endpoint any more.
   static bool IsSilent(const Endpoint& endpoint) {
@@ -173,9 +172,7 @@ class IoUringPoller final : public Poller {
   uint64_t seen_since_trim_ = 0;
   // How many more small writes of this turn are sent by a call of their own.
   unsigned sends_at_once_ = 0;
-  // SendInline left something that was to be queued.
-  std::vector<EndpointId> unsent_;
-  // Those of `rearm_` or `unsent_` that are being gone through.
+  // Those of `rearm_` that are being gone through.
   std::vector<EndpointId> handling_;
   // Sockets to be closed by what is in the ring and not submitted yet.
   std::vector<int> unsubmitted_closes_;

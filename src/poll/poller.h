@@ -15,7 +15,7 @@
 //     is asked for: the endpoint is to be closed. It reaches an endpoint that is paused, or past
 //     the peer's end, as well; what that has not received is lost. A listener fails by
 //     OnAcceptFailed alone.
-//   - `SendInline` and `Send` send what they can at once. What they cannot is sent later without
+//   - `SendInline` and `Send` send what they can at once. What `Send` cannot is sent later without
 //     being asked again, and each time some of it has gone OnSent is called.
 //   - What was asked for may wait for the next Wait to reach the kernel: a loop ends with one.
 //   - Memory the kernel may still touch is given back only after OnReleased.
@@ -96,6 +96,9 @@ class Poller {
       RONDO_ON_LOOP = 0;
   // Sends from `endpoint.outbound`. Returns 0, or a negated errno when the socket has failed.
   virtual int Send(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
+
+  // What was asked for so far reaches the kernel now, and not with the next Wait.
+  virtual void Submit() RONDO_ON_LOOP {}
 
   // Forgets the endpoint and closes its descriptor. True when its memory may be reused at once;
   // else OnReleased follows.

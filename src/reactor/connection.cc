@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
 #include "net/socket.h"
@@ -150,14 +151,16 @@ void Connection::Flush() {
   if (!shared.MaySendDirectly()) return;
   if (self.Gathers()) {
     if (waiting > 0) (void)self.SendDirectly({});
-    return;
+    return shared.poller->Submit();
   }
   if (self.outbound == nullptr) return;
   const int result = shared.poller->Send(self, self.slot());
-  shared.sent_directly += waiting - self.OutboundBytes();
+  const size_t sent = waiting - self.OutboundBytes();
+  shared.sent_directly += sent;
+  if (sent > 0) self.NoteActivity();
   if (result < 0) self.Fail("send", -result);
-  self.NoteActivity();
   self.Touch();
+  shared.poller->Submit();
 }
 
 size_t Connection::outbound_bytes() const {
@@ -264,7 +267,18 @@ absl::Status Connection::SetKeepAlive(const KeepAlive& keep_alive) {
   return net::SetKeepAlive(fd(), keep_alive);
 }
 
-absl::Status Connection::SetLinger(absl::Duration linger) { return net::SetLinger(fd(), linger); }
+absl::Status Connection::SetLinger(absl::Duration linger) {
+  if (linger < absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("SetLinger(", absl::FormatDuration(linger),
+                     "): expected zero or more, or InfiniteDuration"));
+  }
+  StreamConnection& self = Of(*this);
+  if (self.extras != nullptr || linger != absl::InfiniteDuration()) {
+    self.NeedExtras().linger = linger;
+  }
+  return net::SetResetOnClose(fd(), linger == absl::ZeroDuration());
+}
 
 absl::Status Connection::SetReceiveBuffer(size_t bytes) {
   return net::SetReceiveBuffer(fd(), bytes);

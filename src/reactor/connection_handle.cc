@@ -15,6 +15,8 @@ using reactor::Loop;
 using reactor::StreamConnection;
 using Done = ConnectionHandle::Done;
 
+constexpr const char* kClosing = "the connection is closing";
+
 // Mail for one connection, which may be gone by the time it arrives.
 class ConnectionMail : public reactor::Mail {
  public:
@@ -56,14 +58,15 @@ class ConnectionMail : public reactor::Mail {
 class WriteMail final : public ConnectionMail {
  public:
   WriteMail(size_t bytes, poll::EndpointId id, std::vector<std::string> pieces, Done done)
-      : ConnectionMail(sizeof(WriteMail) + bytes, id, std::move(done)),
+      : ConnectionMail(sizeof(WriteMail) + pieces.capacity() * sizeof(std::string) + bytes, id,
+                       std::move(done)),
         length_(bytes),
         pieces_(std::move(pieces)) {}
 
  private:
   void Deliver(Loop& loop, StreamConnection& connection) override RONDO_ON_LOOP {
     if (!connection.MayWrite()) {
-      return Finish(loop, absl::UnavailableError("the connection is closing"));
+      return Finish(loop, absl::UnavailableError(kClosing));
     }
     if (!connection.Admits(length_)) {
       return Finish(loop, absl::ResourceExhaustedError(
@@ -87,8 +90,8 @@ class WakeMail final : public ConnectionMail {
 
  private:
   void Deliver(Loop& loop, StreamConnection& connection) override RONDO_ON_LOOP {
-    loop.streams().Wake(connection);
-    Finish(loop, absl::OkStatus());
+    const bool woken = loop.streams().Wake(connection);
+    Finish(loop, woken ? absl::OkStatus() : absl::UnavailableError(kClosing));
   }
 };
 

@@ -50,6 +50,14 @@ void StreamConnection::WakeBy(Tick due) {
   if (due != kNever) shared.StartTimer(timer, due);
 }
 
+void StreamConnection::LimitClosing() {
+  if (NeedExtras().close_deadline != kNever) return;
+  const bool by_option = extras->linger == absl::InfiniteDuration();
+  extras->close_deadline =
+      LoopContext::TickAfter(by_option ? context().options.close_timeout : extras->linger);
+  WakeBy(extras->close_deadline);
+}
+
 void StreamConnection::CloseBecause(absl::Status reason) {
   if (Is(kClosing | kAborting | kEnding)) return;
   if (!reason.ok()) NeedExtras().reason = std::move(reason);
@@ -157,7 +165,7 @@ WriteResult StreamConnection::SentInline(absl::Span<const iovec> batch, ssize_t 
     Fail("send", static_cast<int>(-sent));
     return WriteResult::kOk;
   }
-  NoteActivity();
+  if (sent > 0) NoteActivity();
   auto taken = static_cast<size_t>(sent);
   context().sent_directly += taken;
   for (const iovec& piece : batch) {

@@ -45,6 +45,8 @@ struct Extras : Timer {
   Tick last_active = 0;
   Tick read_deadline = kNever;
   Tick write_deadline = kNever;
+  // How long Close waits for the peer; infinite: as Options::close_timeout says.
+  absl::Duration linger = absl::InfiniteDuration();
   // While closing: when to give up, and when to look next whether the peer has everything.
   Tick close_deadline = kNever;
   Tick linger_check = kNever;
@@ -97,6 +99,8 @@ class StreamConnection final : public poll::Endpoint, public Connection {
     if (context().in_callback != this) TouchAtEndOfTurn();
   }
   Extras& NeedExtras();
+  // While closing: has the timer give up in time.
+  void LimitClosing();
   // Notes that a byte went either way, for the idle timeout.
   void NoteActivity() {
     if (extras != nullptr) extras->last_active = context().now;

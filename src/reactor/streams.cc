@@ -129,14 +129,16 @@ void Streams::OnSent(StreamConnection& connection) {
       connection.extras == nullptr) [[likely]] {
     return;
   }
+  connection.NoteActivity();
   AfterSending(connection, 0);
   Settle(connection);
 }
 
 void Streams::OnFailed(StreamConnection& connection, const char* call, int error) {
   if (connection.Is(State::kEnding)) return;
-  // A peer that resets once everything has been sent and FIN too has only been rude.
-  const bool complete = connection.Is(State::kClosing) && connection.Is(State::kFinSent);
+  // A peer that resets once it has got everything has only been rude.
+  const bool complete = connection.Is(State::kClosing) && connection.Is(State::kFinSent) &&
+                        PeerHasEverything(connection);
   if (complete) {
     End(connection);
   } else {
@@ -145,10 +147,11 @@ void Streams::OnFailed(StreamConnection& connection, const char* call, int error
   }
 }
 
-void Streams::Wake(StreamConnection& connection) {
-  if (connection.Is(State::kClosing | State::kAborting)) return;
+bool Streams::Wake(StreamConnection& connection) {
+  if (connection.Is(State::kClosing | State::kAborting)) return false;
   Call(connection, [&] { return shared_.handler.OnTraffic(connection); });
   SettleIfTouched(connection);
+  return true;
 }
 
 void Streams::Visit(StreamConnection& connection, absl::FunctionRef<void(Connection&)> visit) {
@@ -181,13 +184,16 @@ void Streams::SettleTouched() {
 void Streams::Settle(StreamConnection& connection) {
   connection.state &= ~State::kTouched;
   if (connection.outbound != nullptr && !connection.Is(State::kAborting | State::kEnding)) {
-    const int result = shared_.poller->Send(connection, connection.slot());
     buffer::OutboundQueue* const queue = connection.outbound;
+    const uint64_t before = queue->total_bytes();
+    const int result = shared_.poller->Send(connection, connection.slot());
     if (connection.state == State::kOpened && connection.extras == nullptr && queue->empty() &&
         !queue->has_done() && result == 0) [[likely]] {
       connection.outbound = nullptr;
       return shared_.queues.Return(queue);
     }
+    // A full socket, tried again, keeps nobody from being idle.
+    if (queue->total_bytes() != before) connection.NoteActivity();
     AfterSending(connection, result);
   }
   if (connection.state & ~(State::kOpened | State::kTouched)) SettleState(connection);
@@ -212,11 +218,10 @@ void Streams::SettleState(StreamConnection& connection) {
       connection.state |= State::kFinSent;
     }
     if (connection.Is(State::kFinSent) && connection.Is(State::kInputEnded)) {
-      return connection.Is(State::kPeerEnded) ? End(connection) : connection.Close();
+      return connection.Close();
     }
-  } else if (closing && connection.NeedExtras().close_deadline == kNever) {
-    connection.extras->close_deadline = LoopContext::TickAfter(shared_.options.close_timeout);
-    connection.WakeBy(connection.extras->close_deadline);
+  } else if (closing) {
+    connection.LimitClosing();
   }
   if (connection.Is(State::kYielded)) {
     // It is looked at again at the end of the turn.
@@ -240,7 +245,6 @@ void Streams::SettleState(StreamConnection& connection) {
 void Streams::AfterSending(StreamConnection& connection, int result) {
   if (result < 0) return connection.Fail("send", -result);
   if (connection.outbound == nullptr) return;
-  connection.NoteActivity();
   while (connection.outbound->has_due_done()) {
     RunDone(connection.outbound->TakeDueDone(), absl::OkStatus());
   }

@@ -71,8 +71,8 @@ class Streams {
 
   // --- What handles and the loop ask for.
 
-  // Calls OnTraffic with whatever has arrived.
-  void Wake(StreamConnection& connection) RONDO_ON_LOOP;
+  // Calls OnTraffic with whatever has arrived; false when the connection closes, and it does not.
+  bool Wake(StreamConnection& connection) RONDO_ON_LOOP;
   void Visit(StreamConnection& connection, absl::FunctionRef<void(Connection&)> visit)
       RONDO_ON_LOOP;
   void ForEach(absl::FunctionRef<void(Connection&)> visit) RONDO_ON_LOOP;
@@ -139,6 +139,8 @@ class Streams {
   // resumes; nor is one that has yielded, or has a backlog, while it has input left.
   void EndInputIfDrained(StreamConnection& connection) RONDO_ON_LOOP;
   void CheckLinger(StreamConnection& connection) RONDO_ON_LOOP;
+  // Whether it has acknowledged every byte that the kernel was given.
+  static bool PeerHasEverything(const StreamConnection& connection);
   void End(StreamConnection& connection) RONDO_ON_LOOP;
   void Release(StreamConnection& connection) RONDO_ON_LOOP;
 

@@ -2,13 +2,13 @@
 //
 // Close is not close(2). A kernel that has unread input, or gets more of it, answers close(2) with
 // a reset, and a reset drops what is still on its way to the peer. So the queue is sent first, then
-// FIN, and the socket is kept, its input thrown away, until the peer has finished too or has
-// acknowledged everything. There is no event for the latter: a timer looks, at first soon, then at
-// doubled intervals.
+// FIN, and the socket is kept, its input thrown away, until the peer has acknowledged everything.
+// There is no event for that: a timer looks, at first soon, then at doubled intervals.
 
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -41,9 +41,8 @@ void Streams::OnTimer(Extras& extras) {
   };
   if (connection.Is(State::kClosing)) {
     if (extras.close_deadline <= now) {
-      // What the kernel still holds is lost with the reset as well; FIN counts as one.
-      const bool unsent =
-          connection.has_output() || sys::UnacknowledgedBytes(connection.socket) > 1;
+      // What the kernel still holds is lost with the reset as well.
+      const bool unsent = connection.has_output() || !PeerHasEverything(connection);
       if (unsent && extras.reason.ok()) {
         extras.reason = exceeded("bytes were left unsent at the close timeout");
       }
@@ -71,30 +70,37 @@ void Streams::OnTimer(Extras& extras) {
   connection.WakeBy(NextDue(extras));
 }
 
+bool Streams::PeerHasEverything(const StreamConnection& connection) {
+  // FIN counts as a byte; the kernel sees to that alone.
+  const int fin = connection.Is(State::kFinSent) ? 1 : 0;
+  return sys::UnacknowledgedBytes(connection.socket) <= fin;
+}
+
 void Streams::FinishClosing(StreamConnection& connection) {
-  if (connection.Is(State::kPeerEnded)) return End(connection);
   if (connection.Is(State::kFinSent) && connection.NeedExtras().linger_check != kNever) return;
-  connection.state |= State::kFinSent;
-  // It fails when the peer has reset the connection, and then there is nobody to wait for.
-  if (sys::Shutdown(connection.socket, SHUT_WR) < 0) return End(connection);
-  Extras& extras = connection.NeedExtras();
-  if (extras.close_deadline == kNever) {
-    extras.close_deadline = LoopContext::TickAfter(shared_.options.close_timeout);
+  // That the peer has no more to send does not say that it has got everything.
+  if (connection.Is(State::kPeerEnded) && PeerHasEverything(connection)) return End(connection);
+  if (sys::Shutdown(connection.socket, SHUT_WR) < 0) {
+    // The peer has reset the connection: there is nobody to wait for.
+    if (!PeerHasEverything(connection)) connection.Fail("shutdown", ECONNRESET);
+    return End(connection);
   }
+  connection.state |= State::kFinSent;
+  connection.LimitClosing();
+  Extras& extras = *connection.extras;
   extras.linger_wait = kFirstLingerWait;
   if (connection.Is(State::kDraining)) return CheckLinger(connection);
   extras.linger_check = LoopContext::CurrentTick() + extras.linger_wait;
-  connection.WakeBy(std::min(extras.linger_check, extras.close_deadline));
+  connection.WakeBy(extras.linger_check);
 }
 
 void Streams::CheckLinger(StreamConnection& connection) {
   Extras& extras = *connection.extras;
   const bool peer_is_quiet = !std::exchange(extras.linger_received, false);
-  // FIN counts as one; the kernel sees to it alone.
-  if (peer_is_quiet && sys::UnacknowledgedBytes(connection.socket) <= 1) return End(connection);
+  if (peer_is_quiet && PeerHasEverything(connection)) return End(connection);
   extras.linger_check = LoopContext::CurrentTick() + extras.linger_wait;
   extras.linger_wait = std::min(extras.linger_wait * 2, kLongestLingerWait);
-  connection.WakeBy(std::min(extras.linger_check, extras.close_deadline));
+  connection.WakeBy(extras.linger_check);
 }
 
 void Streams::End(StreamConnection& connection) {

@@ -2,6 +2,7 @@
 // sys_freebsd.cc and sys_macos.cc hold what is not. Compiled for both systems, run on neither yet.
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -59,6 +60,12 @@ ssize_t SendMessage(int fd, const iovec* pieces, size_t count) {
   message.msg_iov = const_cast<iovec*>(pieces);
   message.msg_iovlen = static_cast<int>(count);
   return Repeat([&] { return ::sendmsg(fd, &message, 0); });
+}
+
+int UnreadBytes(int fd) {
+  int bytes = 0;
+  const int result = OrErrno(::ioctl(fd, FIONREAD, &bytes));
+  return result < 0 ? result : bytes;
 }
 
 }  // namespace rondo::sys

@@ -230,6 +230,56 @@ TEST_P(ClosingTest, AbortResetsAndDropsWhatWasQueued) {
   EXPECT_EQ(handler.reason(), absl::OkStatus());
 }
 
+TEST_P(ClosingTest, SaysSoWhenBytesWereLostAtTheCloseTimeout) {
+  options.close_timeout = absl::Milliseconds(50);
+  // In the queue, and another time all of it in the kernel's hands: lost is lost.
+  for (const size_t length : {size_t{16 << 20}, size_t{200 << 10}}) {
+    SCOPED_TRACE(length);
+    options.send_buffer_bytes = 1 << 20;
+    Recorder recorder;
+    recorder.on_open = [&](Connection& connection) {
+      connection.Write(std::string(length, 'x'));
+      return Action::kClose;
+    };
+    auto server = Engine::Start(recorder, "tcp://127.0.0.1:0", options);
+    ASSERT_TRUE(server.ok());
+    const Client never_reads((*server)->addresses()[0], {.receive_buffer_bytes = 4096});
+    ASSERT_TRUE(recorder.WaitForClosed(1));
+    EXPECT_EQ(recorder.reason().code(), absl::StatusCode::kDeadlineExceeded) << recorder.reason();
+  }
+}
+
+TEST_P(ClosingTest, LingersAsLongAsItWasToldAndHoldsNobodyUp) {
+  options.send_buffer_bytes = 1 << 20;
+  handler.on_open = [](Connection& connection) {
+    EXPECT_TRUE(connection.SetLinger(absl::Milliseconds(50)).ok());
+    connection.Write(std::string(200 << 10, 'x'));
+    return Action::kNone;
+  };
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  Client never_reads = Connect({.receive_buffer_bytes = 4096});
+  // That it has no more to send does not say that it has got anything.
+  never_reads.ShutdownWrite();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_EQ(handler.reason().code(), absl::StatusCode::kDeadlineExceeded) << handler.reason();
+}
+
+TEST_P(ClosingTest, SaysSoWhenAResetLosesWhatTheKernelHad) {
+  options.send_buffer_bytes = 1 << 20;
+  handler.on_open = [](Connection& connection) {
+    connection.Write(std::string(200 << 10, 'x'));
+    return Action::kClose;
+  };
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  Client client = Connect({.receive_buffer_bytes = 4096});
+  EXPECT_EQ(client.Receive(1), "x");
+  client.Reset();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_EQ(handler.reason().code(), absl::StatusCode::kUnavailable) << handler.reason();
+}
+
 TEST_P(ClosingTest, SendsAFileBeforeItCloses) {
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::tmpfile(), std::fclose);
   ASSERT_EQ(std::fwrite(reply_.data(), 1, kLarge, file.get()), kLarge);

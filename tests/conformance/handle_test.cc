@@ -129,6 +129,24 @@ TEST_P(HandleTest, TellsEveryWriterWhatBecameOfItsBytesWhenThePeerResets) {
   EXPECT_GT(lost, 0);
 }
 
+TEST_P(HandleTest, TellsWhoeverWakesAConnectionThatCloses) {
+  handler.on_open = [](Connection& connection) {
+    connection.Write(std::string(8 << 20, 'x'));
+    return Action::kClose;
+  };
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  const Client never_reads = Connect({.receive_buffer_bytes = 4096});
+  ASSERT_TRUE(handler.WaitForOpened(1));
+  std::atomic<bool> told = false;
+  handler.handles()[0].Wake([&](const absl::Status& status) {
+    EXPECT_EQ(status, absl::UnavailableError("the connection is closing"));
+    told = true;
+  });
+  EXPECT_TRUE(Eventually([&] { return told.load(); }));
+  EXPECT_EQ(handler.story(0), "open");
+}
+
 TEST_P(HandleTest, AnExceptionOfADoneHurtsNobody) {
   Start();
   const StopAtEnd stop_at_end(*this);

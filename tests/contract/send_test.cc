@@ -9,6 +9,7 @@
 #include "tests/contract/contract_test.h"
 #include "tests/contract/sockets.h"
 #include "tests/support/faulty_sys.h"
+#include "tests/support/process_state.h"
 
 namespace rondo::poll {
 namespace {
@@ -117,6 +118,20 @@ TEST_P(ContractTest, AtOnceInABatchAndFromTheQueueIsInOrder) {
     EXPECT_EQ(arrived, sent);
   }
   EXPECT_TRUE(FallsQuiet());
+}
+
+TEST_P(ContractTest, WhatIsSubmittedIsSentBeforeTheNextWait) {
+  base::AssertOnLoop();
+  auto [probe, peer] = AddConnected();
+  Turn();
+  SendAsWhenBusy();
+  EXPECT_EQ(SendInline(*probe, {"inline"}), 6);
+  poller().Submit();
+  std::string arrived;
+  EXPECT_TRUE(testing::Eventually([&, &peer = peer] {
+    arrived += ReadSome(peer.get());
+    return arrived == "inline";
+  }));
 }
 
 TEST_P(ContractTest, ABusyOnesFewBytesSurviveACloseOfOthers) {

@@ -120,7 +120,7 @@ TEST_P(OptionsInKernelTest, TheSettersOfAConnectionReachItsSocket) {
     EXPECT_TRUE(connection.SetKeepAlive({absl::Minutes(4), absl::Seconds(8), 5}).ok());
     EXPECT_TRUE(connection.SetReceiveBuffer(70'000).ok());
     EXPECT_TRUE(connection.SetSendBuffer(80'000).ok());
-    EXPECT_TRUE(connection.SetLinger(absl::Seconds(9)).ok());
+    EXPECT_TRUE(connection.SetLinger(absl::ZeroDuration()).ok());
     const int fd = connection.fd();
     seen["no delay"] = Get(fd, IPPROTO_TCP, TCP_NODELAY);
     seen["keep alive"] = Get(fd, SOL_SOCKET, SO_KEEPALIVE);
@@ -142,7 +142,7 @@ TEST_P(OptionsInKernelTest, TheSettersOfAConnectionReachItsSocket) {
   const std::map<std::string, int> expected = {
       {"no delay", 1},          {"keep alive", 1}, {"idle", 240},
       {"interval", 8},          {"probes", 5},     {"receive buffer", 140'000},
-      {"send buffer", 160'000}, {"linger", 9},
+      {"send buffer", 160'000}, {"linger", 0},
   };
   EXPECT_EQ(seen, expected);
 }

@@ -93,36 +93,11 @@ TEST_F(SocketTest, KeepAliveOutOfRangeIsRefusedWithFieldValueAndRange) {
   }
 }
 
-TEST_F(SocketTest, LingerIsWholeSecondsRoundedUp) {
-  const struct {
-    absl::Duration linger;
-    int seconds;
-  } table[] = {
-      {absl::ZeroDuration(), 0},
-      {absl::Nanoseconds(1), 1},
-      {absl::Milliseconds(1500), 2},
-      {absl::Minutes(2), 120},
-  };
-  for (const auto& row : table) {
-    ASSERT_TRUE(SetLinger(socket_.get(), row.linger).ok());
-    EXPECT_EQ(Linger().l_onoff, 1) << row.linger;
-    EXPECT_EQ(Linger().l_linger, row.seconds) << row.linger;
-  }
-  ASSERT_TRUE(SetLinger(socket_.get(), absl::InfiniteDuration()).ok());
-  EXPECT_EQ(Linger().l_onoff, 0);
-}
-
-TEST_F(SocketTest, ALingerOfAgesIsNotAReset) {
-  // 2^32 seconds: what is cut to an int is 0, and that means a reset.
-  ASSERT_TRUE(SetLinger(socket_.get(), absl::Seconds(int64_t{1} << 32)).ok());
+TEST_F(SocketTest, ResetOnCloseIsALingerOfNothing) {
+  ASSERT_TRUE(SetResetOnClose(socket_.get(), true).ok());
   EXPECT_EQ(Linger().l_onoff, 1);
-  EXPECT_GT(Linger().l_linger, 1'000'000);
-}
-
-TEST_F(SocketTest, ANegativeLingerIsRefused) {
-  const absl::Status status = SetLinger(socket_.get(), -absl::Seconds(1));
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("SetLinger(-1s)"));
+  EXPECT_EQ(Linger().l_linger, 0);
+  ASSERT_TRUE(SetResetOnClose(socket_.get(), false).ok());
   EXPECT_EQ(Linger().l_onoff, 0);
 }
 
@@ -151,7 +126,7 @@ TEST_F(SocketTest, AFailureNamesTheOptionAndTheErrno) {
   } table[] = {
       {SetNoDelay(fd, true), "setsockopt TCP_NODELAY = 1: "},
       {SetKeepAlive(fd, {}), "setsockopt TCP_KEEPIDLE = 120: "},
-      {SetLinger(fd, absl::Seconds(1)), "setsockopt SO_LINGER"},
+      {SetResetOnClose(fd, true), "setsockopt SO_LINGER"},
       {SetReceiveBuffer(fd, 1024), "setsockopt SO_RCVBUF = 1024: "},
       {SetSendBuffer(fd, 1024), "setsockopt SO_SNDBUF = 1024: "},
   };

@@ -24,6 +24,15 @@ bool IsGlobal(const Word& word) {
           word.name == "std::" + LastPart(word.name));
 }
 
+// The last heading ("// --- ...") before the line says so.
+bool IsForLinuxAlone(const Source& source, int line) {
+  const auto says = [&](const char* text) {
+    return source.comments[static_cast<size_t>(line - 1)].find(text) != std::string::npos;
+  };
+  while (line > 1 && !says("---")) --line;
+  return says("---") && says("on Linux");
+}
+
 Problems RatchetProblems(const std::string& where, const std::string& name, int lines, int budget,
                          const Ratchet& exceptions) {
   const auto entry = exceptions.find(name);
@@ -331,6 +340,31 @@ Problems PublicHeaderProblems(const std::vector<Source>& sources) {
     if (!source.path.starts_with("include/") || included.contains(source.path)) continue;
     problems.push_back(At(source.path, 1) +
                        "rondo.h does not include it; it is to be all of Rondo");
+  }
+  return problems;
+}
+
+Problems SystemProblems(const std::vector<Source>& sources) {
+  std::map<std::string, Names> defined;
+  const Source* header = nullptr;
+  for (const Source& source : sources) {
+    if (source.path == "src/sys/sys.h") header = &source;
+    if (!source.path.starts_with("src/sys/") || !source.path.ends_with(".cc")) continue;
+    for (const Function& function : Functions(source)) {
+      defined[source.path].insert(LastPart(function.name));
+    }
+  }
+  if (header == nullptr) return {};
+  Problems problems;
+  for (const Word& word : Words(*header)) {
+    if (!word.called || !word.declared || IsForLinuxAlone(*header, word.line)) continue;
+    for (const auto& [system, files] : kSystems) {
+      const bool there = std::any_of(files.begin(), files.end(), [&](const std::string& file) {
+        return defined[file].contains(word.name);
+      });
+      if (there) continue;
+      problems.push_back(At(header->path, word.line) + word.name + " is not defined on " + system);
+    }
   }
   return problems;
 }

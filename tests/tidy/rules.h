@@ -52,6 +52,8 @@ Problems BuildProblems(const std::vector<Source>& sources,
                        const std::map<std::string, std::string>& meson_files);
 // rondo.h is all of Rondo.
 Problems PublicHeaderProblems(const std::vector<Source>& sources);
+// What sys.h declares, but for its part for Linux alone, is there on every system.
+Problems SystemProblems(const std::vector<Source>& sources);
 Problems TopLevelProblems(const std::set<std::string>& names);
 
 }  // namespace rondo::tidy

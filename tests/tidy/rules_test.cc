@@ -173,6 +173,20 @@ TEST(RulesTest, AllOfRondoIsAllOfThePublicHeaders) {
   EXPECT_EQ(PublicHeaderProblems({a, b}).size(), 2u);
 }
 
+TEST(RulesTest, EverySystemHasWhatSysDeclares) {
+  const Source header = Scan("src/sys/sys.h",
+                             "// --- Bytes.\nint Count(int fd);\n"
+                             "// --- Waiting, on Linux.\nint Wait();\n"
+                             "// --- Time.\nint Now();\n");
+  const Source all = Scan("src/sys/sys.cc", "int Now() { return 1; }\n");
+  const Source linux_only = Scan("src/sys/sys_linux.cc", "int Count(int) { return 2; }\n");
+  const Source bsd = Scan("src/sys/sys_bsd.cc", "int Count(int) { return 3; }\n");
+  EXPECT_TRUE(SystemProblems({header, all, linux_only, bsd}).empty());
+  EXPECT_EQ(SystemProblems({header, all, linux_only}).size(), 2u);
+  EXPECT_EQ(Only(SystemProblems({header, all, bsd})),
+            "src/sys/sys.h:2: Count is not defined on Linux");
+}
+
 TEST(RulesTest, TheTopLevelIsClosed) {
   EXPECT_TRUE(TopLevelProblems({"src", "README.md", ".ci"}).empty());
   EXPECT_EQ(TopLevelProblems({"src", "docs"}).size(), 1u);

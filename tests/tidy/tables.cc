@@ -59,6 +59,12 @@ const std::map<std::string, Names> kSystemHeaders = {
       "linux/io_uring.h"}},
 };
 
+const std::map<std::string, Names> kSystems = {
+    {"Linux", {"src/sys/sys.cc", "src/sys/sys_linux.cc"}},
+    {"FreeBSD", {"src/sys/sys.cc", "src/sys/sys_bsd.cc", "src/sys/sys_freebsd.cc"}},
+    {"macOS", {"src/sys/sys.cc", "src/sys/sys_bsd.cc", "src/sys/sys_macos.cc"}},
+};
+
 const Names kKernelCalls = Split(
     "accept accept4 bind clock_gettime clone close connect dup dup2 dup3 epoll_create1 "
     "epoll_create epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd fcntl fork fstat "

@@ -30,6 +30,8 @@ extern const std::map<std::string, Names> kMayInclude;
 // By layer: headers of the kernel and of C that give it types and constants.
 extern const std::map<std::string, Names> kSystemHeaders;
 extern const Names kKernelCalls;
+// By system: the files of src/sys that are compiled for it.
+extern const std::map<std::string, Names> kSystems;
 // What a library does not do to its process.
 extern const Names kBannedWords;
 // First folders of quoted includes that are not of this tree.

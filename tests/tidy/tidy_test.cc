@@ -142,6 +142,10 @@ TEST(TidyTest, RondoHIncludesEveryPublicHeader) {
   Report(PublicHeaderProblems(ThisTree().sources));
 }
 
+TEST(TidyTest, EverySystemHasEveryKernelCall) {
+  Report(SystemProblems(ThisTree().sources));
+}
+
 TEST(TidyTest, TheTopLevelHoldsFewNames) {
   Report(TopLevelProblems(ThisTree().top_level));
 }
