@@ -1,6 +1,6 @@
 """Which figure of a suite is drawn, and how: one plot a suite, beside its JSON."""
 
-from harness import machine, svg
+from harness import machine, summary, svg
 
 # Figure in a sample, its unit as people read it, and the factor to get there.
 SUBJECTS = {
@@ -16,20 +16,15 @@ SUBJECTS = {
 def _values(samples, subject):
     key, _, factor = SUBJECTS[subject]
     if key is None:
-        return [(sample["server_kib"] - sample["server_kib_before"]) * 1024
-                / sample["connections"] for sample in samples]
+        return [summary.bytes_per_connection(sample) for sample in samples]
     return [sample[key] * factor for sample in samples]
-
-
-def _middle(values):
-    return sorted(values)[len(values) // 2]
 
 
 def _panel(result):
     bars = []
     for name, samples in result["samples"].items():
         values = _values(samples, result["subject"])
-        bars.append((name, _middle(values), min(values), max(values)))
+        bars.append((name, summary.median(values), min(values), max(values)))
     return result["title"], SUBJECTS[result["subject"]][1], bars
 
 

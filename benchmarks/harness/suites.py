@@ -12,7 +12,7 @@ class Shape:
     loops: int = 1
     # What the server is told to do, other than to echo.
     server_flags: tuple = ()
-    # Which columns matter: "messages", "bytes", "memory" or "latency".
+    # Which columns matter: a key of plots.SUBJECTS.
     subject: str = "messages"
     # A window of its own, where the usual one is too short to mean anything.
     at_least_seconds: float = 0

@@ -1,7 +1,7 @@
 """From the samples of several rounds to the few figures that are quoted.
 
-On a noisy machine two servers can only be compared when they ran one right after the other. So a
-ratio is formed inside each round, and the median over the rounds is quoted; the medians of the two
+On a noisy machine two servers can only be compared when they ran at about the same time. So a ratio
+is formed inside each round, and the median over the rounds is quoted; the medians of the two
 servers are never divided. How far to trust it says its interval: where the true median lies with
 95 % of confidence, whatever the distribution (from the order of the ratios alone, by the binomial
 law); with fewer than six rounds, all of their range.

@@ -84,7 +84,8 @@ class Connection {
   // Queues a copy of `bytes`.
   WriteResult Write(std::string_view bytes);
   WriteResult Write(const char* text) { return Write(std::string_view(text)); }
-  // Queues `bytes` itself, which saves the copy of a large one; untouched when refused.
+  // Takes `bytes` over: a large one that has to wait behind others is queued without a copy.
+  // Untouched when refused.
   WriteResult Write(std::string&& bytes);
   // Queues copies of all `pieces`, in order, or none. In this connection's own callback, while
   // nothing waits, large ones are sent from where they are, together: cheaper than a Write of each.

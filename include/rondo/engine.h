@@ -67,7 +67,7 @@ class Engine {
   // Any thread. Whether a stop was asked for.
   bool stopping() const;
   // Any thread, but not in a callback. Blocks until the engine has stopped, for whatever reason:
-  // the result of the stop, or the failure that ended a loop.
+  // the result of the stop.
   absl::Status Wait();
 
   // Any thread. As bound, in the order of Start, with port 0 resolved.

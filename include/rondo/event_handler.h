@@ -49,8 +49,8 @@ class EventHandler {
   // The listeners are bound, no loop runs yet; on the thread that starts the engine. kClose and
   // kShutdown call the start off: it fails with Cancelled.
   virtual Action OnBoot(Engine&) { return Action::kNone; }
-  // After the last OnClose, when all loops have ended; on the thread that stopped the engine. Not
-  // after a start that failed.
+  // After the last OnClose, when all loops have ended; on the thread that stopped the engine. A
+  // start that fails before its threads run (by OnBoot, say) does not come to it.
   virtual void OnShutdown(Engine&) {}
 
   // A connection begins. What is written here is the first thing the peer receives.

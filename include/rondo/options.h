@@ -95,8 +95,8 @@ struct Options {
   // backlog. At least 1.
   size_t max_connections = std::numeric_limits<size_t>::max();
 
-  // What one receive may take, more or less, for each loop, not for each connection; 1 KiB to
-  // 16 MiB.
+  // Size of the receive buffer, of which each loop has one: about what one receive can bring. 1 KiB
+  // to 16 MiB.
   size_t read_buffer_bytes = 64 << 10;
   // Input that the handler leaves unconsumed; a connection that passes it is closed with
   // ResourceExhausted. 1 KiB to 1 GiB.

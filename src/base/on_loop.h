@@ -2,7 +2,8 @@
 // clang's thread-safety analysis (-Wthread-safety) follows. Loop-only internals are marked
 // RONDO_ON_LOOP; the few places where a thread becomes the loop's, or a callback of the poller or
 // the user comes back in, say AssertOnLoop(). It is one capability for all loops: which loop it is
-// stays with the reader, that it is a loop's thread at all is checked.
+// stays with the reader, that it is a loop's thread at all is checked. What users may call asks in
+// debug builds whether it is the right one (RONDO_DCHECK of EventLoop::IsCurrent).
 
 #ifndef RONDO_BASE_ON_LOOP_H_
 #define RONDO_BASE_ON_LOOP_H_

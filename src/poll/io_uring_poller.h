@@ -64,7 +64,7 @@ inline EndpointId EndpointOf(uint64_t tag) {
 }
 
 // By poll a receive may take so much more than Options::read_buffer_bytes: messages are often of
-// a power of two, and one that did not fill the buffer has left nothing behind.
+// a power of two, and one that did not fill the buffer has probably left nothing behind.
 inline constexpr size_t kSlack = 64;
 
 class IoUringPoller final : public Poller {
@@ -107,7 +107,7 @@ class IoUringPoller final : public Poller {
   // Ends whatever is under way.
   void CancelAll(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   void CancelInput(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
-  void SendFromQueue(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
+  int SendFromQueue(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   int SendFile(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
   // Sends what is left of a record of the poller's own bytes.
   void SubmitRecord(Endpoint& endpoint, uint32_t number) RONDO_ON_LOOP;

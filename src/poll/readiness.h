@@ -48,7 +48,7 @@ ssize_t SendFront(int socket, const buffer::OutboundQueue& queue);
 inline bool IsFull(ssize_t sent) { return sent == -EAGAIN || sent == -ENOBUFS; }
 
 // Accepts until the backlog is empty, the listener is paused or gone, or kAcceptsPerEvent have been
-// accepted; only the latter returns true. Pauses the listener as Events::OnAccepted and
+// accepted: true only in that last case. Pauses the listener as Events::OnAccepted and
 // OnAcceptFailed say.
 RONDO_COLD bool AcceptSome(Endpoint& listener, EndpointId id, Events& events) RONDO_ON_LOOP;
 

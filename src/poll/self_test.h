@@ -13,7 +13,7 @@
 namespace rondo::poll {
 
 // Has `poller`, which is new and of no further use afterwards, receive, send and close. On the
-// thread that is to be its own; within a second when it does not work.
+// thread that is to be its own; within two seconds when it does not work.
 absl::Status SelfTest(Poller& poller) RONDO_ON_LOOP;
 
 }  // namespace rondo::poll

@@ -11,7 +11,7 @@ constexpr size_t kOffsetStep = 128;
 
 }  // namespace
 
-void SendRecords::Add() {
+bool SendRecords::Add() {
   if (vacant_.empty()) {
     vacant_.push_back(static_cast<uint32_t>(records_.size()));
     records_.emplace_back();
@@ -19,12 +19,13 @@ void SendRecords::Add() {
   // In pages of their own, so that Trim can give them back whatever the allocator does, and not all
   // at the start of a page: the first lines of all of them would share one set of the cache.
   char* const memory = static_cast<char*>(sys::MapMemory(kMappedBytes));
-  if (memory == nullptr) throw std::bad_alloc();
+  if (memory == nullptr) return false;
   const size_t offset = vacant_.back() * kOffsetStep % kPage;
   std::unique_ptr<SendRecord, Unmap> record(new (memory + offset) SendRecord);
   records_[vacant_.back()] = std::move(record);
   free_.push_back(vacant_.back());
   vacant_.pop_back();
+  return true;
 }
 
 void SendRecords::Trim() {

@@ -40,9 +40,10 @@ struct SendRecord {
 
 class SendRecords {
  public:
-  // A record, and the number that completions name it by.
+  static constexpr uint32_t kNone = ~uint32_t{0};
+  // A record, and the number that completions name it by; kNone when there is no memory.
   uint32_t Take() {
-    if (free_.empty()) Add();
+    if (free_.empty() && !Add()) [[unlikely]] return kNone;
     const uint32_t number = free_.back();
     free_.pop_back();
     fewest_free_ = std::min(fewest_free_, free_.size());
@@ -63,7 +64,7 @@ class SendRecords {
       sys::UnmapMemory(reinterpret_cast<void*>(address / kPage * kPage), kMappedBytes);
     }
   };
-  RONDO_COLD void Add();
+  RONDO_COLD bool Add();
 
   std::vector<std::unique_ptr<SendRecord, Unmap>> records_;
   std::vector<uint32_t> free_;

@@ -47,7 +47,7 @@ class Acceptor final : public poll::Endpoint, public Timer {
   void OnAcceptFailed(int error) RONDO_ON_LOOP;
 
   bool stopped() const { return !listener_.fd; }
-  // What it will have closed when it has stopped; -1 for what there is not. Before the loop runs.
+  // The listener and its reserve, -1 where there is none: Stop closes both. Before the loop runs.
   std::array<int, 2> descriptors() const { return {listener_.fd.get(), reserve_.get()}; }
   const SocketAddress& address() const { return listener_.address; }
 

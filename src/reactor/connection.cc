@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
+#include "base/check.h"
 #include "net/socket.h"
 #include "reactor/stream_connection.h"
 #include "sys/sys.h"
@@ -23,9 +24,14 @@ using reactor::Tick;
 
 namespace {
 
-StreamConnection& Of(Connection& connection) { return static_cast<StreamConnection&>(connection); }
 const StreamConnection& Of(const Connection& connection) {
-  return static_cast<const StreamConnection&>(connection);
+  const auto& self = static_cast<const StreamConnection&>(connection);
+  // A connection is its loop's alone: what another thread needs is a ConnectionHandle.
+  RONDO_DCHECK(self.context().loop.IsCurrent());
+  return self;
+}
+StreamConnection& Of(Connection& connection) {
+  return const_cast<StreamConnection&>(Of(std::as_const(connection)));
 }
 
 size_t BytesIn(absl::Span<const std::string_view> pieces) {

@@ -215,6 +215,7 @@ void Loop::CancelTask(TimerId id) {
 }
 
 void Loop::ForEach(absl::FunctionRef<void(Connection&)> visit) {
+  RONDO_DCHECK(IsCurrent());
   base::AssertOnLoop();
   streams_.ForEach(visit);
 }

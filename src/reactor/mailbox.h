@@ -46,7 +46,7 @@ class Mail {
   // full. On whatever thread found out.
   virtual void Drop(const absl::Status& reason) { (void)reason; }
 
-  // Memory it keeps, all told, against the mailbox's bound.
+  // Memory it keeps, against the mailbox's bound; of a task its own, without what it refers to.
   const size_t bytes;
 
  private:

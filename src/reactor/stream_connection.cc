@@ -3,7 +3,9 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -168,13 +170,19 @@ WriteResult StreamConnection::SentInline(absl::Span<const iovec> batch, ssize_t 
   if (sent > 0) NoteActivity();
   auto taken = static_cast<size_t>(sent);
   context().sent_directly += taken;
-  for (const iovec& piece : batch) {
-    const size_t gone = std::min(taken, piece.iov_len);
-    taken -= gone;
-    if (gone == piece.iov_len) continue;
-    if (outbound == nullptr) outbound = context().queues.Borrow();
-    const std::string_view whole(static_cast<const char*>(piece.iov_base), piece.iov_len);
-    outbound->Append(whole.substr(gone));
+  try {
+    for (const iovec& piece : batch) {
+      const size_t gone = std::min(taken, piece.iov_len);
+      taken -= gone;
+      if (gone == piece.iov_len) continue;
+      if (outbound == nullptr) outbound = context().queues.Borrow();
+      const std::string_view whole(static_cast<const char*>(piece.iov_base), piece.iov_len);
+      outbound->Append(whole.substr(gone));
+    }
+  } catch (const std::bad_alloc&) {
+    // Some of it has gone: what followed would be out of place.
+    Fail("send", ENOMEM);
+    return WriteResult::kOk;
   }
   return outbound == nullptr ? WriteResult::kOk : Queued();
 }
