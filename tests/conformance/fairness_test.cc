@@ -29,18 +29,21 @@ constexpr absl::Duration kBound = absl::Milliseconds(500);
 
 class FairnessTest : public ConformanceTest {
  protected:
-  // The worst of many echoes on a connection of its own for each loop, while the worst goes on.
+  // How long an echo takes on a connection of its own for each loop, while the worst goes on: all
+  // but one in twenty, which the machine may have held up. Whoever starves is late each time.
   absl::Duration WorstEcho(int rounds = 100) {
     std::vector<Client> clients;
     for (int i = 0; i < 4; ++i) clients.push_back(Connect());
-    absl::Duration worst;
+    std::vector<absl::Duration> times;
     for (int i = 0; i < rounds; ++i) {
       Client& client = clients[static_cast<size_t>(i) % clients.size()];
       const absl::Time begin = absl::Now();
       EXPECT_TRUE(client.Send("ping"));
       EXPECT_EQ(client.Receive(4), "ping");
-      worst = std::max(worst, absl::Now() - begin);
+      times.push_back(absl::Now() - begin);
     }
+    std::sort(times.begin(), times.end());
+    const absl::Duration worst = times[times.size() - 1 - times.size() / 20];
     RecordProperty("worst_echo_us", static_cast<int>(absl::ToInt64Microseconds(worst)));
     return worst;
   }
@@ -200,26 +203,35 @@ TEST_P(FairnessTest, ATimerThatIsAlwaysDueHoldsUpNobody) {
 
 TEST_P(FairnessTest, ManyTimersOfOneMomentHoldUpNobody) {
   constexpr int kTimers = 10'000;
+  // Of the loop that has the connection.
+  int fired = 0, fired_before_request = 0;
+  absl::Notification begun, sent;
+  handler.on_traffic = [&](Connection& connection) {
+    fired_before_request = fired;
+    connection.Write(connection.Next());
+    return Action::kNone;
+  };
   Start();
   const StopAtEnd stop_at_end(*this);
   Client client = Connect();
   ASSERT_TRUE(client.Send("x") && client.Receive(1) == "x");
-  std::atomic<int> fired = 0;
-  absl::Notification begun;
-  const auto work = [&] {
-    if (++fired == 1) begun.Notify();
-    const absl::Time until = absl::Now() + absl::Microseconds(20);
-    while (absl::Now() < until) {}
-  };
-  for (size_t i = 0; i < engine->loop_count(); ++i) {
-    EventLoop& loop = engine->loop(i);
-    ASSERT_TRUE(loop.Post([&] {
-      for (int n = 0; n < kTimers; ++n) loop.Schedule(absl::Milliseconds(1), work);
-    }));
-  }
+  ASSERT_TRUE(handler.handles()[0].Post([&](Connection& connection) {
+    for (int n = 0; n < kTimers; ++n) {
+      connection.loop().Schedule(absl::Milliseconds(1), [&] {
+        if (++fired > 1) return;
+        begun.Notify();
+        sent.WaitForNotification();
+      });
+    }
+    absl::Notification all_are_due;
+    all_are_due.WaitForNotificationWithTimeout(absl::Milliseconds(50));
+  }));
   begun.WaitForNotification();
-  ASSERT_TRUE(client.Send("y") && client.Receive(1) == "y");
-  EXPECT_LT(fired, kTimers) << "one loop's alone take a fifth of a second";
+  // The request is there before the second of them fires.
+  ASSERT_TRUE(client.Send("y"));
+  sent.Notify();
+  ASSERT_EQ(client.Receive(1), "y");
+  EXPECT_LT(fired_before_request, kTimers);
 }
 
 TEST_P(FairnessTest, AWriterWithoutEndHoldsUpNobody) {
@@ -229,7 +241,7 @@ TEST_P(FairnessTest, AWriterWithoutEndHoldsUpNobody) {
 
 TEST_P(FairnessTest, AWriterThatFlushesWithoutEndHoldsUpNobody) {
   EchoWhileWriting([](Connection& connection) {
-    const WriteResult result = connection.Write(std::string(100, 'x'));
+    const WriteResult result = connection.Write(std::string(1000, 'x'));
     connection.Flush();
     return result;
   });

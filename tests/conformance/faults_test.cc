@@ -167,14 +167,21 @@ TEST_F(FaultsTest, AcceptsAgainSoonAfterResourcesRanOut) {
     Client waits = Connect();
     ASSERT_TRUE(Eventually([&] { return kernel.count(Call::kAccept) > 3; }));
     const absl::Duration cpu = CpuTime();
+    const int64_t accepts = kernel.count(Call::kAccept);
+    const absl::Time begin = absl::Now();
     absl::Notification nothing;
     nothing.WaitForNotificationWithTimeout(absl::Milliseconds(150));
-    EXPECT_LT(CpuTime() - cpu, absl::Milliseconds(15)) << "it spins";
-    EXPECT_LT(kernel.count(Call::kAccept), 40);
-    kernel.Fail(Call::kAccept, 0, 0);
-    const absl::Time free = absl::Now();
-    EXPECT_TRUE(Echoes());
-    EXPECT_LT(absl::Now() - free, absl::Milliseconds(200));
+    const absl::Duration elapsed = absl::Now() - begin;
+    EXPECT_LT(CpuTime() - cpu, elapsed / 10) << "it spins";
+    EXPECT_LE(kernel.count(Call::kAccept) - accepts, 6 + 2 * (elapsed / absl::Milliseconds(50)));
+    EXPECT_TRUE(AtLeastOnce([&] {
+      kernel.Fail(Call::kAccept, 0, 0);
+      const absl::Time free = absl::Now();
+      EXPECT_TRUE(Eventually([&] { return Echoes(); }));
+      const bool soon = absl::Now() - free < absl::Milliseconds(200);
+      if (!soon) kernel.Fail(Call::kAccept, error);
+      return soon;
+    }));
     ASSERT_GE(log.size(), 1u);
     EXPECT_LE(log.size(), 2u) << "once, not once each time";
     EXPECT_TRUE(log[0].starts_with("accept tcp://127.0.0.1:")) << log[0];
@@ -238,12 +245,15 @@ TEST_F(FaultsTest, AnIdleServerIsNotWokenUp) {
     }
     absl::Notification settled;
     settled.WaitForNotificationWithTimeout(absl::Milliseconds(50));
-    const int64_t waits = kernel.count(Call::kEpollWait);
-    const int64_t clock = kernel.count(Call::kNow);
-    absl::Notification nothing;
-    nothing.WaitForNotificationWithTimeout(absl::Milliseconds(500));
-    EXPECT_EQ(kernel.count(Call::kEpollWait), waits);
-    EXPECT_EQ(kernel.count(Call::kNow), clock);
+    // A loop may have been held up behind its last reply; one that is woken up now and then is in
+    // each of these.
+    EXPECT_TRUE(AtLeastOnce([&] {
+      const int64_t waits = kernel.count(Call::kEpollWait);
+      const int64_t clock = kernel.count(Call::kNow);
+      absl::Notification nothing;
+      nothing.WaitForNotificationWithTimeout(absl::Milliseconds(500));
+      return kernel.count(Call::kEpollWait) == waits && kernel.count(Call::kNow) == clock;
+    }));
   }
 }
 

@@ -224,7 +224,7 @@ TEST_P(HandleTest, RunsATaskNotBeforeItsTimeAndSoonAfterIt) {
     worst = std::max(worst, at - asked - absl::Milliseconds(delay_ms));
   }
   RecordProperty("latest_us", static_cast<int>(absl::ToInt64Microseconds(worst)));
-  EXPECT_LT(absl::Now() - begin, absl::Seconds(2));
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(15));
 }
 
 TEST_P(HandleTest, DoesNotRunWhatWasCancelled) {
@@ -232,8 +232,11 @@ TEST_P(HandleTest, DoesNotRunWhatWasCancelled) {
   const StopAtEnd stop_at_end(*this);
   EventLoop& loop = engine->loop(0);
   std::atomic<int> ran = 0;
+  absl::Notification cancelled;
+  ASSERT_TRUE(loop.Post([&] { cancelled.WaitForNotification(); }));
   const TimerId from_outside = loop.Schedule(absl::Milliseconds(30), [&] { ++ran; });
   loop.Cancel(from_outside);
+  cancelled.Notify();
   loop.Cancel(from_outside);
   loop.Cancel(TimerId::kNone);
   loop.Cancel(static_cast<TimerId>(12345678));

@@ -234,17 +234,19 @@ TEST_P(LifecycleTest, DoesNotCallAConnectionIdleThatReceivesOrSends) {
   options.idle_timeout = absl::Milliseconds(200);
   Start();
   const StopAtEnd stop_at_end(*this);
-  Client client = Connect();
-  const absl::Time begin = absl::Now();
-  // Far longer than the timeout, and each pause far shorter.
-  while (absl::Now() - begin < absl::Milliseconds(600)) {
-    ASSERT_TRUE(client.Send("x"));
-    ASSERT_EQ(client.Receive(1), "x");
-    absl::Notification pause;
-    pause.WaitForNotificationWithTimeout(absl::Milliseconds(5));
-  }
-  EXPECT_EQ(handler.closed(), 0u);
-  EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
+  EXPECT_TRUE(AtLeastOnce([&] {
+    Client client = Connect();
+    const absl::Time begin = absl::Now();
+    bool answered = true;
+    // Far longer than the timeout, and each pause far shorter, if the machine is not held up.
+    while (answered && absl::Now() - begin < absl::Milliseconds(600)) {
+      answered = client.Send("x") && client.Receive(1) == "x";
+      absl::Notification pause;
+      pause.WaitForNotificationWithTimeout(absl::Milliseconds(5));
+    }
+    EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
+    return answered;
+  }));
 }
 
 TEST_P(LifecycleTest, CallsAConnectionIdleWhoseOutputOnlyWaits) {

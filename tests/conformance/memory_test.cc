@@ -22,7 +22,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class MemoryTest : public ConformanceTest {};
+class MemoryTest : public ConformanceTest {
+ protected:
+  // The most that one receive brings: io_uring's takes a little more than it was told.
+  size_t OneReceive() const { return options.read_buffer_bytes + 64; }
+};
 INSTANTIATE_TEST_SUITE_P(All, MemoryTest, ::testing::ValuesIn(Setups()), NameOf);
 
 TEST_P(MemoryTest, HoldsUpAPeerThatSendsForEverAndNeverReads) {
@@ -48,7 +52,7 @@ TEST_P(MemoryTest, HoldsUpAPeerThatSendsForEverAndNeverReads) {
     }
   }
   EXPECT_LT(sent, size_t{64} << 20);
-  EXPECT_LE(most, options.outbound_high_bytes + options.read_buffer_bytes);
+  EXPECT_LE(most, options.outbound_high_bytes + OneReceive());
   EXPECT_LT(ResidentBytes(), before + (16 << 20));
   // Nothing was lost either: once the peer reads, all of it comes back.
   client.ShutdownWrite();
@@ -58,7 +62,7 @@ TEST_P(MemoryTest, HoldsUpAPeerThatSendsForEverAndNeverReads) {
 TEST_P(MemoryTest, ClosesAConnectionWhoseInputNobodyConsumes) {
   options.inbound_limit_bytes = 1 << 20;
   handler.on_traffic = [&](Connection& connection) {
-    EXPECT_LE(connection.buffered(), options.inbound_limit_bytes + options.read_buffer_bytes);
+    EXPECT_LE(connection.buffered(), options.inbound_limit_bytes + OneReceive());
     return Action::kNone;
   };
   Start();

@@ -54,8 +54,8 @@ TEST_P(StopTest, AnswersUnderLoadWhateverItHasAccepted) {
   }
   ASSERT_TRUE(Eventually([&] { return accepted > 2000; }));
   const absl::Time begin = absl::Now();
-  EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus());
-  EXPECT_LT(absl::Now() - begin, absl::Seconds(5));
+  EXPECT_EQ(Stop(absl::Seconds(30)), absl::OkStatus());
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(15));
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(broken, 0);
   EXPECT_EQ(answered, accepted);
@@ -101,7 +101,7 @@ TEST_P(StopTest, ReturnsWhenItIsDoneAndNotLater) {
   ASSERT_TRUE(handler.WaitForOpened(50));
   const absl::Time begin = absl::Now();
   EXPECT_EQ(Stop(absl::Seconds(30)), absl::OkStatus());
-  EXPECT_LT(absl::Now() - begin, absl::Seconds(1));
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(10));
   for (Client& client : idle) EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
   for (const absl::Status& reason : handler.reasons()) EXPECT_EQ(reason, absl::OkStatus());
 }
@@ -145,7 +145,7 @@ TEST_P(StopTest, ResetsWhatIsNotDoneAfterTheGraceAndCountsIt) {
   const absl::Time begin = absl::Now();
   const absl::Status status = Stop(absl::Milliseconds(100));
   EXPECT_GE(absl::Now() - begin, absl::Milliseconds(99));
-  EXPECT_LT(absl::Now() - begin, absl::Seconds(2));
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(15));
   EXPECT_EQ(status, absl::DeadlineExceededError(
                         "1 connections were reset because the grace was over"));
   EXPECT_EQ(handler.reason(), absl::CancelledError("the engine has stopped"));
@@ -204,8 +204,8 @@ TEST_P(StopTest, EndsWhatShutsItsWritingDownWhenItsInputEnds) {
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const absl::Time begin = absl::Now();
-  EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus());
-  EXPECT_LT(absl::Now() - begin, absl::Seconds(5));
+  EXPECT_EQ(Stop(absl::Seconds(30)), absl::OkStatus());
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(15));
   EXPECT_EQ(client.ReceiveAll(), "bye");
 }
 
@@ -297,8 +297,8 @@ TEST_P(StopTest, StopsDuringAStormOfConnections) {
   }
   ASSERT_TRUE(handler.WaitForOpened(200));
   const absl::Time begin = absl::Now();
-  (void)Stop(absl::Seconds(10));
-  EXPECT_LT(absl::Now() - begin, absl::Seconds(5));
+  (void)Stop(absl::Seconds(30));
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(15));
   stop = true;
   for (std::thread& thread : storm) thread.join();
 }

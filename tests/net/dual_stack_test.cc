@@ -1,6 +1,7 @@
 // Who reaches which listener over which family, and that its address, as reported, says so.
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <string>
@@ -36,6 +37,8 @@ class DualStackTest : public ::testing::TestWithParam<Row> {
         Resolve(absl::StrCat("tcp://", std::string(loopback), ":", listener.address.port()));
     const UniqueFd client(::socket(to->family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (::connect(client.get(), to->data(), to->size()) != 0) return "";
+    pollfd arrival = {.fd = listener.fd.get(), .events = POLLIN, .revents = 0};
+    EXPECT_EQ(::poll(&arrival, 1, 10'000), 1);
     sockaddr_storage storage = {};
     socklen_t length = sizeof storage;
     auto* peer = reinterpret_cast<sockaddr*>(&storage);

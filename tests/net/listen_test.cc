@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -58,6 +59,8 @@ class Pair {
     listener = std::move(made->fd);
     client = Client(made->address);
     EXPECT_TRUE(client.connected());
+    pollfd arrival = {.fd = listener.get(), .events = POLLIN, .revents = 0};
+    EXPECT_EQ(::poll(&arrival, 1, 10'000), 1);
     accepted.Reset(sys::Accept(listener.get(), nullptr, nullptr));
   }
   // That both read `value`.

@@ -189,7 +189,7 @@ TEST_F(GnetHistoryTest, B27TheEndOfInputKeptTheConnectionOpenAndTheLoopBusy) {
   const absl::Time begin = absl::Now();
   client.ShutdownWrite();
   ASSERT_TRUE(handler.WaitForClosed(1));
-  EXPECT_LT(absl::Now() - begin, absl::Milliseconds(500));
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(10));
 }
 
 TEST_F(GnetHistoryTest, B30AddressesChangedAfterTheConnectionHadGone) {

@@ -107,7 +107,7 @@ TEST_F(GnetTest, D4RunningOutOfDescriptorsStoppedTheEngine) {
   EXPECT_EQ(old_client.Receive(4), "ping");
   clients.clear();
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
-  EXPECT_TRUE(Echoes());
+  EXPECT_TRUE(Eventually([&] { return Echoes(); }));
 }
 
 TEST_F(GnetTest, D5AnOldConnectionWroteIntoWhateverTookItsDescriptor) {
@@ -240,7 +240,8 @@ TEST_F(GnetTest, D11AConnectionThatWakesItselfStarvedEveryOther) {
   ASSERT_TRUE(busy.Send("wake"));
   const absl::Time begin = absl::Now();
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(Echoes());
-  EXPECT_LT(absl::Now() - begin, absl::Seconds(1));
+  // Starved, not one would be answered.
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(15));
   stop = true;
   EXPECT_EQ(busy.Receive(4), "wake");
 }

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 
 #include "gtest/gtest.h"
 #include "tests/support/child_process.h"
@@ -81,17 +82,21 @@ class SystemCallsTest : public ::testing::TestWithParam<testing::Flags> {
 
 TEST_P(SystemCallsTest, AMessageTakesNoCallThatItNeedNot) {
   constexpr int kMessages = 1000;
+  const absl::Time begin = absl::Now();
   for (int i = 0; i < kMessages; ++i) Exchange();
   std::map<std::string, int> calls = CountCalls();
+  const auto seconds = static_cast<int>(absl::ToInt64Seconds(absl::Now() - begin));
   const size_t different = calls.size();
   std::cout << kMessages << " messages:";
   for (const auto& [name, count] : calls) std::cout << " " << name << " " << count;
   std::cout << std::endl;
   // The last wait has not ended, or just has when strace came.
   if (!OnEpoll()) {
-    // And a wake-up by the timer that gives memory back, four times a second.
-    EXPECT_LE(calls["io_uring_enter"], kMessages + 8);
-    EXPECT_EQ(calls["sendto"], kMessages);
+    // And a wake-up by the timer that gives memory back, four times a second. A reply may go with
+    // the next wait when a request comes together with that.
+    const int rare = 8 + 5 * seconds;
+    EXPECT_LE(calls["io_uring_enter"], kMessages + rare);
+    EXPECT_NEAR(calls["sendto"], kMessages, rare);
     EXPECT_EQ(different, 2u) << table_;
     return;
   }

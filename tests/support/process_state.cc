@@ -52,4 +52,11 @@ bool Eventually(const std::function<bool()>& condition) {
   return true;
 }
 
+bool AtLeastOnce(const std::function<bool()>& attempt) {
+  for (int i = 0; i < 5; ++i) {
+    if (attempt()) return true;
+  }
+  return false;
+}
+
 }  // namespace rondo::testing

@@ -22,6 +22,10 @@ absl::Duration ThreadCpuTime();
 // Waits for what has no event of its own, such as a number in /proc; false after a long time.
 bool Eventually(const std::function<bool()>& condition);
 
+// Whether one of a few attempts is right: for what a busy machine may delay now and then, where
+// a defect would delay it each time.
+bool AtLeastOnce(const std::function<bool()>& attempt);
+
 }  // namespace rondo::testing
 
 #endif  // RONDO_TESTS_SUPPORT_PROCESS_STATE_H_
