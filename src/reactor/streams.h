@@ -139,6 +139,8 @@ class Streams {
   // resumes; nor is one that has yielded, or has a backlog, while it has input left.
   void EndInputIfDrained(StreamConnection& connection) RONDO_ON_LOOP;
   void CheckLinger(StreamConnection& connection) RONDO_ON_LOOP;
+  // Ends this direction; false when there was nobody to be told, and the connection has ended.
+  bool SendFin(StreamConnection& connection) RONDO_ON_LOOP;
   // Whether it has acknowledged every byte that the kernel was given.
   static bool PeerHasEverything(const StreamConnection& connection);
   void End(StreamConnection& connection) RONDO_ON_LOOP;

@@ -70,6 +70,18 @@ void Streams::OnTimer(Extras& extras) {
   connection.WakeBy(NextDue(extras));
 }
 
+// It fails when the peer has reset the connection. Once both directions have ended no poller need
+// tell that, so that it is sent again, without effect, to hear of it.
+bool Streams::SendFin(StreamConnection& connection) {
+  if (sys::Shutdown(connection.socket, SHUT_WR) < 0) {
+    if (!PeerHasEverything(connection)) connection.Fail("shutdown", ECONNRESET);
+    End(connection);
+    return false;
+  }
+  connection.state |= State::kFinSent;
+  return true;
+}
+
 bool Streams::PeerHasEverything(const StreamConnection& connection) {
   // FIN counts as a byte; the kernel sees to that alone.
   const int fin = connection.Is(State::kFinSent) ? 1 : 0;
@@ -80,12 +92,7 @@ void Streams::FinishClosing(StreamConnection& connection) {
   if (connection.Is(State::kFinSent) && connection.NeedExtras().linger_check != kNever) return;
   // That the peer has no more to send does not say that it has got everything.
   if (connection.Is(State::kPeerEnded) && PeerHasEverything(connection)) return End(connection);
-  if (sys::Shutdown(connection.socket, SHUT_WR) < 0) {
-    // The peer has reset the connection: there is nobody to wait for.
-    if (!PeerHasEverything(connection)) connection.Fail("shutdown", ECONNRESET);
-    return End(connection);
-  }
-  connection.state |= State::kFinSent;
+  if (!SendFin(connection)) return;
   connection.LimitClosing();
   Extras& extras = *connection.extras;
   extras.linger_wait = kFirstLingerWait;
@@ -98,6 +105,7 @@ void Streams::CheckLinger(StreamConnection& connection) {
   Extras& extras = *connection.extras;
   const bool peer_is_quiet = !std::exchange(extras.linger_received, false);
   if (peer_is_quiet && PeerHasEverything(connection)) return End(connection);
+  if (!SendFin(connection)) return;
   extras.linger_check = LoopContext::CurrentTick() + extras.linger_wait;
   extras.linger_wait = std::min(extras.linger_wait * 2, kLongestLingerWait);
   connection.WakeBy(extras.linger_check);

@@ -265,6 +265,30 @@ TEST_P(ClosingTest, LingersAsLongAsItWasToldAndHoldsNobodyUp) {
   EXPECT_EQ(handler.reason().code(), absl::StatusCode::kDeadlineExceeded) << handler.reason();
 }
 
+TEST_P(ClosingTest, LearnsOfAResetWhenBothSidesHaveEndedAlready) {
+  options.send_buffer_bytes = 1 << 20;
+  options.close_timeout = absl::Minutes(10);
+  handler.on_open = [](Connection& connection) {
+    connection.Write(std::string(200 << 10, 'x'));
+    return Action::kNone;
+  };
+  absl::Notification ended;
+  handler.on_peer_shutdown = [&](Connection& connection) {
+    // A little later it has sent FIN and waits for the peer.
+    connection.loop().Schedule(absl::Milliseconds(2), [&] { ended.Notify(); });
+    return Action::kClose;
+  };
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  Client client = Connect({.receive_buffer_bytes = 4096});
+  EXPECT_EQ(client.Receive(1), "x");
+  client.ShutdownWrite();
+  ended.WaitForNotification();
+  client.Reset();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_EQ(handler.reason().code(), absl::StatusCode::kUnavailable) << handler.reason();
+}
+
 TEST_P(ClosingTest, SaysSoWhenAResetLosesWhatTheKernelHad) {
   options.send_buffer_bytes = 1 << 20;
   handler.on_open = [](Connection& connection) {
