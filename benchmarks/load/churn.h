@@ -36,7 +36,8 @@ class Churn {
 
   void Run(const Window& window);
   void Begin(Lane& lane, uint32_t index);
-  void End(Lane& lane, int result);
+  // `call` is what ended it, with `result`.
+  void End(Lane& lane, const char* call, int result);
   void ArmDeadline(uint64_t time);
   void OnCompletion(const io_uring_cqe& completion);
 
