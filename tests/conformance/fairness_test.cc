@@ -204,7 +204,8 @@ TEST_P(FairnessTest, ATimerThatIsAlwaysDueHoldsUpNobody) {
 TEST_P(FairnessTest, ManyTimersOfOneMomentHoldUpNobody) {
   constexpr int kTimers = 10'000;
   // Of the loop that has the connection.
-  int fired = 0, fired_before_request = 0;
+  int fired = 0;
+  std::atomic<int> fired_before_request = 0;
   absl::Notification begun, sent;
   handler.on_traffic = [&](Connection& connection) {
     fired_before_request = fired;
