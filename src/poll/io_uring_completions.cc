@@ -48,8 +48,11 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
     Dispatch(copy, events);
   }
   seen_since_trim_ += seen;
-  if (seen_since_trim_ > kFewCompletions && !trim_armed_) [[unlikely]] ArmTrim();
-  if (trim_due_) Trim();
+  if (trim_due_) [[unlikely]] {
+    Trim();
+  } else if (seen_since_trim_ > kFewCompletions && !trim_armed_) [[unlikely]] {
+    ArmTrim();
+  }
   if (!rearm_.empty()) Rearm(events);
 }
 

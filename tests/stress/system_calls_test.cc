@@ -81,30 +81,32 @@ class SystemCallsTest : public ::testing::TestWithParam<testing::Flags> {
 };
 
 TEST_P(SystemCallsTest, AMessageTakesNoCallThatItNeedNot) {
-  constexpr int kMessages = 1000;
+  // Long enough for the timer by which io_uring gives memory back: it comes after a quarter of a
+  // second.
   const absl::Time begin = absl::Now();
-  for (int i = 0; i < kMessages; ++i) Exchange();
+  int messages = 0;
+  for (; messages < 1000 || absl::Now() < begin + absl::Milliseconds(600); ++messages) Exchange();
   std::map<std::string, int> calls = CountCalls();
-  const auto seconds = static_cast<int>(absl::ToInt64Seconds(absl::Now() - begin));
-  const size_t different = calls.size();
-  std::cout << kMessages << " messages:";
+  const auto quarters = static_cast<int>((absl::Now() - begin) / absl::Milliseconds(250));
+  std::cout << messages << " messages:";
   for (const auto& [name, count] : calls) std::cout << " " << name << " " << count;
   std::cout << std::endl;
-  // The last wait has not ended, or just has when strace came.
-  if (!OnEpoll()) {
-    // And a wake-up by the timer that gives memory back, four times a second. A reply may go with
-    // the next wait when a request comes together with that.
-    const int rare = 8 + 5 * seconds;
-    EXPECT_LE(calls["io_uring_enter"], kMessages + rare);
-    EXPECT_NEAR(calls["sendto"], kMessages, rare);
-    EXPECT_EQ(different, 2u) << table_;
-    return;
+  const auto take = [&calls](const std::string& name) {
+    const auto node = calls.extract(name);
+    return node.empty() ? 0 : node.mapped();
+  };
+  // Off by one: strace comes while a call waits, and goes before it has seen the last one end.
+  EXPECT_NEAR(take("sendto"), messages, 1);
+  if (OnEpoll()) {
+    EXPECT_NEAR(take("recvfrom"), messages, 1);
+    // Which call the wait is is the kernel's affair.
+    EXPECT_NEAR(take("epoll_wait") + take("epoll_pwait"), messages, 1);
+  } else {
+    // The timer may wake the loop, and give something back each time.
+    EXPECT_NEAR(take("io_uring_enter"), messages, 2 + quarters);
+    EXPECT_LE(take("madvise"), quarters);
   }
-  // Which call the wait is is the kernel's affair.
-  EXPECT_NEAR(calls["epoll_wait"] + calls["epoll_pwait"], kMessages, 1);
-  EXPECT_EQ(calls["recvfrom"], kMessages);
-  EXPECT_EQ(calls["sendto"], kMessages);
-  EXPECT_EQ(different, 3u) << table_;
+  EXPECT_TRUE(calls.empty()) << table_;
 }
 
 TEST_P(SystemCallsTest, WithoutTrafficThereAreNone) {
