@@ -15,7 +15,7 @@
 
 namespace peers {
 
-inline constexpr int kReadBufferBytes = 64 * 1024;
+inline constexpr int kReadBufferBytes = 128 * 1024;
 inline constexpr int kBacklog = 4096;
 
 struct Arguments {

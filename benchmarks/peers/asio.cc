@@ -15,6 +15,8 @@ namespace {
 
 using asio::ip::tcp;
 
+constexpr size_t kSessionBufferBytes = 64 * 1024;
+
 int work_us = 0;
 std::unique_ptr<const peers::Replies> replies;
 
@@ -23,11 +25,11 @@ std::unique_ptr<const peers::Replies> replies;
 class Session : public std::enable_shared_from_this<Session> {
  public:
   explicit Session(tcp::socket socket)
-      : socket_(std::move(socket)), buffer_(new char[peers::kReadBufferBytes]) {}
+      : socket_(std::move(socket)), buffer_(new char[kSessionBufferBytes]) {}
 
   void Read() {
     socket_.async_read_some(
-        asio::buffer(buffer_.get(), peers::kReadBufferBytes),
+        asio::buffer(buffer_.get(), kSessionBufferBytes),
         [self = shared_from_this()](const asio::error_code& error, size_t received) {
           if (error) return;
           peers::Work(work_us);

@@ -28,7 +28,6 @@ namespace rondo::poll::uring {
 // More bits of Endpoint::wanted, beside those in readiness.h.
 inline constexpr uint8_t kByPoll = 1 << 5;
 inline constexpr uint8_t kLastWasSmall = 1 << 6;
-inline constexpr uint8_t kFilledBuffer = 1 << 7;
 // More bits of Endpoint::armed, beside kReceive and kSend.
 inline constexpr uint8_t kWatching = 1 << 2;
 inline constexpr uint8_t kWaitingForRoom = 1 << 3;
@@ -62,10 +61,6 @@ inline Operation OperationOf(uint64_t tag) {
 inline EndpointId EndpointOf(uint64_t tag) {
   return {static_cast<uint32_t>(tag >> 32) & 0x0fffffff, static_cast<uint32_t>(tag)};
 }
-
-// By poll a receive may take so much more than Options::read_buffer_bytes: messages are often of
-// a power of two, and one that did not fill the buffer has probably left nothing behind.
-inline constexpr size_t kSlack = 64;
 
 class IoUringPoller final : public Poller {
  public:
@@ -151,9 +146,6 @@ class IoUringPoller final : public Poller {
   // Goes on with an endpoint as its input is wanted now: delivers what is held, or receives, or
   // sees to it that what comes, or its failure, is told.
   void GoOn(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
-  // After a receive that filled the buffer.
-  void ReceiveAgain(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
-  void ArmOrWatch(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
 
   const std::shared_ptr<Waker> waker_;
   io_uring ring_ = {};

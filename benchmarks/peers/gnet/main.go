@@ -12,7 +12,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 )
 
-const readBufferBytes = 64 * 1024
+const readBufferBytes = 128 * 1024
 
 type echoServer struct {
 	gnet.BuiltinEventEngine
