@@ -172,8 +172,7 @@ void IoUringPoller::OnReadable(Endpoint& endpoint, EndpointId id, Events& events
 }
 
 void IoUringPoller::ReceiveOnce(Endpoint& endpoint, EndpointId id, Events& events) {
-  const ssize_t received =
-      sys::Receive(endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
+  const ssize_t received = sys::Receive(endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
   if (received <= 0) return OnReceiveOver(static_cast<int>(received), endpoint, id, events);
   const auto length = static_cast<size_t>(received);
   const bool is_small = length < buffers_.buffer_bytes();
