@@ -96,7 +96,7 @@ struct Options {
   size_t max_connections = std::numeric_limits<size_t>::max();
 
   // Size of the receive buffer, of which each loop has one: what one receive can bring (io_uring:
-  // twice that). 1 KiB to 16 MiB.
+  // twice that), but never more than inbound_limit_bytes. 1 KiB to 16 MiB.
   size_t read_buffer_bytes = 128 << 10;
   // Input that the handler leaves unconsumed; a connection that passes it is closed with
   // ResourceExhausted. 1 KiB to 1 GiB.

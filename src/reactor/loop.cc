@@ -1,5 +1,6 @@
 #include "reactor/loop.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -50,8 +51,11 @@ class AdoptMail final : public Mail {
 absl::StatusOr<std::unique_ptr<Loop>> Loop::New(size_t index, const Options& options,
                                                 EventHandler& handler, LoopOwner& owner) {
   RONDO_ASSIGN_OR_RETURN(std::shared_ptr<poll::Waker> waker, poll::Waker::New());
+  // A receive brings no more than a handler that yields at once may leave.
+  const size_t read_buffer_bytes =
+      std::min(options.read_buffer_bytes, options.inbound_limit_bytes / 2);
   RONDO_ASSIGN_OR_RETURN(std::unique_ptr<poll::Poller> poller,
-                         poll::NewPoller(options.poller, options.read_buffer_bytes, waker));
+                         poll::NewPoller(options.poller, read_buffer_bytes, waker));
   auto mailbox = std::make_shared<Mailbox>(options.mailbox_limit_bytes, std::move(waker));
   return std::unique_ptr<Loop>(
       new Loop(index, options, handler, owner, std::move(mailbox), std::move(poller)));

@@ -100,6 +100,23 @@ TEST_P(MemoryTest, CountsAsUnconsumedOnlyWhatTheHandlerHasLeft) {
   EXPECT_EQ(frames, 200u);
 }
 
+TEST_P(MemoryTest, ReceivesNoMoreAtATimeThanAHandlerMayLeave) {
+  options.inbound_limit_bytes = 16 << 10;
+  handler.on_traffic = [&](Connection& connection) {
+    EXPECT_LE(connection.buffered(), options.inbound_limit_bytes);
+    connection.Discard(std::min<size_t>(connection.buffered(), 1000));
+    if (connection.buffered() > 0) connection.Yield();
+    return Action::kNone;
+  };
+  Start();
+  const StopAtEnd stop_at_end(*this);
+  Client client = Connect();
+  ASSERT_TRUE(client.Send(std::string(1 << 20, 'x')));
+  client.ShutdownWrite();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_EQ(handler.reason(), absl::OkStatus());
+}
+
 TEST_P(MemoryTest, RefusesWholeWhatWouldPassTheOutboundLimit) {
   options.outbound_limit_bytes = 1 << 20;
   std::atomic<size_t> accepted = 0;
