@@ -32,8 +32,9 @@ namespace {
 constexpr unsigned kSubmissions = 4096;
 constexpr unsigned kCompletions = 32768;
 constexpr int kBuffers = 256;
+constexpr size_t kBufferBytes = 64 * 1024;
 // One line more than a buffer: or the first lines of all of them would share a set of the cache.
-constexpr size_t kStride = kReadBufferBytes + 64;
+constexpr size_t kStride = kBufferBytes + 64;
 constexpr int kBufferGroup = 0;
 constexpr uint16_t kNoBuffer = 0xffff;
 
@@ -229,7 +230,7 @@ class Loop {
   char* AddressOf(uint16_t buffer) { return memory_ + buffer * kStride; }
 
   void Return(uint16_t buffer) {
-    io_uring_buf_ring_add(buffer_ring_, AddressOf(buffer), kReadBufferBytes, buffer, kBuffers - 1,
+    io_uring_buf_ring_add(buffer_ring_, AddressOf(buffer), kBufferBytes, buffer, kBuffers - 1,
                           returned_++);
   }
 

@@ -15,7 +15,7 @@
 //             poll: a one-shot poll, then one recv(2) into a buffer that all of these share, which
 //             is as cheap for them. Two small receives in a row end that. A poll costs more than
 //             epoll's look at a ready list, so it pays to have fewer: the buffer is of twice the
-//             size. (64 KiB messages in on 4 connections: 1.05 of epoll's CPU without, 0.99 so.)
+//             size. (64 KiB messages in on 4 connections: 1.04 of epoll's CPU without, 1.01 so.)
 //             Tried and left: one receive at a time into a few large buffers was no cheaper; nor
 //             was reading again at once after a full buffer. A multishot poll was, by 3 %, but it
 //             tells only once what a poll tells whenever it is asked (urgent data, an end behind

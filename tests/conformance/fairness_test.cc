@@ -23,8 +23,8 @@
 namespace rondo::testing {
 namespace {
 
-// One turn of a loop is some 256 events of 64 KiB; a starved connection waits for ever. Between
-// the two lies what a busy machine of two CPUs does to any thread.
+// One turn of a loop is some hundreds of receives, here of 128 KiB; a starved connection waits for
+// ever. Between the two lies what a busy machine of two CPUs does to any thread.
 constexpr absl::Duration kBound = absl::Milliseconds(500);
 
 class FairnessTest : public ConformanceTest {

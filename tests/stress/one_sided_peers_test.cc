@@ -20,12 +20,13 @@ namespace {
 using testing::Client;
 using testing::ExampleServer;
 
-// Of Options: the high mark, which one receive may still pass.
-constexpr size_t kMarkBytes = (256 << 10) + (64 << 10);
+// Of Options: the high mark, which one receive may still pass, on io_uring one of twice the size.
+constexpr size_t kMarkBytes = (256 << 10) + (128 << 10);
+constexpr size_t kRingMarkBytes = kMarkBytes + (128 << 10);
 // What may grow once, whatever the number of peers: pools, the allocator's pages; on io_uring, for
-// each of at most two loops, 512 buffers of 2 KiB.
+// each of at most two loops, 512 buffers of 2 KiB and one of 256.
 constexpr size_t kConstantBytes = 2 << 20;
-constexpr size_t kRingBytes = 2 * 512 * (2 << 10);
+constexpr size_t kRingBytes = 2 * (512 * (2 << 10) + (256 << 10));
 // On io_uring what the kernel has received before it learns of a pause: a burst of 33 buffers.
 constexpr size_t kBurstBytes = 33 * (2 << 10);
 
@@ -83,19 +84,20 @@ TEST_P(OneSidedPeersTest, WhoSendsForEverAndNeverReadsHurtsNobody) {
   } while (sent == 0 || sent != sent_before);
   const Latency blocked = MeasureEcho(other_);
   const size_t growth = echo_.process().ResidentBytes() - memory_before;
+  const bool on_epoll = GetParam().name.ends_with("epoll");
+  const size_t mark = on_epoll ? kMarkBytes : kRingMarkBytes;
   over = true;
   flood.join();
 
   std::cout << kPeers << " peers sent " << (sent >> 20) << " MiB and read none; the server grew by "
-            << (growth >> 10) << " KiB, of which " << ((kPeers * kMarkBytes) >> 10)
+            << (growth >> 10) << " KiB, of which " << ((kPeers * mark) >> 10)
             << " KiB are granted to them\nanother's echo: before " << before << "; during "
             << pouring << "; then " << blocked << std::endl;
   if (RONDO_SANITIZED) return;
-  const bool on_epoll = GetParam().name.ends_with("epoll");
-  EXPECT_LE(growth, kPeers * kMarkBytes + kConstantBytes +
+  EXPECT_LE(growth, kPeers * mark + kConstantBytes +
                         (on_epoll ? 0 : kRingBytes + kPeers * kBurstBytes));
-  // On a machine of two CPUs the flood takes one: twice as long, and a scheduler's slice on top.
-  EXPECT_LT(blocked.median, 3 * before.median + absl::Milliseconds(1));
+  // On a machine of two CPUs the flood takes one: twice as long, and some slices of it on top.
+  EXPECT_LT(blocked.median, 3 * before.median + absl::Milliseconds(10));
   EXPECT_LT(pouring.median, 3 * before.median + absl::Milliseconds(10));
 }
 

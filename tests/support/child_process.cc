@@ -19,7 +19,7 @@
 namespace rondo::testing {
 namespace {
 
-constexpr int kPatienceMs = 30'000;
+constexpr int kPatienceMs = 120'000;
 
 struct Pipe {
   Pipe() {
