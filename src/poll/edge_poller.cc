@@ -7,68 +7,85 @@
 
 namespace rondo::poll {
 
-int EdgePoller::AddListener(Endpoint& listener, uint32_t slot) {
-  listener.wanted |= kAccept;
-  return Add(listener, slot);
-}
-
-int EdgePoller::AddConnection(Endpoint& endpoint, uint32_t slot) { return Add(endpoint, slot); }
-
-int EdgePoller::Add(Endpoint& endpoint, uint32_t slot) {
-  const int result = Register(endpoint, EndpointId{slot, endpoint.generation}.Pack());
+int EdgePoller::AddStream(EndpointRef ref) {
+  const int result = Register(ref);
   if (result < 0) return result;
-  endpoint.wanted |= kReceive;
-  endpoint.armed = kRegistered | kWritable;
+  Mirror& mirror = MirrorOf(ref);
+  mirror.receive = mirror.writable = mirror.registered = 1;
   return 0;
 }
 
-void EdgePoller::ResumeReceiving(Endpoint& endpoint, uint32_t slot) {
-  if (endpoint.wanted & (kReceive | kEnded | kFailed)) return;
-  endpoint.wanted |= kReceive;
-  if (endpoint.armed & kReadable) List(endpoint, {slot, endpoint.generation});
+void EdgePoller::ResumeReceiving(EndpointRef ref) {
+  Mirror& mirror = MirrorOf(ref);
+  if (mirror.receive || mirror.ended || mirror.failed) return;
+  mirror.receive = 1;
+  if (mirror.readable) ListReady(ref);
 }
 
-void EdgePoller::PauseReceiving(Endpoint& endpoint, uint32_t slot) {
-  endpoint.wanted &= ~kReceive;
-  if (endpoint.armed & kBroken) List(endpoint, {slot, endpoint.generation});
+void EdgePoller::PauseReceiving(EndpointRef ref) {
+  Mirror& mirror = MirrorOf(ref);
+  mirror.receive = 0;
+  if (mirror.has_error) ListReady(ref);
 }
 
-bool EdgePoller::Close(Endpoint& endpoint, uint32_t) {
-  if (endpoint.armed & kRegistered) Unregister(endpoint);
-  endpoint.armed = 0;
-  (void)sys::Close(endpoint.socket);
+int EdgePoller::Add(EndpointRef ref, Readiness interest) {
+  const int result = Register(ref);
+  if (result < 0) return result;
+  MirrorOf(ref).registered = 1;
+  SetInterest(ref, interest);
+  return 0;
+}
+
+void EdgePoller::SetInterest(EndpointRef ref, Readiness interest) {
+  Mirror& mirror = MirrorOf(ref);
+  mirror.receive = interest.readable;
+  mirror.send = interest.writable;
+  // A kernel that has no memory to announce the room lets the next Wait try the call itself.
+  if (mirror.send && !mirror.writable && AwaitRoom(ref) < 0) mirror.writable = 1;
+  if ((mirror.receive && mirror.readable) || (mirror.send && mirror.writable)) ListReady(ref);
+}
+
+void EdgePoller::Forget(EndpointRef ref) {
+  if (MirrorOf(ref).registered) Unregister(ref);
+  MirrorOf(ref) = {};
+}
+
+bool EdgePoller::Close(EndpointRef ref) {
+  if (MirrorOf(ref).registered) UnregisterForClose(ref);
+  MirrorOf(ref) = {};
+  (void)sys::Close(ref.endpoint.socket);
   return true;
 }
 
-// --- What is left to be done.
+// --- What is left for the next Wait.
 
-void EdgePoller::List(Endpoint& endpoint, EndpointId id) {
-  if (endpoint.armed & kListed) return;
-  endpoint.armed |= kListed;
-  again_.push_back(id);
+void EdgePoller::ListReady(EndpointRef ref) {
+  if (MirrorOf(ref).listed) return;
+  MirrorOf(ref).listed = 1;
+  ready_again_.push_back(ref.id);
 }
 
 int64_t EdgePoller::BeginWait(int64_t timeout_ns) {
-  if (serving_.empty()) serving_.swap(again_);
-  return serving_.empty() ? timeout_ns : 0;
+  if (in_service_.empty()) in_service_.swap(ready_again_);
+  return in_service_.empty() ? timeout_ns : 0;
 }
 
 void EdgePoller::EndWait(Events& events) {
-  const size_t end = std::min(serving_.size(), served_ + kEventsPerWait);
+  const size_t end = std::min(in_service_.size(), served_ + kEventsPerWait);
   while (served_ < end) {
-    const EndpointId id = serving_[served_++];
+    const EndpointId id = in_service_[served_++];
     Endpoint* const endpoint = events.Find(id);
     if (endpoint == nullptr) continue;
-    endpoint->armed &= ~kListed;
-    if (TellIfBroken(*endpoint, events)) continue;
-    if (endpoint->armed & kReadable) {
-      Input(*endpoint, id, std::numeric_limits<size_t>::max(), events);
-      if (events.Find(id) != endpoint || TellIfBroken(*endpoint, events)) continue;
+    const EndpointRef ref = {*endpoint, id};
+    MirrorOf(ref).listed = 0;
+    if (id.is_stream()) {
+      ServeStream(ref, std::numeric_limits<size_t>::max(), events);
+    } else {
+      ServeOther(ref, events);
     }
-    if (endpoint->armed & kWritable) Output(*endpoint, id, events);
   }
-  if (served_ < serving_.size()) return;
-  serving_.clear();
+  if (served_ < in_service_.size()) return;
+  in_service_.clear();
   served_ = 0;
 }
 
@@ -78,117 +95,129 @@ void EdgePoller::Dispatch(uint64_t token, const Edge& edge, Events& events) {
   const EndpointId id = EndpointId::Unpack(token);
   Endpoint* const endpoint = events.Find(id);
   if (endpoint == nullptr) return;
-  if (edge.readable) endpoint->armed |= kReadable;
-  if (edge.writable) endpoint->armed |= kWritable;
-  if (edge.failed) endpoint->armed |= kBroken;
-  if (TellIfBroken(*endpoint, events)) return;
-  // Its turn comes with the list, and it is to have one only.
-  if (endpoint->armed & kListed) return;
-  if (edge.readable) {
-    Input(*endpoint, id, edge.bytes, events);
-    // It may have ended, or paused, with the failure still to come.
-    if (events.Find(id) != endpoint || TellIfBroken(*endpoint, events)) return;
+  const EndpointRef ref = {*endpoint, id};
+  Mirror& mirror = MirrorOf(ref);
+  if (edge.readable) mirror.readable = 1;
+  if (edge.writable) mirror.writable = 1;
+  if (edge.failed) mirror.has_error = 1;
+  // A listed endpoint is served with the list, once in a Wait; but a failure is reported now.
+  if (mirror.listed) {
+    if (id.is_stream()) (void)ReportFailure(ref, events);
+  } else if (id.is_stream()) {
+    ServeStream(ref, edge.bytes, events);
+  } else {
+    ServeOther(ref, events);
   }
-  if (edge.writable) Output(*endpoint, id, events);
 }
 
-bool EdgePoller::TellIfBroken(Endpoint& endpoint, Events& events) {
-  // What befalls a listener, accepting tells.
-  if (!(endpoint.armed & kBroken) || (endpoint.wanted & (kReceive | kFailed | kAccept))) {
-    return false;
+void EdgePoller::ServeStream(EndpointRef ref, size_t bytes, Events& events) {
+  if (ReportFailure(ref, events)) return;
+  if (MirrorOf(ref).readable && MirrorOf(ref).receive) {
+    Receive(ref, bytes, events);
+    // It may have ended, or paused, with the failure still to come.
+    if (events.Find(ref.id) != &ref.endpoint || ReportFailure(ref, events)) return;
   }
-  MarkFailed(endpoint);
-  events.OnFailed(endpoint, "recv", TakeError(endpoint.socket));
+  if (!MirrorOf(ref).writable || !MirrorOf(ref).send) return;
+  if (const int result = SendNow(ref); result < 0) {
+    events.OnFailed(ref, "send", -result);
+  } else {
+    events.OnSent(ref);
+  }
+}
+
+void EdgePoller::ServeOther(EndpointRef ref, Events& events) {
+  Mirror& mirror = MirrorOf(ref);
+  const Readiness ready = {.readable = mirror.readable && mirror.receive,
+                           .writable = mirror.writable && mirror.send};
+  if (!ready.readable && !ready.writable) return;
+  const More more = events.OnReady(ref, ready);
+  if (events.Find(ref.id) != &ref.endpoint) return;
+  if (more == More::kNo) {
+    if (ready.readable) mirror.readable = 0;
+    if (ready.writable) mirror.writable = 0;
+  }
+  SetInterest(ref, {.readable = mirror.receive != 0, .writable = mirror.send != 0});
+}
+
+bool EdgePoller::ReportFailure(EndpointRef ref, Events& events) {
+  Mirror& mirror = MirrorOf(ref);
+  if (!mirror.has_error || mirror.receive || mirror.failed) return false;
+  mirror.MarkFailed();
+  events.OnFailed(ref, "recv", TakeError(ref.endpoint.socket));
   return true;
 }
 
-void EdgePoller::Input(Endpoint& endpoint, EndpointId id, size_t bytes, Events& events) {
-  if (!(endpoint.wanted & kReceive)) return;
-  if (!(endpoint.wanted & kAccept)) return Receive(endpoint, id, bytes, events);
-  const bool more = AcceptSome(endpoint, id, events);
-  if (events.Find(id) != &endpoint || !(endpoint.wanted & kReceive)) return;
-  if (more) return List(endpoint, id);
-  endpoint.armed &= ~kReadable;
-}
-
-void EdgePoller::Receive(Endpoint& endpoint, EndpointId id, size_t bytes, Events& events) {
+void EdgePoller::Receive(EndpointRef ref, size_t bytes, Events& events) {
+  Mirror& mirror = MirrorOf(ref);
   size_t total = 0;
-  for (int calls = 0; endpoint.wanted & kReceive; ++calls) {
-    if (total >= kBytesPerTurn || calls == kReceivesPerTurn) return List(endpoint, id);
-    const ssize_t received = sys::Receive(endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
+  for (int calls = 0; mirror.receive; ++calls) {
+    if (total >= kBytesPerTurn || calls == kReceivesPerTurn) return ListReady(ref);
+    const ssize_t received =
+        sys::Receive(ref.endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
     if (received <= 0) {
-      endpoint.armed &= ~kReadable;
+      mirror.readable = 0;
       if (received == -EAGAIN) return;
       if (received < 0) {
-        MarkFailed(endpoint);
-        return events.OnFailed(endpoint, "recv", static_cast<int>(-received));
+        mirror.MarkFailed();
+        return events.OnFailed(ref, "recv", static_cast<int>(-received));
       }
-      endpoint.wanted = (endpoint.wanted & ~kReceive) | kEnded;
-      return events.OnReceiveEnd(endpoint);
+      mirror.receive = 0;
+      mirror.ended = 1;
+      return events.OnReceiveEnd(ref);
     }
     total += static_cast<size_t>(received);
-    if (total >= bytes) endpoint.armed &= ~kReadable;
-    events.OnReceived(endpoint, {read_buffer_.get(), static_cast<size_t>(received)});
+    if (total >= bytes) mirror.readable = 0;
+    events.OnReceived(ref, {read_buffer_.get(), static_cast<size_t>(received)});
     // The callback may have closed it.
-    if (events.Find(id) != &endpoint || !(endpoint.armed & kReadable)) return;
+    if (events.Find(ref.id) != &ref.endpoint || !mirror.readable) return;
   }
 }
 
 // --- Sending.
 
-int EdgePoller::Send(Endpoint& endpoint, uint32_t slot) {
+int EdgePoller::Send(EndpointRef ref) {
   // Output that waits for room would only be refused again, and what is listed has had its share.
-  return endpoint.wanted & kSend ? 0 : SendNow(endpoint, {slot, endpoint.generation});
+  return MirrorOf(ref).send ? 0 : SendNow(ref);
 }
 
-ssize_t EdgePoller::SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
-                               size_t count) {
-  const ssize_t sent = count == 1 ? sys::Send(endpoint.socket, pieces->iov_base, pieces->iov_len)
-                                  : sys::SendMessage(endpoint.socket, pieces, count);
+ssize_t EdgePoller::SendInline(EndpointRef ref, const iovec* pieces, size_t count) {
+  const int socket = ref.endpoint.socket;
+  const ssize_t sent = count == 1 ? sys::Send(socket, pieces->iov_base, pieces->iov_len)
+                                  : sys::SendMessage(socket, pieces, count);
   size_t length = 0;
   for (size_t i = 0; i < count; ++i) length += pieces[i].iov_len;
   if (sent == static_cast<ssize_t>(length)) return sent;
-  const int result = SendLater(endpoint, {slot, endpoint.generation}, sent);
+  const int result = SendLater(ref, sent);
   return result < 0 ? result : std::max<ssize_t>(sent, 0);
 }
 
-int EdgePoller::SendNow(Endpoint& endpoint, EndpointId id) {
-  buffer::OutboundQueue& queue = *endpoint.outbound;
+int EdgePoller::SendNow(EndpointRef ref) {
+  buffer::OutboundQueue& queue = *ref.endpoint.outbound;
   for (size_t total = 0; !queue.empty();) {
-    const ssize_t sent = SendFront(endpoint.socket, queue);
+    const ssize_t sent = SendFront(ref.endpoint.socket, queue);
     if (sent > 0) {
       queue.Consume(static_cast<size_t>(sent));
       total += static_cast<size_t>(sent);
     }
-    if (sent < 0 || (total >= kBytesPerTurn && !queue.empty())) {
-      return SendLater(endpoint, id, sent);
-    }
+    if (sent < 0 || (total >= kBytesPerTurn && !queue.empty())) return SendLater(ref, sent);
   }
-  endpoint.wanted &= ~kSend;
+  MirrorOf(ref).send = 0;
   return 0;
 }
 
-int EdgePoller::SendLater(Endpoint& endpoint, EndpointId id, ssize_t sent) {
+int EdgePoller::SendLater(EndpointRef ref, ssize_t sent) {
+  Mirror& mirror = MirrorOf(ref);
   if (sent < 0 && !IsFull(sent)) {
-    MarkFailed(endpoint);
+    mirror.MarkFailed();
     return static_cast<int>(sent);
   }
-  endpoint.wanted |= kSend;
+  mirror.send = 1;
   if (sent == -EAGAIN) {
-    endpoint.armed &= ~kWritable;
-    return AwaitRoom(endpoint, id.Pack());
+    mirror.writable = 0;
+    return AwaitRoom(ref);
   }
-  List(endpoint, id);
+  ListReady(ref);
   return 0;
-}
-
-void EdgePoller::Output(Endpoint& endpoint, EndpointId id, Events& events) {
-  if (!(endpoint.wanted & kSend)) return;
-  if (const int result = SendNow(endpoint, id); result < 0) {
-    events.OnFailed(endpoint, "send", -result);
-  } else {
-    events.OnSent(endpoint);
-  }
 }
 
 }  // namespace rondo::poll

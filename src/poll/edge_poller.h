@@ -3,26 +3,28 @@
 // backend derives from it, translates the kernel's events into `Edge` and says how an endpoint is
 // made known. Loop thread only.
 //
-// What is mirrored. `wanted` is what the loop asked for (readiness.h); `armed` is what is known of
-// the socket:
+// What is mirrored: what the loop wants of an endpoint (`receive`, `send`, for what is no stream
+// its interest; `ended` and `failed`, what was delivered for good), and what is known of the
+// socket:
 //
-//   kReadable    the kernel said that there is something to receive or accept, and no call has
+//   readable     the kernel said that there is something to receive or accept, and no call has
 //                found out yet that there is nothing more. Cleared by EAGAIN, or once as many
 //                bytes were received as the kernel had announced.
-//   kWritable    no send has met a full socket since the kernel last said that there is room.
-//                Set from the start; cleared by EAGAIN.
-//   kListed      it is in `again_`: something is left to be done for it that no edge will announce.
-//   kBroken      the kernel said that the socket has failed. Receiving will meet that, behind the
-//                bytes before it; whoever does not receive is told.
-//   kRegistered  the kernel knows it.
+//   writable     no send has met a full socket since the kernel last said that there is room. Set
+//                from the start for a stream; cleared by EAGAIN.
+//   listed       it is in `ready_again_`: something is left to do that no edge will announce.
+//   has_error    the kernel said that the socket has failed. Receiving will meet that, behind the
+//                bytes before it; a stream that does not receive is told.
+//   registered   the kernel knows it.
 //
-// So pausing and resuming cost nothing, ever: a pause leaves kReadable as it is, and resuming an
-// endpoint that is still readable lists it. Listed are also those that have had their share of a
-// turn; a Wait with a list does not block, and serves what the list held when it began.
+// So pausing and resuming cost nothing, ever: a pause leaves `readable` as it is, and resuming an
+// endpoint that is still readable lists it. Endpoints that have had their share of a turn are
+// listed as well; a Wait with a list does not block, and serves what the list held when it began.
 //
-// Errors and hang-ups come as edges too, whatever is wanted. An endpoint that receives learns of
-// them by receiving, after the bytes before them. One that does not is told of an error at once; an
-// orderly end waits, as the bytes before it do. Neither can spin.
+// Errors and hang-ups come as edges too, whatever is wanted. A stream that receives learns of them
+// by receiving, after the bytes before them. One that does not is told of an error at once; an
+// orderly end waits, as the bytes before it do. What is no stream is ready for everything then.
+// None of them can spin.
 //
 // Why a short receive does not prove that there is nothing more: out-of-band data, records of kTLS
 // and descriptors passed over a unix socket all end a receive early, with bytes behind them that no
@@ -52,19 +54,16 @@ class EdgePoller : public Poller {
   // taken would be given a quarter of a million of them.
   static constexpr int kReceivesPerTurn = 16;
 
-  int AddListener(Endpoint& listener, uint32_t slot) RONDO_ON_LOOP final;
-  int AddConnection(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;
-  void PauseAccepting(Endpoint& listener) RONDO_ON_LOOP final { listener.wanted &= ~kReceive; }
-  void ResumeAccepting(Endpoint& listener, uint32_t slot) RONDO_ON_LOOP final {
-    ResumeReceiving(listener, slot);
-  }
-  void PauseReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;
-  void ResumeReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;
-  ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces, size_t count)
-      RONDO_ON_LOOP final;
-  int Send(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;
-  bool Close(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP final;
+  int AddStream(EndpointRef ref) RONDO_ON_LOOP final;
+  void PauseReceiving(EndpointRef ref) RONDO_ON_LOOP final;
+  void ResumeReceiving(EndpointRef ref) RONDO_ON_LOOP final;
+  ssize_t SendInline(EndpointRef ref, const iovec* pieces, size_t count) RONDO_ON_LOOP final;
+  int Send(EndpointRef ref) RONDO_ON_LOOP final;
   void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)>) const RONDO_ON_LOOP final {}
+  int Add(EndpointRef ref, Readiness interest) RONDO_ON_LOOP final;
+  void SetInterest(EndpointRef ref, Readiness interest) RONDO_ON_LOOP final;
+  void Forget(EndpointRef ref) RONDO_ON_LOOP final;
+  bool Close(EndpointRef ref) RONDO_ON_LOOP final;
 
  protected:
   // What the kernel said of an endpoint.
@@ -80,12 +79,14 @@ class EdgePoller : public Poller {
       : read_buffer_bytes_(read_buffer_bytes), read_buffer_(new char[read_buffer_bytes]) {}
 
   // Makes the endpoint known to the kernel; returns 0 or a negated errno.
-  virtual int Register(Endpoint& endpoint, uint64_t token) RONDO_ON_LOOP = 0;
-  // Its descriptor is about to be closed.
-  virtual void Unregister(Endpoint& endpoint) RONDO_ON_LOOP = 0;
-  // A send met a full socket: the kernel is to say when there is room. Returns 0 or a negated
+  virtual int Register(EndpointRef ref) RONDO_ON_LOOP = 0;
+  // The kernel must not report it any more, though its descriptor stays open.
+  virtual void Unregister(EndpointRef ref) RONDO_ON_LOOP = 0;
+  // The same, when its descriptor is about to be closed.
+  virtual void UnregisterForClose(EndpointRef ref) RONDO_ON_LOOP = 0;
+  // A send met a full socket: asks the kernel to say when there is room. Returns 0 or a negated
   // errno.
-  virtual int AwaitRoom(Endpoint& endpoint, uint64_t token) RONDO_ON_LOOP = 0;
+  virtual int AwaitRoom(EndpointRef ref) RONDO_ON_LOOP = 0;
 
   // A Wait is BeginWait, Dispatch for each event, EndWait.
   // Returns how long it may block when the loop asked for `timeout_ns`.
@@ -96,31 +97,46 @@ class EdgePoller : public Poller {
   void EndWait(Events& events) RONDO_ON_LOOP;
 
  private:
-  static constexpr uint8_t kReadable = 1 << 0;
-  static constexpr uint8_t kWritable = 1 << 1;
-  static constexpr uint8_t kListed = 1 << 2;
-  static constexpr uint8_t kRegistered = 1 << 3;
-  static constexpr uint8_t kBroken = 1 << 4;
+  struct Mirror {
+    uint8_t receive : 1;
+    uint8_t send : 1;
+    uint8_t ended : 1;
+    uint8_t failed : 1;
+    uint8_t : 4;
+    uint8_t readable : 1;
+    uint8_t writable : 1;
+    uint8_t listed : 1;
+    uint8_t has_error : 1;
+    uint8_t registered : 1;
+    uint8_t : 3;
 
-  int Add(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
-  void List(Endpoint& endpoint, EndpointId id) RONDO_ON_LOOP;
-  int SendNow(Endpoint& endpoint, EndpointId id) RONDO_ON_LOOP;
+    void MarkFailed() {
+      receive = send = 0;
+      failed = 1;
+    }
+  };
+  static Mirror& MirrorOf(EndpointRef ref) { return ref.endpoint.mirror<Mirror>(); }
+
+  // Has the next Wait serve it.
+  void ListReady(EndpointRef ref) RONDO_ON_LOOP;
+  int SendNow(EndpointRef ref) RONDO_ON_LOOP;
   // The socket said `sent`, and output is left: sees to it that it is sent later. Returns 0 or a
   // negated errno.
-  int SendLater(Endpoint& endpoint, EndpointId id, ssize_t sent) RONDO_ON_LOOP;
+  int SendLater(EndpointRef ref, ssize_t sent) RONDO_ON_LOOP;
 
-  // Both deliver what `endpoint`, which `id` names, is ready for.
-  void Input(Endpoint& endpoint, EndpointId id, size_t bytes, Events& events) RONDO_ON_LOOP;
-  void Output(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
-  // Tells of a failure that no receive will meet. Whether there was one.
-  bool TellIfBroken(Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
-  void Receive(Endpoint& endpoint, EndpointId id, size_t bytes, Events& events) RONDO_ON_LOOP;
+  // Serves a stream that the kernel said something of, or that was listed; `bytes` is what it can
+  // receive.
+  void ServeStream(EndpointRef ref, size_t bytes, Events& events) RONDO_ON_LOOP;
+  void ServeOther(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  // Reports a failure that no receive will meet. Whether there was one.
+  bool ReportFailure(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  void Receive(EndpointRef ref, size_t bytes, Events& events) RONDO_ON_LOOP;
 
   const size_t read_buffer_bytes_;
   const std::unique_ptr<char[]> read_buffer_;
-  // What is left for the next Wait; and what this one serves, from `served_` on.
-  std::vector<EndpointId> again_;
-  std::vector<EndpointId> serving_;
+  // What the next Wait serves; and what this one does, from `served_` on.
+  std::vector<EndpointId> ready_again_;
+  std::vector<EndpointId> in_service_;
   size_t served_ = 0;
 };
 

@@ -40,15 +40,16 @@ class EpollEdgePoller final : public EdgePoller {
   void Wait(int64_t timeout_ns, Events& events) RONDO_ON_LOOP override;
 
  private:
-  int Register(Endpoint& endpoint, uint64_t token) RONDO_ON_LOOP override {
-    return sys::EpollControl(epoll_.get(), EPOLL_CTL_ADD, endpoint.socket,
-                             EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, token);
+  int Register(EndpointRef ref) RONDO_ON_LOOP override {
+    return sys::EpollControl(epoll_.get(), EPOLL_CTL_ADD, ref.endpoint.socket,
+                             EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, ref.id.Pack());
   }
-  void Unregister(Endpoint& endpoint) RONDO_ON_LOOP override {
-    (void)sys::EpollControl(epoll_.get(), EPOLL_CTL_DEL, endpoint.socket, 0, 0);
+  void Unregister(EndpointRef ref) RONDO_ON_LOOP override {
+    (void)sys::EpollControl(epoll_.get(), EPOLL_CTL_DEL, ref.endpoint.socket, 0, 0);
   }
+  void UnregisterForClose(EndpointRef ref) RONDO_ON_LOOP override { Unregister(ref); }
   // The edge comes by itself.
-  int AwaitRoom(Endpoint&, uint64_t) RONDO_ON_LOOP override { return 0; }
+  int AwaitRoom(EndpointRef) RONDO_ON_LOOP override { return 0; }
 
   const UniqueFd epoll_;
   const std::shared_ptr<Waker> waker_;
@@ -59,7 +60,7 @@ void EpollEdgePoller::Wait(int64_t timeout_ns, Events& events) {
   const int count = sys::EpollWait(epoll_.get(), ready_.data(), kEventsPerWait,
                                    EpollTimeout(BeginWait(timeout_ns)));
   RONDO_CHECK(count >= 0);
-  events.OnAwake();
+  events.OnWaitReturned();
   for (int i = 0; i < count; ++i) {
     if (ready_[i].data.u64 == kWakeToken) continue;
     const uint32_t ready = ready_[i].events;

@@ -1,21 +1,25 @@
 // epoll(7), level-triggered, made to look like completions: when a socket is ready the poller does
 // the call itself and delivers its result.
 //
-// What is mirrored. `wanted` is what the loop asked for, `armed` what the kernel was told. They are
-// allowed to differ in one direction only: more may be armed than is wanted. A pause therefore
-// costs nothing until bytes arrive during it; only then is the interest taken back. So a connection
-// that is paused and resumed between two arrivals makes no epoll_ctl at all, and one that never
-// pauses makes two in its life.
+// What is mirrored: what the loop wants of an endpoint, and what the kernel was told (`armed`).
+// They may differ in one direction only: more may be armed than is wanted. A pause therefore costs
+// nothing until bytes arrive during it; only then is the interest taken back. So a connection that
+// is paused and resumed between two arrivals makes no epoll_ctl at all, and one that never pauses
+// makes two in its life.
 //
-//   kReceive     EPOLLIN. Armed from the start.
-//   kSend        EPOLLOUT. Armed only while output is left that the socket did not take, and taken
-//                back as soon as it is gone: level-triggered, it would fire for ever.
-//   kRegistered  the descriptor is in the epoll set.
-// (The other bits of `wanted` are in readiness.h.)
+//   receive      a stream's input is wanted, or another kind is interested in reading: EPOLLIN,
+//                armed from the start.
+//   send         a stream has output left that the socket did not take, or another kind is
+//                interested in writing: EPOLLOUT. Taken back as soon as it is not wanted:
+//                level-triggered, it would fire for ever.
+//   ended        the end of the peer's bytes was delivered: never receive again.
+//   failed       a failure was delivered: never deliver anything again.
+//   registered   the descriptor is in the epoll set.
 //
-// Hang-ups and errors cannot be masked: epoll reports them whatever is armed. A receiving endpoint
-// learns of them by receiving. One that is not receiving is taken out of the set, after an error
-// was reported, so that the loop does not spin; resuming puts it back, unless it has failed.
+// Hang-ups and errors cannot be masked: epoll reports them whatever is armed. A receiving stream
+// learns of them by receiving, another kind by the call that it waits for. An endpoint that waits
+// for nothing is taken out of the set, so that the loop does not spin; resuming puts it back,
+// unless it has failed.
 //
 // The descriptor is always taken out of the set before it is closed. A duplicate (of a user, or in
 // a child between fork and exec) keeps the open file alive, and with it the entry, which nobody
@@ -41,11 +45,29 @@ namespace rondo::poll {
 namespace {
 
 constexpr int kRetryMilliseconds = 1;
-// A bit of Endpoint::armed, beside kReceive and kSend.
-constexpr uint8_t kRegistered = 1 << 7;
 
 // No endpoint has this generation.
 constexpr uint64_t kWakeToken = 0;
+
+struct Mirror {
+  uint8_t receive : 1;
+  uint8_t send : 1;
+  uint8_t ended : 1;
+  uint8_t failed : 1;
+  uint8_t : 4;
+  uint8_t receive_armed : 1;
+  uint8_t send_armed : 1;
+  uint8_t registered : 1;
+  uint8_t : 5;
+
+  uint32_t events() const { return (receive ? EPOLLIN : 0u) | (send ? EPOLLOUT : 0u); }
+  RONDO_COLD void MarkFailed() {
+    receive = send = 0;
+    failed = 1;
+  }
+};
+
+Mirror& MirrorOf(EndpointRef ref) { return ref.endpoint.mirror<Mirror>(); }
 
 class EpollPoller final : public Poller {
  public:
@@ -57,166 +79,175 @@ class EpollPoller final : public Poller {
 
   const char* name() const override { return "epoll"; }
 
-  int AddListener(Endpoint& listener, uint32_t slot) override RONDO_ON_LOOP {
-    listener.wanted |= kAccept;
-    return Add(listener, slot);
-  }
-  int AddConnection(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
-    return Add(endpoint, slot);
-  }
-
-  void PauseAccepting(Endpoint& listener) override RONDO_ON_LOOP { listener.wanted &= ~kReceive; }
-  void ResumeAccepting(Endpoint& listener, uint32_t slot) override RONDO_ON_LOOP {
-    ResumeReceiving(listener, slot);
-  }
-  void PauseReceiving(Endpoint& endpoint, uint32_t) override RONDO_ON_LOOP {
-    endpoint.wanted &= ~kReceive;
-  }
-  void ResumeReceiving(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
-    if (endpoint.wanted & (kEnded | kFailed)) return;
-    endpoint.wanted |= kReceive;
-    if (endpoint.armed & kReceive) return;
-    if (Arm(endpoint, slot) < 0) deaf_.push_back({slot, endpoint.generation});
+  int AddStream(EndpointRef ref) override RONDO_ON_LOOP { return Add(ref, {.readable = true}); }
+  void PauseReceiving(EndpointRef ref) override RONDO_ON_LOOP { MirrorOf(ref).receive = 0; }
+  void ResumeReceiving(EndpointRef ref) override RONDO_ON_LOOP {
+    Mirror& mirror = MirrorOf(ref);
+    if (mirror.ended || mirror.failed) return;
+    mirror.receive = 1;
+    if (!mirror.receive_armed) Rearm(ref);
   }
 
-  ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
-                     size_t count) override RONDO_ON_LOOP {
-    const ssize_t sent = count == 1
-                             ? sys::Send(endpoint.socket, pieces->iov_base, pieces->iov_len)
-                             : sys::SendMessage(endpoint.socket, pieces, count);
+  ssize_t SendInline(EndpointRef ref, const iovec* pieces, size_t count) override RONDO_ON_LOOP {
+    const int socket = ref.endpoint.socket;
+    const ssize_t sent = count == 1 ? sys::Send(socket, pieces->iov_base, pieces->iov_len)
+                                    : sys::SendMessage(socket, pieces, count);
     // Of several pieces the first alone says nothing about the whole.
     if (count > 1 || sent != static_cast<ssize_t>(pieces->iov_len)) [[unlikely]] {
-      return SentInline(endpoint, slot, pieces, count, sent);
+      return AwaitRoom(ref, pieces, count, sent);
     }
     return sent;
   }
-  int Send(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
+  int Send(EndpointRef ref) override RONDO_ON_LOOP {
     // Output that waits for EPOLLOUT would only be refused again.
-    return endpoint.wanted & kSend ? 0 : SendNow(endpoint, slot);
+    return MirrorOf(ref).send ? 0 : SendNow(ref);
   }
-  bool Close(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
   void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)>) const override
       RONDO_ON_LOOP {}
+
+  int Add(EndpointRef ref, Readiness interest) override RONDO_ON_LOOP;
+  void SetInterest(EndpointRef ref, Readiness interest) override RONDO_ON_LOOP;
+  void Forget(EndpointRef ref) override RONDO_ON_LOOP { Unregister(ref); }
+  bool Close(EndpointRef ref) override RONDO_ON_LOOP;
   void Wait(int64_t timeout_ns, Events& events) override RONDO_ON_LOOP;
 
  private:
-  int Add(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
-  // Makes `armed` what is wanted.
-  int Arm(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
-  void Unregister(Endpoint& endpoint) RONDO_ON_LOOP;
-  int SendNow(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
-  // What SendInline comes to when not all has gone: arms kSend for the rest.
-  RONDO_COLD ssize_t SentInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
-                                size_t count, ssize_t sent) RONDO_ON_LOOP;
-  // The socket took `sent` bytes, or failed: arms kSend if some are left, disarms it if none are.
-  RONDO_COLD int Sent(Endpoint& endpoint, uint32_t slot, ssize_t sent) RONDO_ON_LOOP;
+  // Has the kernel watch for what is wanted, and nothing else. Returns 0 or a negated errno.
+  int Arm(EndpointRef ref) RONDO_ON_LOOP;
+  // The same, tried again later when the kernel has no memory for it.
+  void Rearm(EndpointRef ref) RONDO_ON_LOOP;
+  void Unregister(EndpointRef ref) RONDO_ON_LOOP;
+  int SendNow(EndpointRef ref) RONDO_ON_LOOP;
+  // Waits for EPOLLOUT when SendInline has sent only `sent` bytes of all `pieces`.
+  RONDO_COLD ssize_t AwaitRoom(EndpointRef ref, const iovec* pieces, size_t count,
+                               ssize_t sent) RONDO_ON_LOOP;
+  // The socket took `sent` bytes of the queue, or failed: waits for EPOLLOUT if some are left, and
+  // no longer if none are.
+  RONDO_COLD int Sent(EndpointRef ref, ssize_t sent) RONDO_ON_LOOP;
 
-  // Tries once more for those that the kernel would not watch again.
-  RONDO_COLD void RearmDeaf(Events& events) RONDO_ON_LOOP;
+  // Arms once more those for which the kernel had no memory.
+  RONDO_COLD void RetryRearm(Events& events) RONDO_ON_LOOP;
   void Dispatch(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
-  void ReceiveReady(Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
-  RONDO_COLD void SendReady(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
-  RONDO_COLD void ReadyWhilePaused(Endpoint& endpoint, uint32_t slot, uint32_t ready,
-                                   Events& events) RONDO_ON_LOOP;
+  RONDO_COLD void DispatchReady(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
+  void ReceiveReady(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  RONDO_COLD void SendReady(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  RONDO_COLD void ReadyWhilePaused(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
 
   const UniqueFd epoll_;
   const std::shared_ptr<Waker> waker_;
   const size_t read_buffer_bytes_;
   const std::unique_ptr<char[]> read_buffer_;
   std::array<epoll_event, kEventsPerWait> ready_;
-  // Resumed, but epoll_ctl(2) had no memory for it.
-  std::vector<EndpointId> deaf_;
+  // Wanted, but epoll_ctl(2) had no memory for it.
+  std::vector<EndpointId> rearm_failed_;
 };
 
-uint32_t EpollEventsOf(uint8_t wanted) {
-  return (wanted & kReceive ? EPOLLIN : 0u) | (wanted & kSend ? EPOLLOUT : 0u);
-}
-
-int EpollPoller::Add(Endpoint& endpoint, uint32_t slot) {
-  endpoint.wanted |= kReceive;
-  return Arm(endpoint, slot);
-}
-
-int EpollPoller::Arm(Endpoint& endpoint, uint32_t slot) {
-  const int operation = endpoint.armed & kRegistered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  const uint64_t token = EndpointId{slot, endpoint.generation}.Pack();
-  const int result = sys::EpollControl(epoll_.get(), operation, endpoint.socket,
-                                       EpollEventsOf(endpoint.wanted), token);
-  if (result == 0) endpoint.armed = (endpoint.wanted & (kReceive | kSend)) | kRegistered;
+int EpollPoller::Arm(EndpointRef ref) {
+  Mirror& mirror = MirrorOf(ref);
+  const int operation = mirror.registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  const int result = sys::EpollControl(epoll_.get(), operation, ref.endpoint.socket,
+                                       mirror.events(), ref.id.Pack());
+  if (result < 0) return result;
+  mirror.registered = 1;
+  mirror.receive_armed = mirror.receive;
+  mirror.send_armed = mirror.send;
   return result;
 }
 
-void EpollPoller::Unregister(Endpoint& endpoint) {
-  if (!(endpoint.armed & kRegistered)) return;
-  (void)sys::EpollControl(epoll_.get(), EPOLL_CTL_DEL, endpoint.socket, 0, 0);
-  endpoint.armed = 0;
+void EpollPoller::Rearm(EndpointRef ref) {
+  if (Arm(ref) < 0) rearm_failed_.push_back(ref.id);
 }
+
+void EpollPoller::Unregister(EndpointRef ref) {
+  Mirror& mirror = MirrorOf(ref);
+  if (!mirror.registered) return;
+  (void)sys::EpollControl(epoll_.get(), EPOLL_CTL_DEL, ref.endpoint.socket, 0, 0);
+  mirror.registered = mirror.receive_armed = mirror.send_armed = 0;
+}
+
+int EpollPoller::Add(EndpointRef ref, Readiness interest) {
+  MirrorOf(ref).receive = interest.readable;
+  MirrorOf(ref).send = interest.writable;
+  return Arm(ref);
+}
+
+void EpollPoller::SetInterest(EndpointRef ref, Readiness interest) {
+  Mirror& mirror = MirrorOf(ref);
+  mirror.receive = interest.readable;
+  mirror.send = interest.writable;
+  if ((mirror.receive && !mirror.receive_armed) || (mirror.send && !mirror.send_armed)) Rearm(ref);
+}
+
+bool EpollPoller::Close(EndpointRef ref) {
+  Unregister(ref);
+  (void)sys::Close(ref.endpoint.socket);
+  return true;
+}
+
+// --- Sending.
 
 // One call, however much is queued: what one connection may send in a turn is what its socket
 // buffer takes at once.
-int EpollPoller::SendNow(Endpoint& endpoint, uint32_t slot) {
-  buffer::OutboundQueue& queue = *endpoint.outbound;
+int EpollPoller::SendNow(EndpointRef ref) {
+  buffer::OutboundQueue& queue = *ref.endpoint.outbound;
   const std::string_view bytes = queue.FrontBytes();
   if (bytes.empty() || !queue.FrontIsAll()) [[unlikely]] {
-    return queue.empty() ? 0 : Sent(endpoint, slot, SendFront(endpoint.socket, queue));
+    return queue.empty() ? 0 : Sent(ref, SendFront(ref.endpoint.socket, queue));
   }
-  const ssize_t sent = sys::Send(endpoint.socket, bytes.data(), bytes.size());
-  if (sent != static_cast<ssize_t>(bytes.size()) || (endpoint.wanted & kSend)) [[unlikely]] {
-    return Sent(endpoint, slot, sent);
+  const ssize_t sent = sys::Send(ref.endpoint.socket, bytes.data(), bytes.size());
+  if (sent != static_cast<ssize_t>(bytes.size()) || MirrorOf(ref).send) [[unlikely]] {
+    return Sent(ref, sent);
   }
   queue.Consume(bytes.size());
   return 0;
 }
 
-ssize_t EpollPoller::SentInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
-                                size_t count, ssize_t sent) {
+ssize_t EpollPoller::AwaitRoom(EndpointRef ref, const iovec* pieces, size_t count, ssize_t sent) {
   if (IsFull(sent)) sent = 0;
   if (sent < 0) {
-    MarkFailed(endpoint);
+    MirrorOf(ref).MarkFailed();
     return sent;
   }
   size_t length = 0;
   for (size_t i = 0; i < count; ++i) length += pieces[i].iov_len;
   if (static_cast<size_t>(sent) == length) return sent;
-  endpoint.wanted |= kSend;
-  const int result = Arm(endpoint, slot);
+  MirrorOf(ref).send = 1;
+  const int result = Arm(ref);
   return result < 0 ? result : sent;
 }
 
-int EpollPoller::Sent(Endpoint& endpoint, uint32_t slot, ssize_t sent) {
-  buffer::OutboundQueue& queue = *endpoint.outbound;
+int EpollPoller::Sent(EndpointRef ref, ssize_t sent) {
+  buffer::OutboundQueue& queue = *ref.endpoint.outbound;
+  Mirror& mirror = MirrorOf(ref);
   if (sent < 0 && !IsFull(sent)) {
-    MarkFailed(endpoint);
+    mirror.MarkFailed();
     return static_cast<int>(sent);
   }
   if (sent > 0) queue.Consume(static_cast<size_t>(sent));
-  const bool waiting = endpoint.wanted & kSend;
-  if (queue.empty() != waiting) return 0;
-  endpoint.wanted ^= kSend;
-  return Arm(endpoint, slot);
+  if (queue.empty() != mirror.send) return 0;
+  mirror.send = !mirror.send;
+  return Arm(ref);
 }
 
-bool EpollPoller::Close(Endpoint& endpoint, uint32_t) {
-  Unregister(endpoint);
-  (void)sys::Close(endpoint.socket);
-  return true;
-}
+// --- What the kernel says.
 
 void EpollPoller::Wait(int64_t timeout_ns, Events& events) {
-  const int timeout_ms = deaf_.empty() ? EpollTimeout(timeout_ns) : kRetryMilliseconds;
+  const int timeout_ms = rearm_failed_.empty() ? EpollTimeout(timeout_ns) : kRetryMilliseconds;
   const int count = sys::EpollWait(epoll_.get(), ready_.data(), kEventsPerWait, timeout_ms);
   RONDO_CHECK(count >= 0);
-  events.OnAwake();
-  if (!deaf_.empty()) [[unlikely]] RearmDeaf(events);
+  events.OnWaitReturned();
+  if (!rearm_failed_.empty()) [[unlikely]] RetryRearm(events);
   for (int i = 0; i < count; ++i) Dispatch(ready_[i].data.u64, ready_[i].events, events);
 }
 
-void EpollPoller::RearmDeaf(Events& events) {
+void EpollPoller::RetryRearm(Events& events) {
   std::vector<EndpointId> ids;
-  ids.swap(deaf_);
+  ids.swap(rearm_failed_);
   for (const EndpointId id : ids) {
     Endpoint* const endpoint = events.Find(id);
-    if (endpoint != nullptr && (endpoint->wanted & kReceive)) ResumeReceiving(*endpoint, id.slot);
+    if (endpoint == nullptr) continue;
+    const Mirror& mirror = endpoint->mirror<Mirror>();
+    if (mirror.receive || mirror.send) Rearm({*endpoint, id});
   }
 }
 
@@ -225,52 +256,69 @@ void EpollPoller::Dispatch(uint64_t token, uint32_t ready, Events& events) {
   const EndpointId id = EndpointId::Unpack(token);
   Endpoint* endpoint = events.Find(id);
   if (endpoint == nullptr) return;
+  const EndpointRef ref = {*endpoint, id};
+  if (!id.is_stream()) [[unlikely]] return DispatchReady(ref, ready, events);
   if (ready & ~uint32_t{EPOLLOUT}) {
-    if (!(endpoint->wanted & kReceive)) {
-      ReadyWhilePaused(*endpoint, id.slot, ready, events);
-    } else if (endpoint->wanted & kAccept) {
-      (void)AcceptSome(*endpoint, id, events);
+    if (!MirrorOf(ref).receive) {
+      ReadyWhilePaused(ref, ready, events);
     } else {
-      ReceiveReady(*endpoint, events);
+      ReceiveReady(ref, events);
     }
   }
   // The callback above may have ended it.
-  if ((ready & EPOLLOUT) != 0 && events.Find(id) == endpoint && (endpoint->wanted & kSend)) {
-    SendReady(*endpoint, id.slot, events);
+  if ((ready & EPOLLOUT) != 0 && events.Find(id) == endpoint && MirrorOf(ref).send) {
+    SendReady(ref, events);
   }
 }
 
-void EpollPoller::ReceiveReady(Endpoint& endpoint, Events& events) {
-  const ssize_t received = sys::Receive(endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
-  if (received > 0) {
-    events.OnReceived(endpoint, {read_buffer_.get(), static_cast<size_t>(received)});
-  } else if (received == 0) {
-    endpoint.wanted = (endpoint.wanted & ~kReceive) | kEnded;
-    events.OnReceiveEnd(endpoint);
-  } else if (received != -EAGAIN) {
-    MarkFailed(endpoint);
-    events.OnFailed(endpoint, "recv", static_cast<int>(-received));
-  }
-}
-
-void EpollPoller::SendReady(Endpoint& endpoint, uint32_t slot, Events& events) {
-  if (const int result = SendNow(endpoint, slot); result < 0) {
-    events.OnFailed(endpoint, "send", -result);
+void EpollPoller::DispatchReady(EndpointRef ref, uint32_t ready, Events& events) {
+  const Mirror& mirror = MirrorOf(ref);
+  const bool broken = (ready & (EPOLLERR | EPOLLHUP)) != 0;
+  const Readiness now = {.readable = mirror.receive && (ready & ~uint32_t{EPOLLOUT}) != 0,
+                         .writable = mirror.send && ((ready & EPOLLOUT) != 0 || broken)};
+  if (now.readable || now.writable) {
+    // What is left is reported by the next Wait: the kernel looks at the level.
+    (void)events.OnReady(ref, now);
+  } else if (broken) {
+    Unregister(ref);
   } else {
-    events.OnSent(endpoint);
+    (void)Arm(ref);
   }
 }
 
-void EpollPoller::ReadyWhilePaused(Endpoint& endpoint, uint32_t slot, uint32_t ready,
-                                   Events& events) {
-  if ((ready & EPOLLERR) && !(endpoint.wanted & (kFailed | kAccept))) {
-    MarkFailed(endpoint);
-    Unregister(endpoint);
-    events.OnFailed(endpoint, "recv", TakeError(endpoint.socket));
+void EpollPoller::ReceiveReady(EndpointRef ref, Events& events) {
+  const ssize_t received =
+      sys::Receive(ref.endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
+  if (received > 0) {
+    events.OnReceived(ref, {read_buffer_.get(), static_cast<size_t>(received)});
+  } else if (received == 0) {
+    MirrorOf(ref).receive = 0;
+    MirrorOf(ref).ended = 1;
+    events.OnReceiveEnd(ref);
+  } else if (received != -EAGAIN) {
+    MirrorOf(ref).MarkFailed();
+    events.OnFailed(ref, "recv", static_cast<int>(-received));
+  }
+}
+
+void EpollPoller::SendReady(EndpointRef ref, Events& events) {
+  if (const int result = SendNow(ref); result < 0) {
+    events.OnFailed(ref, "send", -result);
+  } else {
+    events.OnSent(ref);
+  }
+}
+
+void EpollPoller::ReadyWhilePaused(EndpointRef ref, uint32_t ready, Events& events) {
+  Mirror& mirror = MirrorOf(ref);
+  if ((ready & EPOLLERR) && !mirror.failed) {
+    mirror.MarkFailed();
+    Unregister(ref);
+    events.OnFailed(ref, "recv", TakeError(ref.endpoint.socket));
   } else if (ready & (EPOLLERR | EPOLLHUP)) {
-    Unregister(endpoint);
-  } else if (endpoint.armed & kReceive) {
-    (void)Arm(endpoint, slot);
+    Unregister(ref);
+  } else if (mirror.receive_armed) {
+    (void)Arm(ref);
   }
 }
 

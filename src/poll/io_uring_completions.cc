@@ -39,7 +39,7 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
   (void)sys::RingSubmitAndWait(&ring_, rearm_.empty() ? timeout_ns : 0);
   Submitted();
   sends_at_once_ = io_uring_cq_ready(&ring_) <= kMostAtOnce ? kMostAtOnce : 0;
-  events.OnAwake();
+  events.OnWaitReturned();
   io_uring_cqe* completion = nullptr;
   unsigned seen = 0;
   for (; seen < kCompletionsPerWait; ++seen) {
@@ -70,7 +70,9 @@ void IoUringPoller::Trim() {
 
 void IoUringPoller::ForEachUndelivered(
     absl::FunctionRef<void(EndpointId, size_t)> visit) const {
-  for (const auto& [packed, held] : held_bytes_) visit(EndpointId::Unpack(packed), held.size());
+  for (const auto& [packed, bytes] : paused_input_) {
+    visit(EndpointId::Unpack(packed), bytes.size());
+  }
   unsigned head = 0;
   io_uring_cqe* completion = nullptr;
   io_uring_for_each_cqe(&ring_, head, completion) {
@@ -86,27 +88,14 @@ void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
   switch (operation) {
     case Operation::kReceive:
       return OnReceive(completion, id, events);
-    case Operation::kReadable:
-      if (Endpoint* endpoint = events.Find(id); endpoint != nullptr) {
-        OnReadable(*endpoint, id, events);
-      }
-      return;
     case Operation::kSend:
       return OnSend(completion, events);
-    case Operation::kAccept:
-      // It may have been closed: a listener's memory stays.
-      if (Endpoint* listener = events.Find(id); listener != nullptr) {
-        OnAcceptReady(*listener, id, events);
-      }
-      return;
+    case Operation::kReadable:
     case Operation::kRoom:
-      if (Endpoint* endpoint = events.Find(id); endpoint != nullptr) {
-        OnRoom(*endpoint, id.slot, events);
-      }
-      return;
     case Operation::kWatch:
-      if (Endpoint* endpoint = events.Find(id); endpoint != nullptr) {
-        OnWatch(completion, *endpoint, id, events);
+      // What is no stream may have gone: its polls do not keep it.
+      if (Endpoint* const endpoint = events.Find(id); endpoint != nullptr) {
+        OnPolled(completion, {*endpoint, id}, events);
       }
       return;
     case Operation::kWake:
@@ -122,208 +111,239 @@ void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
   }
 }
 
+void IoUringPoller::OnPolled(const io_uring_cqe& completion, EndpointRef ref, Events& events) {
+  const Operation operation = OperationOf(completion.user_data);
+  if (!ref.id.is_stream()) return OnReady(completion, ref, events);
+  if (operation == Operation::kReadable) return OnReadable(ref, events);
+  if (operation == Operation::kRoom) return OnRoom(ref, events);
+  OnWatch(completion, ref, events);
+}
+
+void IoUringPoller::OnReady(const io_uring_cqe& completion, EndpointRef ref, Events& events) {
+  Mirror& mirror = MirrorOf(ref);
+  const bool for_reading = OperationOf(completion.user_data) == Operation::kReadable;
+  if (for_reading) {
+    mirror.polling = 0;
+  } else {
+    mirror.awaiting_room = 0;
+  }
+  const Readiness ready = {.readable = for_reading && mirror.receive,
+                           .writable = !for_reading && mirror.send};
+  if ((ready.readable || ready.writable) && completion.res != -ECANCELED) {
+    // What is left completes the next poll at once.
+    (void)events.OnReady(ref, ready);
+    if (events.Find(ref.id) != &ref.endpoint) return;
+  }
+  ArmInterest(ref);
+}
+
 void IoUringPoller::OnReceive(const io_uring_cqe& completion, EndpointId id, Events& events) {
   Endpoint* const endpoint = events.Find(id);
   RONDO_CHECK(endpoint != nullptr);
-  if (completion.res <= 0 || !(completion.flags & IORING_CQE_F_MORE) ||
-      !(endpoint->wanted & kReceive) || (endpoint->armed & kCancelling) || IsSilent(*endpoint))
-      [[unlikely]] {
-    return OnReceiveRarely(completion, *endpoint, id, events);
+  const EndpointRef ref = {*endpoint, id};
+  const Mirror& mirror = MirrorOf(ref);
+  if (completion.res <= 0 || !(completion.flags & IORING_CQE_F_MORE) || !mirror.receive ||
+      mirror.cancelling || mirror.closed_or_failed()) [[unlikely]] {
+    return OnReceiveSlow(completion, ref, events);
   }
   const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
   const auto length = static_cast<size_t>(completion.res);
-  if (length == buffers_.buffer_bytes()) OnFilled(*endpoint, id);
-  events.OnReceived(*endpoint, {buffers_.At(buffer), length});
+  if (length == buffers_.buffer_bytes()) OnFilled(ref);
+  events.OnReceived(ref, {buffers_.At(buffer), length});
   buffers_.Return(buffer);
 }
 
-void IoUringPoller::OnFilled(Endpoint& endpoint, EndpointId id) {
-  endpoint.wanted |= kByPoll;
-  CancelInput(endpoint, id.slot);
+void IoUringPoller::OnFilled(EndpointRef ref) {
+  MirrorOf(ref).by_poll = 1;
+  CancelInput(ref);
 }
 
-void IoUringPoller::OnReceiveRarely(const io_uring_cqe& completion, Endpoint& endpoint,
-                                    EndpointId id, Events& events) {
+void IoUringPoller::OnReceiveSlow(const io_uring_cqe& completion, EndpointRef ref,
+                                  Events& events) {
+  Mirror& mirror = MirrorOf(ref);
   const bool over = !(completion.flags & IORING_CQE_F_MORE);
-  if (over) endpoint.armed &= ~(kReceive | kCancelling);
-  if (completion.res == -ENOBUFS) endpoint.wanted |= kByPoll;
-  const bool closing = IsSilent(endpoint);
+  if (over) mirror.receive_armed = mirror.cancelling = 0;
+  if (completion.res == -ENOBUFS) mirror.by_poll = 1;
+  const bool closing = mirror.closed_or_failed();
   if (completion.flags & IORING_CQE_F_BUFFER) {
     const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
     const std::string_view bytes(buffers_.At(buffer), static_cast<size_t>(completion.res));
-    const bool wanted = endpoint.wanted & kReceive;
-    if (wanted && !closing && !held_bytes_.contains(id.Pack())) {
-      events.OnReceived(endpoint, bytes);
+    const bool wanted = mirror.receive;
+    if (wanted && !closing && !paused_input_.contains(ref.id.Pack())) {
+      events.OnReceived(ref, bytes);
     } else if (!closing) {
-      held_bytes_[id.Pack()].Append(bytes);
-      if (!wanted) CancelInput(endpoint, id.slot);
+      paused_input_[ref.id.Pack()].Append(bytes);
+      if (!wanted) CancelInput(ref);
     }
     buffers_.Return(buffer);
   } else if (!closing) {
-    OnReceiveOver(completion.res, endpoint, id, events);
+    OnReceiveOver(completion.res, ref, events);
   }
-  if (over) OnInputOver(endpoint, id, events);
+  if (over) OnInputOver(ref, events);
 }
 
-void IoUringPoller::OnReadable(Endpoint& endpoint, EndpointId id, Events& events) {
-  endpoint.armed &= ~(kReceive | kPolling);
-  if ((endpoint.wanted & kReceive) && !IsSilent(endpoint)) ReceiveOnce(endpoint, id, events);
-  OnInputOver(endpoint, id, events);
+void IoUringPoller::OnReadable(EndpointRef ref, Events& events) {
+  Mirror& mirror = MirrorOf(ref);
+  mirror.receive_armed = mirror.polling = 0;
+  if (mirror.receive && !mirror.closed_or_failed()) ReceiveOnce(ref, events);
+  OnInputOver(ref, events);
 }
 
-void IoUringPoller::ReceiveOnce(Endpoint& endpoint, EndpointId id, Events& events) {
-  const ssize_t received = sys::Receive(endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
-  if (received <= 0) return OnReceiveOver(static_cast<int>(received), endpoint, id, events);
+void IoUringPoller::ReceiveOnce(EndpointRef ref, Events& events) {
+  const ssize_t received =
+      sys::Receive(ref.endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
+  if (received <= 0) return OnReceiveOver(static_cast<int>(received), ref, events);
+  Mirror& mirror = MirrorOf(ref);
   const auto length = static_cast<size_t>(received);
   const bool is_small = length < buffers_.buffer_bytes();
   // A stream has a small piece now and then; two in a row are messages.
-  const bool by_poll = !is_small || !(endpoint.wanted & kLastWasSmall);
-  endpoint.wanted &= ~(kByPoll | kLastWasSmall);
-  if (by_poll) endpoint.wanted |= kByPoll | (is_small ? kLastWasSmall : 0);
-  events.OnReceived(endpoint, {read_buffer_.get(), length});
+  mirror.by_poll = !is_small || !mirror.last_was_small;
+  mirror.last_was_small = is_small && mirror.by_poll;
+  events.OnReceived(ref, {read_buffer_.get(), length});
 }
 
-void IoUringPoller::OnInputOver(Endpoint& endpoint, EndpointId id, Events& events) {
-  if (!IsSilent(endpoint)) {
-    if (endpoint.wanted & kReceive) {
-      ListForRearm(endpoint, id);
+void IoUringPoller::OnInputOver(EndpointRef ref, Events& events) {
+  if (!MirrorOf(ref).closed_or_failed()) {
+    if (MirrorOf(ref).receive) {
+      ListForRearm(ref);
     } else {
-      Watch(endpoint, id.slot);
+      Watch(ref);
     }
   }
-  Completed(endpoint, events);
+  Completed(ref, events);
 }
 
-void IoUringPoller::OnReceiveOver(int result, Endpoint& endpoint, EndpointId id, Events& events) {
+void IoUringPoller::OnReceiveOver(int result, EndpointRef ref, Events& events) {
   if (IsForNow(result)) return;
-  if (result < 0) return Fail(endpoint, "recv", -result, events);
-  // Behind what is held; the receive that follows a pause meets the end again.
-  if (!(endpoint.wanted & kReceive) || held_bytes_.contains(id.Pack())) return;
-  endpoint.wanted = static_cast<uint8_t>((endpoint.wanted & ~kReceive) | kEnded);
-  events.OnReceiveEnd(endpoint);
+  if (result < 0) return Fail(ref, "recv", -result, events);
+  // Behind what came during a pause; the receive that follows a pause meets the end again.
+  Mirror& mirror = MirrorOf(ref);
+  if (!mirror.receive || paused_input_.contains(ref.id.Pack())) return;
+  mirror.receive = 0;
+  mirror.ended = 1;
+  events.OnReceiveEnd(ref);
 }
 
-void IoUringPoller::Fail(Endpoint& endpoint, const char* call, int error, Events& events) {
-  if (IsSilent(endpoint)) return;
-  MarkFailed(endpoint);
-  events.OnFailed(endpoint, call, error);
+void IoUringPoller::Fail(EndpointRef ref, const char* call, int error, Events& events) {
+  if (MirrorOf(ref).closed_or_failed()) return;
+  MirrorOf(ref).MarkFailed();
+  events.OnFailed(ref, call, error);
 }
 
-void IoUringPoller::OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, EndpointId id,
-                            Events& events) {
+void IoUringPoller::OnWatch(const io_uring_cqe& completion, EndpointRef ref, Events& events) {
+  Mirror& mirror = MirrorOf(ref);
   const bool failed = completion.res > 0 && (completion.res & POLLERR);
-  const bool watched = !((endpoint.wanted | endpoint.armed) & kReceive);
+  const bool watched = !mirror.receive && !mirror.receive_armed;
   const bool more = completion.flags & IORING_CQE_F_MORE;
-  if (failed && watched && !IsSilent(endpoint)) {
-    Fail(endpoint, "recv", TakeError(endpoint.socket), events);
-  } else if (failed && more && !IsSilent(endpoint)) {
+  if (failed && watched) {
+    Fail(ref, "recv", TakeError(ref.endpoint.socket), events);
+  } else if (failed && more && !mirror.closed_or_failed()) {
     // A receive will meet it, behind the bytes before it; a pause before that begins a watch anew.
-    Cancel(Tag(Operation::kWatch, id.slot, endpoint.generation));
+    Cancel(Tag(Operation::kWatch, ref.id.slot, ref.id.generation));
   }
   if (more) return;
-  endpoint.armed &= ~kWatching;
-  if (completion.res == -ECANCELED && watched && !IsSilent(endpoint)) Watch(endpoint, id.slot);
-  Completed(endpoint, events);
+  mirror.watching = 0;
+  if (completion.res == -ECANCELED && watched && !mirror.closed_or_failed()) Watch(ref);
+  Completed(ref, events);
 }
 
 void IoUringPoller::OnSend(const io_uring_cqe& completion, Events& events) {
   const auto number = static_cast<uint32_t>(completion.user_data);
   SendRecord& record = sends_.At(number);
-  const EndpointId id = record.id;
-  Endpoint* const endpoint = events.Find(id);
+  Endpoint* const endpoint = events.Find(record.id);
   RONDO_CHECK(endpoint != nullptr);
+  const EndpointRef ref = {*endpoint, record.id};
   const int result = IsForNow(completion.res) ? 0 : completion.res;
   if (result > 0) record.sent += static_cast<size_t>(result);
-  const bool silent = IsSilent(*endpoint);
+  const bool silent = MirrorOf(ref).closed_or_failed();
   if (result >= 0 && record.sent < record.length && !silent) [[unlikely]] {
-    return SubmitRecord(*endpoint, number);
+    return SubmitRecord(ref, number);
   }
   const bool from_queue = record.length == 0;
   sends_.Return(number);
-  endpoint->armed &= ~kSend;
+  MirrorOf(ref).send_armed = 0;
   endpoint->sending = false;
   if (result < 0) {
-    Fail(*endpoint, "send", -result, events);
+    Fail(ref, "send", -result, events);
   } else if (!silent) {
     if (from_queue) endpoint->outbound->Consume(static_cast<size_t>(result));
-    events.OnSent(*endpoint);
-    SendRest(*endpoint, id.slot, events);
+    events.OnSent(ref);
+    SendRest(ref, events);
   }
-  Completed(*endpoint, events);
+  Completed(ref, events);
 }
 
-void IoUringPoller::SendRest(Endpoint& endpoint, uint32_t slot, Events& events) {
-  if (endpoint.outbound == nullptr || endpoint.outbound->empty() || IsSilent(endpoint)) return;
-  const int result = Send(endpoint, slot);
-  if (result < 0) events.OnFailed(endpoint, "send", -result);
+void IoUringPoller::SendRest(EndpointRef ref, Events& events) {
+  const buffer::OutboundQueue* const queue = ref.endpoint.outbound;
+  if (queue == nullptr || queue->empty() || MirrorOf(ref).closed_or_failed()) return;
+  const int result = Send(ref);
+  if (result < 0) events.OnFailed(ref, "send", -result);
 }
 
-void IoUringPoller::OnRoom(Endpoint& endpoint, uint32_t slot, Events& events) {
-  endpoint.armed &= ~kWaitingForRoom;
-  if (!IsSilent(endpoint)) {
-    SendRest(endpoint, slot, events);
-    if (!IsSilent(endpoint)) events.OnSent(endpoint);
+void IoUringPoller::OnRoom(EndpointRef ref, Events& events) {
+  MirrorOf(ref).awaiting_room = 0;
+  if (!MirrorOf(ref).closed_or_failed()) {
+    SendRest(ref, events);
+    if (!MirrorOf(ref).closed_or_failed()) events.OnSent(ref);
   }
-  Completed(endpoint, events);
+  Completed(ref, events);
 }
 
-void IoUringPoller::Completed(Endpoint& endpoint, Events& events) {
-  if (--endpoint.in_flight > 0 || !(endpoint.armed & kClosing)) return;
-  CloseSocket(endpoint);
-  events.OnReleased(endpoint);
-}
-
-void IoUringPoller::OnAcceptReady(Endpoint& listener, EndpointId id, Events& events) {
-  listener.armed &= ~kReceive;
-  --listener.in_flight;
-  if (listener.wanted & kReceive) (void)AcceptSome(listener, id, events);
-  if (events.Find(id) != &listener || (listener.armed & kReceive)) return;
-  if (listener.wanted & kReceive) ArmInput(listener, id.slot);
+void IoUringPoller::Completed(EndpointRef ref, Events& events) {
+  if (--ref.endpoint.in_flight > 0 || !MirrorOf(ref).releasing) return;
+  CloseSocket(ref.endpoint.socket);
+  events.OnReleased(ref);
 }
 
 void IoUringPoller::Rearm(Events& events) {
   // The others' turn is the next: they are listed as before, and Wait does not block.
   const auto end = rearm_.begin() + std::min<ptrdiff_t>(std::ssize(rearm_), kCompletionsPerWait);
-  handling_.assign(rearm_.begin(), end);
+  in_service_.assign(rearm_.begin(), end);
   rearm_.erase(rearm_.begin(), end);
-  for (const EndpointId id : handling_) {
+  for (const EndpointId id : in_service_) {
     Endpoint* const endpoint = events.Find(id);
-    if (endpoint == nullptr || IsSilent(*endpoint)) continue;
-    endpoint->armed &= ~kListed;
-    GoOn(*endpoint, id, events);
+    if (endpoint == nullptr) continue;
+    const EndpointRef ref = {*endpoint, id};
+    if (MirrorOf(ref).closed_or_failed()) continue;
+    MirrorOf(ref).listed = 0;
+    if (id.is_stream()) {
+      ContinueInput(ref, events);
+    } else {
+      ArmInterest(ref);
+    }
   }
-  handling_.clear();
+  in_service_.clear();
 }
 
-void IoUringPoller::ListForRearm(Endpoint& endpoint, EndpointId id) {
-  if (endpoint.armed & kListed) return;
-  endpoint.armed |= kListed;
-  rearm_.push_back(id);
+void IoUringPoller::ListForRearm(EndpointRef ref) {
+  if (MirrorOf(ref).listed) return;
+  MirrorOf(ref).listed = 1;
+  rearm_.push_back(ref.id);
 }
 
-void IoUringPoller::GoOn(Endpoint& endpoint, EndpointId id, Events& events) {
-  const bool wanted = endpoint.wanted & kReceive;
-  if (wanted && held_bytes_.contains(id.Pack())) return DeliverHeld(endpoint, id, events);
-  if (endpoint.armed & kReceive) return;
-  if (wanted) {
-    ArmInput(endpoint, id.slot);
-  } else if (!(endpoint.wanted & kAccept)) {
-    Watch(endpoint, id.slot);
+void IoUringPoller::ContinueInput(EndpointRef ref, Events& events) {
+  const Mirror& mirror = MirrorOf(ref);
+  if (mirror.receive && paused_input_.contains(ref.id.Pack())) return DeliverPaused(ref, events);
+  if (mirror.receive_armed) return;
+  if (mirror.receive) {
+    ArmInput(ref);
+  } else {
+    Watch(ref);
   }
 }
 
 // No more at a time than one recv(2) brings.
-void IoUringPoller::DeliverHeld(Endpoint& endpoint, EndpointId id, Events& events) {
-  auto held = held_bytes_.extract(id.Pack());
-  HeldBytes& bytes = held.mapped();
+void IoUringPoller::DeliverPaused(EndpointRef ref, Events& events) {
+  auto paused = paused_input_.extract(ref.id.Pack());
+  PausedInput& bytes = paused.mapped();
   const size_t length = std::min(bytes.size(), read_buffer_bytes_);
   const std::string_view piece = bytes.Front(length);
   bytes.Consume(length);
   const bool more = bytes.size() > 0;
-  events.OnReceived(endpoint, piece);
-  if (events.Find(id) != &endpoint || IsSilent(endpoint)) return;
-  if (more) held_bytes_.insert(std::move(held));
-  ListForRearm(endpoint, id);
+  events.OnReceived(ref, piece);
+  if (events.Find(ref.id) != &ref.endpoint || MirrorOf(ref).closed_or_failed()) return;
+  if (more) paused_input_.insert(std::move(paused));
+  ListForRearm(ref);
 }
 
 }  // namespace rondo::poll::uring

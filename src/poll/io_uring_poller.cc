@@ -3,9 +3,10 @@
 // (DEFER_TASKRUN).
 //
 // How the contract is mapped:
-//   accept    a poll of the listener, and accept4(2) when it is ready. A multishot accept would
-//             save no call, since it leaves the peer's address to getpeername(2), and it goes on
-//             taking from the backlog while the loop pauses or stops.
+//   ready     what is no stream: a one-shot poll for each direction of interest, armed again as
+//             long as the interest lasts. (A multishot accept would save no call for a listener,
+//             since it leaves the peer's address to getpeername(2), and it would go on taking from
+//             the backlog while the loop pauses or stops.)
 //   receive   small messages: one multishot receive for each connection, into provided buffers, so
 //             that they cost no call and an idle connection holds no memory. Once bytes come, it
 //             fills up to 33 buffers before the loop hears of the first (MULTISHOT_MAX_RETRY in
@@ -32,12 +33,12 @@
 //   close     everything under way is cancelled; the socket is closed, and the memory given back,
 //             when the last completion has come.
 //
-// What is mirrored. `wanted`: kReceive, what the loop asked for; kEnded, the input has; kFailed, a
-// failure was told, and nothing is told after it; kByPoll and kLastWasSmall, how to receive, see
-// above. `armed`: kReceive, a receive or the poll for one is under way (kPolling: the poll), or the
-// poll of a listener; kSend, a send is; kCancelling, a cancel of the first; kClosing, Close was
-// called; kWaitingForRoom and kWatching, a poll for room to send a file, or for the socket's
-// failure during a pause; kListed, it is in `rearm_`.
+// What is mirrored. What the loop wants: receive (send: interest in writing, of what is no stream);
+// ended, the end of the input was delivered; failed, a failure was, and nothing is delivered after
+// it; by_poll and last_was_small, how to receive, see above. What is under way: receive_armed, a
+// receive or the poll for one (polling: the poll); send_armed, a send; cancelling, a cancel of the
+// receive; releasing, Close was called; awaiting_room and watching, a poll for room to send a file,
+// or for the stream's failure during a pause; listed, it is in `rearm_`.
 //
 // A pause does nothing until bytes arrive during it: those are held, and then the receive is
 // cancelled. What is held is delivered, piece by piece, before anything else on resuming.
@@ -67,8 +68,8 @@ constexpr size_t kReadBuffers = 2;
 constexpr unsigned kSubmissions = 1024;
 constexpr unsigned kCompletions = 16384;
 
-RONDO_COLD int NoMemory(Endpoint& endpoint) {
-  MarkFailed(endpoint);
+RONDO_COLD int NoMemory(EndpointRef ref) {
+  MirrorOf(ref).MarkFailed();
   return -ENOMEM;
 }
 
@@ -132,29 +133,45 @@ void IoUringPoller::ArmTrim() {
   trim_armed_ = true;
 }
 
-void IoUringPoller::ArmInput(Endpoint& endpoint, uint32_t slot) {
+void IoUringPoller::ArmPoll(EndpointRef ref, Operation operation, unsigned events) {
   io_uring_sqe* entry = NextEntry();
-  if (endpoint.wanted & kAccept) {
-    io_uring_prep_poll_add(entry, endpoint.socket, POLLIN);
-    io_uring_sqe_set_data64(entry, Tag(Operation::kAccept, slot, endpoint.generation));
-  } else if (endpoint.wanted & kByPoll) {
-    io_uring_prep_poll_add(entry, endpoint.socket, POLLIN);
-    io_uring_sqe_set_data64(entry, Tag(Operation::kReadable, slot, endpoint.generation));
-    endpoint.armed |= kPolling;
-  } else {
-    io_uring_prep_recv_multishot(entry, endpoint.socket, nullptr, 0, 0);
-    entry->flags |= IOSQE_BUFFER_SELECT;
-    entry->buf_group = ProvidedBuffers::kGroup;
-    io_uring_sqe_set_data64(entry, Tag(Operation::kReceive, slot, endpoint.generation));
-  }
-  endpoint.armed |= kReceive;
-  ++endpoint.in_flight;
+  io_uring_prep_poll_add(entry, ref.endpoint.socket, events);
+  io_uring_sqe_set_data64(entry, Tag(operation, ref.id.slot, ref.id.generation));
 }
 
-void IoUringPoller::CancelInput(Endpoint& endpoint, uint32_t slot) {
-  if (!(endpoint.armed & kReceive) || (endpoint.armed & kCancelling)) return;
-  Cancel(Tag(Operation::kReceive, slot, endpoint.generation));
-  endpoint.armed |= kCancelling;
+void IoUringPoller::ArmInput(EndpointRef ref) {
+  Mirror& mirror = MirrorOf(ref);
+  if (mirror.by_poll) {
+    ArmPoll(ref, Operation::kReadable, POLLIN);
+    mirror.polling = 1;
+  } else {
+    io_uring_sqe* entry = NextEntry();
+    io_uring_prep_recv_multishot(entry, ref.endpoint.socket, nullptr, 0, 0);
+    entry->flags |= IOSQE_BUFFER_SELECT;
+    entry->buf_group = ProvidedBuffers::kGroup;
+    io_uring_sqe_set_data64(entry, Tag(Operation::kReceive, ref.id.slot, ref.id.generation));
+  }
+  mirror.receive_armed = 1;
+  ++ref.endpoint.in_flight;
+}
+
+void IoUringPoller::ArmInterest(EndpointRef ref) {
+  Mirror& mirror = MirrorOf(ref);
+  if (mirror.receive && !mirror.polling) {
+    ArmPoll(ref, Operation::kReadable, POLLIN);
+    mirror.polling = 1;
+  }
+  if (mirror.send && !mirror.awaiting_room) {
+    ArmPoll(ref, Operation::kRoom, POLLOUT);
+    mirror.awaiting_room = 1;
+  }
+}
+
+void IoUringPoller::CancelInput(EndpointRef ref) {
+  Mirror& mirror = MirrorOf(ref);
+  if (!mirror.receive_armed || mirror.cancelling) return;
+  Cancel(Tag(Operation::kReceive, ref.id.slot, ref.id.generation));
+  mirror.cancelling = 1;
 }
 
 // By its tag, which the kernel finds at once; by a descriptor it would search all that is under
@@ -166,176 +183,184 @@ void IoUringPoller::Cancel(uint64_t tag) {
   io_uring_sqe_set_data64(entry, Tag(Operation::kCancel, 0, 0));
 }
 
-void IoUringPoller::CancelAll(Endpoint& endpoint, uint32_t slot) {
+void IoUringPoller::CancelAll(EndpointRef ref) {
+  const Mirror& mirror = MirrorOf(ref);
   const auto cancel = [&](Operation operation) {
     base::AssertOnLoop();
-    Cancel(Tag(operation, slot, endpoint.generation));
+    Cancel(Tag(operation, ref.id.slot, ref.id.generation));
   };
-  if (endpoint.armed & kReceive) {
-    if (endpoint.wanted & kAccept) {
-      cancel(Operation::kAccept);
-    } else {
-      cancel(endpoint.armed & kPolling ? Operation::kReadable : Operation::kReceive);
-    }
+  if (mirror.polling) {
+    cancel(Operation::kReadable);
+  } else if (mirror.receive_armed) {
+    cancel(Operation::kReceive);
   }
-  if (endpoint.armed & kWatching) cancel(Operation::kWatch);
-  if (endpoint.armed & kWaitingForRoom) cancel(Operation::kRoom);
-  if (!(endpoint.armed & kSend)) return;
+  if (mirror.watching) cancel(Operation::kWatch);
+  if (mirror.awaiting_room) cancel(Operation::kRoom);
+  if (!mirror.send_armed) return;
   // A send is tagged with its record's number, and of those that go on for long there are few.
   io_uring_sqe* entry = NextEntry();
-  io_uring_prep_cancel_fd(entry, endpoint.socket, IORING_ASYNC_CANCEL_ALL);
+  io_uring_prep_cancel_fd(entry, ref.endpoint.socket, IORING_ASYNC_CANCEL_ALL);
   entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
   io_uring_sqe_set_data64(entry, Tag(Operation::kCancel, 0, 0));
 }
 
-void IoUringPoller::Watch(Endpoint& endpoint, uint32_t slot) {
-  if (endpoint.armed & kWatching) return;
+void IoUringPoller::Watch(EndpointRef ref) {
+  if (MirrorOf(ref).watching) return;
   io_uring_sqe* entry = NextEntry();
   // Nothing is asked for: a hang-up or an error is reported all the same. So is the peer's FIN
   // (POLLRDHUP), which ends a poll that is not multishot, and the error may follow it.
-  io_uring_prep_poll_multishot(entry, endpoint.socket, 0);
-  io_uring_sqe_set_data64(entry, Tag(Operation::kWatch, slot, endpoint.generation));
-  endpoint.armed |= kWatching;
-  ++endpoint.in_flight;
+  io_uring_prep_poll_multishot(entry, ref.endpoint.socket, 0);
+  io_uring_sqe_set_data64(entry, Tag(Operation::kWatch, ref.id.slot, ref.id.generation));
+  MirrorOf(ref).watching = 1;
+  ++ref.endpoint.in_flight;
 }
 
-int IoUringPoller::AddListener(Endpoint& listener, uint32_t slot) {
-  listener.wanted |= kReceive | kAccept;
+int IoUringPoller::AddStream(EndpointRef ref) {
+  MirrorOf(ref).receive = 1;
+  ArmInput(ref);
+  return 0;
+}
+
+int IoUringPoller::Add(EndpointRef ref, Readiness interest) {
   // Not armed here: before the first Wait nothing can be submitted, and listeners may be more than
   // the ring has room for.
-  ListForRearm(listener, {slot, listener.generation});
+  SetInterest(ref, interest);
   return 0;
 }
 
-int IoUringPoller::AddConnection(Endpoint& endpoint, uint32_t slot) {
-  endpoint.wanted |= kReceive;
-  ArmInput(endpoint, slot);
-  return 0;
+void IoUringPoller::SetInterest(EndpointRef ref, Readiness interest) {
+  Mirror& mirror = MirrorOf(ref);
+  mirror.receive = interest.readable;
+  mirror.send = interest.writable;
+  const bool is_armed =
+      (!mirror.receive || mirror.polling) && (!mirror.send || mirror.awaiting_room);
+  if (!is_armed) ListForRearm(ref);
 }
 
-void IoUringPoller::ResumeAccepting(Endpoint& listener, uint32_t slot) {
-  if (listener.wanted & (kReceive | kFailed)) return;
-  listener.wanted |= kReceive;
-  ListForRearm(listener, {slot, listener.generation});
+void IoUringPoller::Forget(EndpointRef ref) {
+  SetInterest(ref, {});
+  CancelAll(ref);
 }
 
-void IoUringPoller::ResumeReceiving(Endpoint& endpoint, uint32_t slot) {
-  if (endpoint.wanted & (kReceive | kEnded | kFailed)) return;
-  endpoint.wanted |= kReceive;
-  const EndpointId id = {slot, endpoint.generation};
-  if (!(endpoint.armed & kReceive) || held_bytes_.contains(id.Pack())) ListForRearm(endpoint, id);
+void IoUringPoller::ResumeReceiving(EndpointRef ref) {
+  Mirror& mirror = MirrorOf(ref);
+  if (mirror.receive || mirror.ended || mirror.failed) return;
+  mirror.receive = 1;
+  if (!mirror.receive_armed || paused_input_.contains(ref.id.Pack())) ListForRearm(ref);
 }
 
-ssize_t IoUringPoller::SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
-                                  size_t count) {
+ssize_t IoUringPoller::SendInline(EndpointRef ref, const iovec* pieces, size_t count) {
   // Behind one that is under way: into the queue.
-  if (endpoint.armed & kSend) return 0;
+  if (MirrorOf(ref).send_armed) return 0;
   size_t length = 0;
   for (size_t i = 0; i < count; ++i) length += pieces[i].iov_len;
   const bool is_large = length > SendRecord::kBytes;
   if (is_large || sends_at_once_ > 0) {
     if (!is_large) --sends_at_once_;
-    const ssize_t sent = count == 1
-                             ? sys::Send(endpoint.socket, pieces->iov_base, pieces->iov_len)
-                             : sys::SendMessage(endpoint.socket, pieces, count);
+    const int socket = ref.endpoint.socket;
+    const ssize_t sent = count == 1 ? sys::Send(socket, pieces->iov_base, pieces->iov_len)
+                                    : sys::SendMessage(socket, pieces, count);
     if (sent >= 0) return sent;
     if (IsFull(sent)) return 0;
-    MarkFailed(endpoint);
+    MirrorOf(ref).MarkFailed();
     return sent;
   }
   const uint32_t number = sends_.Take();
-  if (number == SendRecords::kNone) [[unlikely]] return NoMemory(endpoint);
+  if (number == SendRecords::kNone) [[unlikely]] return NoMemory(ref);
   SendRecord& record = sends_.At(number);
-  record.id = {slot, endpoint.generation};
+  record.id = ref.id;
   record.length = 0;
   for (size_t i = 0; i < count; ++i) {
     std::memcpy(record.bytes.data() + record.length, pieces[i].iov_base, pieces[i].iov_len);
     record.length += pieces[i].iov_len;
   }
   record.sent = 0;
-  SubmitRecord(endpoint, number);
-  ++endpoint.in_flight;
+  SubmitRecord(ref, number);
+  ++ref.endpoint.in_flight;
   return static_cast<ssize_t>(length);
 }
 
-void IoUringPoller::SubmitRecord(Endpoint& endpoint, uint32_t number) {
+void IoUringPoller::SubmitRecord(EndpointRef ref, uint32_t number) {
   SendRecord& record = sends_.At(number);
   io_uring_sqe* entry = NextEntry();
   // The kernel goes on by itself when the socket takes only a part.
-  io_uring_prep_send(entry, endpoint.socket, record.bytes.data() + record.sent,
+  io_uring_prep_send(entry, ref.endpoint.socket, record.bytes.data() + record.sent,
                      record.length - record.sent, MSG_NOSIGNAL | MSG_WAITALL);
   io_uring_sqe_set_data64(entry, Tag(Operation::kSend, record.id.slot, number));
-  endpoint.armed |= kSend;
-  endpoint.sending = true;
+  MirrorOf(ref).send_armed = 1;
+  ref.endpoint.sending = true;
 }
 
-int IoUringPoller::Send(Endpoint& endpoint, uint32_t slot) {
-  if (endpoint.armed & (kSend | kWaitingForRoom)) return 0;
-  if (buffer::OutboundQueue::File file; endpoint.outbound->FrontFile(&file)) {
-    return SendFile(endpoint, slot);
-  }
-  return endpoint.outbound->empty() ? 0 : SendFromQueue(endpoint, slot);
+int IoUringPoller::Send(EndpointRef ref) {
+  if (MirrorOf(ref).send_armed || MirrorOf(ref).awaiting_room) return 0;
+  const buffer::OutboundQueue& queue = *ref.endpoint.outbound;
+  if (buffer::OutboundQueue::File file; queue.FrontFile(&file)) return SendFile(ref);
+  return queue.empty() ? 0 : SendFromQueue(ref);
 }
 
-int IoUringPoller::SendFromQueue(Endpoint& endpoint, uint32_t slot) {
+int IoUringPoller::SendFromQueue(EndpointRef ref) {
   const uint32_t number = sends_.Take();
-  if (number == SendRecords::kNone) [[unlikely]] return NoMemory(endpoint);
+  if (number == SendRecords::kNone) [[unlikely]] return NoMemory(ref);
   SendRecord& record = sends_.At(number);
-  record.id = {slot, endpoint.generation};
+  record.id = ref.id;
   record.length = record.sent = 0;
   record.message = {};
   record.message.msg_iov = record.pieces.data();
-  record.message.msg_iovlen = endpoint.outbound->Gather(absl::MakeSpan(record.pieces));
+  record.message.msg_iovlen = ref.endpoint.outbound->Gather(absl::MakeSpan(record.pieces));
   io_uring_sqe* entry = NextEntry();
-  io_uring_prep_sendmsg(entry, endpoint.socket, &record.message, MSG_NOSIGNAL);
-  io_uring_sqe_set_data64(entry, Tag(Operation::kSend, slot, number));
-  endpoint.armed |= kSend;
-  ++endpoint.in_flight;
+  io_uring_prep_sendmsg(entry, ref.endpoint.socket, &record.message, MSG_NOSIGNAL);
+  io_uring_sqe_set_data64(entry, Tag(Operation::kSend, ref.id.slot, number));
+  MirrorOf(ref).send_armed = 1;
+  ++ref.endpoint.in_flight;
   return 0;
 }
 
-int IoUringPoller::SendFile(Endpoint& endpoint, uint32_t slot) {
-  const ssize_t sent = SendFront(endpoint.socket, *endpoint.outbound);
+int IoUringPoller::SendFile(EndpointRef ref) {
+  buffer::OutboundQueue& queue = *ref.endpoint.outbound;
+  const ssize_t sent = SendFront(ref.endpoint.socket, queue);
   if (sent < 0 && !IsFull(sent)) {
-    MarkFailed(endpoint);
+    MirrorOf(ref).MarkFailed();
     return static_cast<int>(sent);
   }
-  if (sent > 0) endpoint.outbound->Consume(static_cast<size_t>(sent));
-  if (endpoint.outbound->empty()) return 0;
-  io_uring_sqe* entry = NextEntry();
-  io_uring_prep_poll_add(entry, endpoint.socket, POLLOUT);
-  io_uring_sqe_set_data64(entry, Tag(Operation::kRoom, slot, endpoint.generation));
-  endpoint.armed |= kWaitingForRoom;
-  ++endpoint.in_flight;
+  if (sent > 0) queue.Consume(static_cast<size_t>(sent));
+  if (queue.empty()) return 0;
+  ArmPoll(ref, Operation::kRoom, POLLOUT);
+  MirrorOf(ref).awaiting_room = 1;
+  ++ref.endpoint.in_flight;
   return 0;
 }
 
-bool IoUringPoller::Close(Endpoint& endpoint, uint32_t slot) {
-  held_bytes_.erase(EndpointId{slot, endpoint.generation}.Pack());
-  endpoint.armed |= kClosing;
-  const bool busy = endpoint.in_flight > 0;
-  if (busy) CancelAll(endpoint, slot);
-  if (endpoint.wanted & kAccept) {
-    // A poll touches no memory of the listener's, and its port is to be free at once.
-    if (busy) {
-      // Without a wait: it is as a completion that the poll lets go of the socket, and this may
-      // have been the loop's last turn.
+bool IoUringPoller::Close(EndpointRef ref) {
+  const int socket = ref.endpoint.socket;
+  if (!ref.id.is_stream()) {
+    const bool is_polled = MirrorOf(ref).polling || MirrorOf(ref).awaiting_room;
+    Forget(ref);
+    // A poll touches no memory of the endpoint's, and a listener's port must be free at once.
+    // Without a wait: it is as a completion that the poll releases the socket, and this may have
+    // been the loop's last turn.
+    if (is_polled) {
       (void)sys::RingSubmitAndWait(&ring_, 0);
       Submitted();
     }
-    (void)sys::Close(endpoint.socket);
+    (void)sys::Close(socket);
     return true;
   }
-  if (!busy) CloseSocket(endpoint);
-  return !busy;
+  paused_input_.erase(ref.id.Pack());
+  MirrorOf(ref).releasing = 1;
+  if (ref.endpoint.in_flight > 0) {
+    CancelAll(ref);
+    return false;
+  }
+  CloseSocket(socket);
+  return true;
 }
 
-void IoUringPoller::CloseSocket(Endpoint& endpoint) {
+void IoUringPoller::CloseSocket(int socket) {
   io_uring_sqe* entry = NextEntry();
-  io_uring_prep_close(entry, endpoint.socket);
+  io_uring_prep_close(entry, socket);
   entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
   io_uring_sqe_set_data64(entry, Tag(Operation::kClose, 0, 0));
-  unsubmitted_closes_.push_back(endpoint.socket);
+  unsubmitted_closes_.push_back(socket);
 }
 
 }  // namespace rondo::poll::uring

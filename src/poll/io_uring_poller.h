@@ -16,7 +16,7 @@
 #include "absl/status/status.h"
 
 #include "base/cold.h"
-#include "poll/held_bytes.h"
+#include "poll/paused_input.h"
 #include "poll/poller.h"
 #include "poll/provided_buffers.h"
 #include "poll/readiness.h"
@@ -25,23 +25,42 @@
 
 namespace rondo::poll::uring {
 
-// More bits of Endpoint::wanted, beside those in readiness.h.
-inline constexpr uint8_t kByPoll = 1 << 5;
-inline constexpr uint8_t kLastWasSmall = 1 << 6;
-// More bits of Endpoint::armed, beside kReceive and kSend.
-inline constexpr uint8_t kWatching = 1 << 2;
-inline constexpr uint8_t kWaitingForRoom = 1 << 3;
-inline constexpr uint8_t kCancelling = 1 << 4;
-inline constexpr uint8_t kClosing = 1 << 5;
-inline constexpr uint8_t kListed = 1 << 6;
-inline constexpr uint8_t kPolling = 1 << 7;
+// What the loop wants of an endpoint, and what is under way for it; io_uring_poller.cc says what
+// each bit means.
+struct Mirror {
+  uint8_t receive : 1;
+  uint8_t send : 1;
+  uint8_t ended : 1;
+  uint8_t failed : 1;
+  uint8_t by_poll : 1;
+  uint8_t last_was_small : 1;
+  uint8_t receive_armed : 1;
+  uint8_t polling : 1;
+  uint8_t send_armed : 1;
+  uint8_t awaiting_room : 1;
+  uint8_t watching : 1;
+  uint8_t cancelling : 1;
+  uint8_t releasing : 1;
+  uint8_t listed : 1;
+  uint8_t : 2;
+
+  RONDO_COLD void MarkFailed() {
+    receive = send = 0;
+    failed = 1;
+  }
+  // Nothing may be delivered for the endpoint any more.
+  bool closed_or_failed() const { return releasing || failed; }
+};
+
+inline Mirror& MirrorOf(EndpointRef ref) { return ref.endpoint.mirror<Mirror>(); }
 
 enum class Operation : uint64_t {
   kWake = 1,
-  kAccept,
   kReceive,
+  // A poll for input, of a stream that receives so, or of another kind.
   kReadable,
   kSend,
+  // A poll for room to send a file, or of another kind for writing.
   kRoom,
   kWatch,
   kTrim,
@@ -70,21 +89,18 @@ class IoUringPoller final : public Poller {
   absl::Status Create(size_t read_buffer_bytes);
 
   const char* name() const override { return "io_uring"; }
-  int AddListener(Endpoint& listener, uint32_t slot) override RONDO_ON_LOOP;
-  int AddConnection(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
-  void PauseAccepting(Endpoint& listener) override RONDO_ON_LOOP { listener.wanted &= ~kReceive; }
-  void ResumeAccepting(Endpoint& listener, uint32_t slot) override RONDO_ON_LOOP;
-  void PauseReceiving(Endpoint& endpoint, uint32_t) override RONDO_ON_LOOP {
-    endpoint.wanted &= ~kReceive;
-  }
-  void ResumeReceiving(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
-  ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
-                     size_t count) override RONDO_ON_LOOP;
-  int Send(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
-  void Submit() override RONDO_ON_LOOP;
-  bool Close(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP;
+  int AddStream(EndpointRef ref) override RONDO_ON_LOOP;
+  void PauseReceiving(EndpointRef ref) override RONDO_ON_LOOP { MirrorOf(ref).receive = 0; }
+  void ResumeReceiving(EndpointRef ref) override RONDO_ON_LOOP;
+  ssize_t SendInline(EndpointRef ref, const iovec* pieces, size_t count) override RONDO_ON_LOOP;
+  int Send(EndpointRef ref) override RONDO_ON_LOOP;
   void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const override
       RONDO_ON_LOOP;
+  int Add(EndpointRef ref, Readiness interest) override RONDO_ON_LOOP;
+  void SetInterest(EndpointRef ref, Readiness interest) override RONDO_ON_LOOP;
+  void Forget(EndpointRef ref) override RONDO_ON_LOOP;
+  bool Close(EndpointRef ref) override RONDO_ON_LOOP;
+  void Submit() override RONDO_ON_LOOP;
   void Wait(int64_t timeout_ns, Events& events) override RONDO_ON_LOOP;
 
  private:
@@ -95,57 +111,57 @@ class IoUringPoller final : public Poller {
   }
   void ArmWaker() RONDO_ON_LOOP;
   RONDO_COLD void ArmTrim() RONDO_ON_LOOP;
-  void ArmInput(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
-  // Learns of the failure of a socket that is not received from.
-  void Watch(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
+  // Asks for one event of `events` on the descriptor.
+  void ArmPoll(EndpointRef ref, Operation operation, unsigned events) RONDO_ON_LOOP;
+  void ArmInput(EndpointRef ref) RONDO_ON_LOOP;
+  void ArmInterest(EndpointRef ref) RONDO_ON_LOOP;
+  // Learns of the failure of a stream that is not received from.
+  void Watch(EndpointRef ref) RONDO_ON_LOOP;
   void Cancel(uint64_t tag) RONDO_ON_LOOP;
   // Ends whatever is under way.
-  void CancelAll(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
-  void CancelInput(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
-  int SendFromQueue(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
-  int SendFile(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP;
+  void CancelAll(EndpointRef ref) RONDO_ON_LOOP;
+  void CancelInput(EndpointRef ref) RONDO_ON_LOOP;
+  int SendFromQueue(EndpointRef ref) RONDO_ON_LOOP;
+  int SendFile(EndpointRef ref) RONDO_ON_LOOP;
   // Sends what is left of a record of the poller's own bytes.
-  void SubmitRecord(Endpoint& endpoint, uint32_t number) RONDO_ON_LOOP;
+  void SubmitRecord(EndpointRef ref, uint32_t number) RONDO_ON_LOOP;
 
   // Gives back memory that many messages took and that is not needed any more.
   RONDO_COLD void Trim() RONDO_ON_LOOP;
   void Dispatch(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
-  void OnAcceptReady(Endpoint& listener, EndpointId id, Events& events) RONDO_ON_LOOP;
+  void OnPolled(const io_uring_cqe& completion, EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  // A poll of what is no stream has ended.
+  void OnReady(const io_uring_cqe& completion, EndpointRef ref, Events& events) RONDO_ON_LOOP;
   void OnReceive(const io_uring_cqe& completion, EndpointId id, Events& events) RONDO_ON_LOOP;
-  // One that fills a buffer goes on by poll.
-  RONDO_COLD void OnFilled(Endpoint& endpoint, EndpointId id) RONDO_ON_LOOP;
-  RONDO_COLD void OnReceiveRarely(const io_uring_cqe& completion, Endpoint& endpoint, EndpointId id,
-                                  Events& events) RONDO_ON_LOOP;
-  void OnReadable(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
+  // A stream that fills a buffer goes on by poll.
+  RONDO_COLD void OnFilled(EndpointRef ref) RONDO_ON_LOOP;
+  RONDO_COLD void OnReceiveSlow(const io_uring_cqe& completion, EndpointRef ref,
+                                Events& events) RONDO_ON_LOOP;
+  void OnReadable(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   // By recv(2), once, into the buffer that all share.
-  void ReceiveOnce(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
+  void ReceiveOnce(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   // A receive, or the poll for one, has ended for good: goes on with what is wanted now.
-  void OnInputOver(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
+  void OnInputOver(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   // The end of the input, or its failure.
-  void OnReceiveOver(int result, Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
+  void OnReceiveOver(int result, EndpointRef ref, Events& events) RONDO_ON_LOOP;
   void OnSend(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
-  void OnWatch(const io_uring_cqe& completion, Endpoint& endpoint, EndpointId id,
-               Events& events) RONDO_ON_LOOP;
-  void OnRoom(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
-  // One operation of the endpoint has ended for good; gives it back when it was the last.
-  void Completed(Endpoint& endpoint, Events& events) RONDO_ON_LOOP;
-  void CloseSocket(Endpoint& endpoint) RONDO_ON_LOOP;
+  void OnWatch(const io_uring_cqe& completion, EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  void OnRoom(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  // One operation of the stream has ended for good; gives it back when it was the last.
+  void Completed(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  void CloseSocket(int socket) RONDO_ON_LOOP;
   // Goes on with those listed, a bounded number of them.
   void Rearm(Events& events) RONDO_ON_LOOP;
   // Has the next Rearm look at it.
-  void ListForRearm(Endpoint& endpoint, EndpointId id) RONDO_ON_LOOP;
+  void ListForRearm(EndpointRef ref) RONDO_ON_LOOP;
   // Sends what is left after a send.
-  void SendRest(Endpoint& endpoint, uint32_t slot, Events& events) RONDO_ON_LOOP;
-  // Nothing is to be told of the endpoint any more.
-  static bool IsSilent(const Endpoint& endpoint) {
-    return (endpoint.armed & kClosing) || (endpoint.wanted & kFailed);
-  }
-  // Tells a failure, if none was told before.
-  void Fail(Endpoint& endpoint, const char* call, int error, Events& events) RONDO_ON_LOOP;
-  void DeliverHeld(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
-  // Goes on with an endpoint as its input is wanted now: delivers what is held, or receives, or
-  // sees to it that what comes, or its failure, is told.
-  void GoOn(Endpoint& endpoint, EndpointId id, Events& events) RONDO_ON_LOOP;
+  void SendRest(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  // Reports a failure, if none was reported before.
+  void Fail(EndpointRef ref, const char* call, int error, Events& events) RONDO_ON_LOOP;
+  void DeliverPaused(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  // Goes on with a stream as its input is wanted now: delivers what came in during a pause, or
+  // receives, or watches for its failure.
+  void ContinueInput(EndpointRef ref, Events& events) RONDO_ON_LOOP;
 
   const std::shared_ptr<Waker> waker_;
   io_uring ring_ = {};
@@ -156,7 +172,7 @@ class IoUringPoller final : public Poller {
   size_t read_buffer_bytes_ = 0;
   std::unique_ptr<char[]> read_buffer_;
   SendRecords sends_;
-  // Whose input is to be gone on with, by Rearm.
+  // Endpoints whose input, or interest, Rearm must start again.
   std::vector<EndpointId> rearm_;
   // There is memory that could be given back: a timer runs for that, or is over.
   bool trim_armed_ = false;
@@ -164,12 +180,12 @@ class IoUringPoller final : public Poller {
   uint64_t seen_since_trim_ = 0;
   // How many more small writes of this turn are sent by a call of their own.
   unsigned sends_at_once_ = 0;
-  // Those of `rearm_` that are being gone through.
-  std::vector<EndpointId> handling_;
+  // Those of `rearm_` that Rearm is working on.
+  std::vector<EndpointId> in_service_;
   // Sockets to be closed by what is in the ring and not submitted yet.
   std::vector<int> unsubmitted_closes_;
   // What came in during a pause, by packed id.
-  absl::flat_hash_map<uint64_t, HeldBytes> held_bytes_;
+  absl::flat_hash_map<uint64_t, PausedInput> paused_input_;
 };
 
 }  // namespace rondo::poll::uring

@@ -1,10 +1,10 @@
 // kqueue(2) of FreeBSD and macOS, as EdgePoller. It has not run on a BSD or macOS machine yet: the
 // contract's tests run it over an emulation (tests/support/kqueue_emulation.h).
 //
-//   EVFILT_READ   EV_CLEAR: told again only after something new. Added once, and never changed:
+//   EVFILT_READ   EV_CLEAR: reported again only after something new. Added once, and never changed:
 //                 neither pausing nor resuming makes a call.
 //   EVFILT_WRITE  EV_ONESHOT: added when a send has met a full socket, and gone once there is room.
-//                 Were it always there it would tell of every acknowledgement that arrives.
+//                 Were it always there it would report every acknowledgement that arrives.
 //   EVFILT_USER   the waker's. The queue itself is the waker's too, since waking is an event on it.
 //
 // EVFILT_READ says how many bytes there are to receive, so a receive that finds nothing, the price
@@ -16,8 +16,8 @@
 // Changes are made one by one and at once. kevent would take a list of them along with the wait,
 // but a change that waits in a list may outlive its descriptor and hit the next one of that number.
 //
-// Cleared when: closing a descriptor takes its filters out of the queue, duplicates or not, so
-// nothing is ever deleted here; the one shot of EVFILT_WRITE is cleared by the kernel; the mirror
+// Cleared when: closing a descriptor takes its filters out of the queue, duplicates or not, so only
+// Forget deletes them; the one shot of EVFILT_WRITE is cleared by the kernel; the mirror
 // as edge_poller.h says.
 
 #include <sys/types.h>
@@ -52,24 +52,28 @@ class KqueuePoller final : public EdgePoller {
   void Wait(int64_t timeout_ns, Events& events) RONDO_ON_LOOP override;
 
  private:
-  int Register(Endpoint& endpoint, uint64_t token) RONDO_ON_LOOP override {
-    return Add(endpoint, EVFILT_READ, EV_CLEAR, token);
+  int Register(EndpointRef ref) RONDO_ON_LOOP override {
+    return Change(ref, EVFILT_READ, EV_ADD | EV_CLEAR);
   }
-  void Unregister(Endpoint&) RONDO_ON_LOOP override {}
-  int AwaitRoom(Endpoint& endpoint, uint64_t token) RONDO_ON_LOOP override {
-    return Add(endpoint, EVFILT_WRITE, EV_ONESHOT, token);
+  void Unregister(EndpointRef ref) RONDO_ON_LOOP override {
+    (void)Change(ref, EVFILT_READ, EV_DELETE);
+    (void)Change(ref, EVFILT_WRITE, EV_DELETE);
   }
-  int Add(Endpoint& endpoint, int16_t filter, uint16_t flags, uint64_t token) RONDO_ON_LOOP;
+  void UnregisterForClose(EndpointRef) RONDO_ON_LOOP override {}
+  int AwaitRoom(EndpointRef ref) RONDO_ON_LOOP override {
+    return Change(ref, EVFILT_WRITE, EV_ADD | EV_ONESHOT);
+  }
+  int Change(EndpointRef ref, int16_t filter, uint16_t flags) RONDO_ON_LOOP;
   static Edge EdgeOf(const struct kevent& event);
 
   const std::shared_ptr<Waker> waker_;
   std::array<struct kevent, kEventsPerWait> ready_;
 };
 
-int KqueuePoller::Add(Endpoint& endpoint, int16_t filter, uint16_t flags, uint64_t token) {
+int KqueuePoller::Change(EndpointRef ref, int16_t filter, uint16_t flags) {
   struct kevent change;
-  EV_SET(&change, static_cast<uintptr_t>(endpoint.socket), filter,
-         static_cast<uint16_t>(EV_ADD | flags), 0, 0, reinterpret_cast<void*>(token));
+  EV_SET(&change, static_cast<uintptr_t>(ref.endpoint.socket), filter, flags, 0, 0,
+         reinterpret_cast<void*>(ref.id.Pack()));
   return sys::KqueueChange(waker_->fd(), change);
 }
 
@@ -86,7 +90,7 @@ void KqueuePoller::Wait(int64_t timeout_ns, Events& events) {
   const int count =
       sys::KqueueWait(waker_->fd(), ready_.data(), kEventsPerWait, BeginWait(timeout_ns));
   RONDO_CHECK(count >= 0);
-  events.OnAwake();
+  events.OnWaitReturned();
   for (int i = 0; i < count; ++i) {
     const auto token = reinterpret_cast<uint64_t>(ready_[i].udata);
     if (token != kWakeToken) Dispatch(token, EdgeOf(ready_[i]), events);

@@ -2,25 +2,32 @@
 // by completions: the loop says what it wants, the poller says what has happened. One loop owns a
 // poller and only that loop's thread may touch it; what ends a wait from outside is its Waker.
 //
+// Endpoints are of two sorts. For a stream the poller receives and sends, and delivers the results.
+// For every other kind (EndpointKind) it only waits: OnReady says that the descriptor is ready, and
+// the endpoint makes its own calls.
+//
 // The contract, which tests/contract holds every backend to:
 //   - Events::Find answers for an endpoint until its memory is given back, by a Close that returned
-//     true or by OnReleased. Of one that is closed nothing is delivered but OnReleased, and of one
-//     whose slot has a new generation nothing at all.
+//     true or by OnReleased. After Close nothing is delivered for it but OnReleased; after Forget,
+//     or for a slot that has a new generation, nothing at all.
 //   - Received bytes are lent until the callback returns.
 //   - Pausing takes effect at once, inside a callback too: nothing more is received until
 //     ResumeReceiving. Bytes that a backend already holds for the endpoint are kept and delivered
 //     then; the end of the peer's bytes waits behind them.
 //   - The end of the peer's bytes is delivered once and stops receiving for good. Sending goes on.
-//   - A failure is told once, by the call that met it or by OnFailed, and nothing follows, whatever
-//     is asked for: the endpoint is to be closed. It reaches an endpoint that is paused, or past
-//     the peer's end, as well; what that has not received is lost. A listener fails by
-//     OnAcceptFailed alone.
+//   - Each failure of a stream is reported once: as a return value or by OnFailed. After it no
+//     event follows, whatever is asked for; the loop must close the endpoint. It reaches an
+//     endpoint that is paused, or past the peer's end, as well; bytes that were not received by
+//     then are lost.
 //   - `SendInline` and `Send` send what they can at once. What `Send` cannot is sent later without
 //     being asked again, and each time some of it has gone OnSent is called.
-//   - What was asked for may wait for the next Wait to reach the kernel: a loop ends with one.
+//   - OnReady is called while the endpoint is ready for something it is interested in. It must make
+//     its calls until they would block (EAGAIN) and answer kNo, or answer kYes to be called again.
+//     An error or a hang-up counts as ready: the call that follows finds it.
+//   - Requests may wait for the next Wait to reach the kernel: a loop ends with one.
 //   - Memory the kernel may still touch is given back only after OnReleased.
-//   - One Wait delivers a bounded number of events, and a bounded number of bytes for each; whoever
-//     has something to be delivered is served within a bounded number of Waits.
+//   - One Wait delivers a bounded number of events, and a bounded number of bytes for each; every
+//     endpoint with something to deliver is served within a bounded number of Waits.
 // Callbacks run inside Wait only. They may call anything here but Wait, and close any endpoint, the
 // one that they are about as well.
 
@@ -37,33 +44,46 @@
 
 #include "base/on_loop.h"
 #include "poll/endpoint.h"
-#include "rondo/socket_address.h"
-#include "rondo/unique_fd.h"
 
 namespace rondo::poll {
+
+// What an endpoint that is no stream waits for, or is ready for.
+struct Readiness {
+  bool readable = false;
+  bool writable = false;
+
+  friend bool operator==(Readiness, Readiness) = default;
+};
+
+// What OnReady leaves.
+enum class More {
+  // The call would block now.
+  kNo,
+  // It may not: call OnReady again, once the others have had their turn.
+  kYes,
+};
 
 // What the loop does with what happened.
 class Events {
  public:
-  // The wait is over, and what has happened follows. Once in each Wait, first of all.
-  virtual void OnAwake() = 0;
+  // The wait has returned, and what has happened follows. Once in each Wait, first of all.
+  virtual void OnWaitReturned() = 0;
   // The endpoint that `id` names; null when its memory has been given back. `id` is one that the
   // poller was given.
   virtual Endpoint* Find(EndpointId id) = 0;
 
-  // A listener accepted `socket`. False: no more for now, as if PauseAccepting had been called.
-  virtual bool OnAccepted(Endpoint& listener, UniqueFd socket, const SocketAddress& peer) = 0;
-  // accept(2) failed with `error`, an errno; the listener is paused.
-  virtual void OnAcceptFailed(Endpoint& listener, int error) = 0;
-  virtual void OnReceived(Endpoint& endpoint, std::string_view bytes) = 0;
+  // An endpoint that is no stream is ready for some of what it is interested in.
+  virtual More OnReady(EndpointRef ref, Readiness ready) = 0;
+
+  virtual void OnReceived(EndpointRef ref, std::string_view bytes) = 0;
   // The peer has sent its last byte.
-  virtual void OnReceiveEnd(Endpoint& endpoint) = 0;
-  // Some or all of `endpoint.outbound` has been sent since it was last seen.
-  virtual void OnSent(Endpoint& endpoint) = 0;
-  // The socket is of no use any more. `call` is the kernel call that said so, `error` the errno.
-  virtual void OnFailed(Endpoint& endpoint, const char* call, int error) = 0;
+  virtual void OnReceiveEnd(EndpointRef ref) = 0;
+  // Some or all of `outbound` has been sent since it was last seen.
+  virtual void OnSent(EndpointRef ref) = 0;
+  // The socket has failed. `call` is the kernel call that reported it, `error` the errno.
+  virtual void OnFailed(EndpointRef ref, const char* call, int error) = 0;
   // The last operation of a closed endpoint has ended: its memory is the loop's again.
-  virtual void OnReleased(Endpoint& endpoint) = 0;
+  virtual void OnReleased(EndpointRef ref) = 0;
 
  protected:
   ~Events() = default;
@@ -76,38 +96,48 @@ class Poller {
   // For logs: "epoll".
   virtual const char* name() const = 0;
 
-  // Begins to accept from, or to receive from, `endpoint.socket`. Returns 0 or a negated errno, in
-  // which case the endpoint is not known to the poller. That it is no socket may show later only.
-  virtual int AddListener(Endpoint& listener, uint32_t slot) RONDO_ON_LOOP = 0;
-  virtual int AddConnection(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
+  // --- Streams.
 
-  virtual void PauseAccepting(Endpoint& listener) RONDO_ON_LOOP = 0;
-  virtual void ResumeAccepting(Endpoint& listener, uint32_t slot) RONDO_ON_LOOP = 0;
-  virtual void PauseReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
-  virtual void ResumeReceiving(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
+  // Begins to receive. Returns 0 or a negated errno, in which case the endpoint is not known to the
+  // poller. A descriptor that is no socket may be found out later only.
+  virtual int AddStream(EndpointRef ref) RONDO_ON_LOOP = 0;
+  virtual void PauseReceiving(EndpointRef ref) RONDO_ON_LOOP = 0;
+  virtual void ResumeReceiving(EndpointRef ref) RONDO_ON_LOOP = 0;
 
-  // Sends now, straight from the caller's memory, what the socket takes, or takes bytes over to
-  // send them in a moment (`endpoint.sending`); returns how many bytes that is, or a negated errno
-  // when the socket has failed. The caller puts what is left into `endpoint.outbound` and calls
-  // Send.
+  // Sends now, straight from the caller's memory, what the socket takes, or copies the bytes to
+  // send them with the next Wait (`endpoint.sending`); returns how many bytes that is, or a negated
+  // errno when the socket has failed. The caller puts what is left into `endpoint.outbound` and
+  // calls Send.
   // REQUIRES: `endpoint.outbound` is null, 1 <= count <= kMostInline.
   static constexpr size_t kMostInline = 64;
-  virtual ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces, size_t count)
+  virtual ssize_t SendInline(EndpointRef ref, const iovec* pieces, size_t count)
       RONDO_ON_LOOP = 0;
   // Sends from `endpoint.outbound`. Returns 0, or a negated errno when the socket has failed.
-  virtual int Send(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
+  virtual int Send(EndpointRef ref) RONDO_ON_LOOP = 0;
 
-  // What was asked for so far reaches the kernel now, and not with the next Wait.
-  virtual void Submit() RONDO_ON_LOOP {}
-
-  // Forgets the endpoint and closes its descriptor. True when its memory may be reused at once;
-  // else OnReleased follows.
-  virtual bool Close(Endpoint& endpoint, uint32_t slot) RONDO_ON_LOOP = 0;
-
-  // Tells `visit` how much of whom was received and not delivered yet; the same endpoint may come
-  // several times. What the kernel still has is not in it.
+  // Tells `visit` how many bytes were received for which stream and not delivered yet; the same
+  // stream may come several times. What the kernel still has is not in it.
   virtual void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const
       RONDO_ON_LOOP = 0;
+
+  // --- Every other kind.
+
+  // Begins to wait for `interest`. Returns 0 or a negated errno, in which case the endpoint is not
+  // known to the poller.
+  virtual int Add(EndpointRef ref, Readiness interest) RONDO_ON_LOOP = 0;
+  // Waits for `interest` from now on; for nothing: OnReady is not called.
+  virtual void SetInterest(EndpointRef ref, Readiness interest) RONDO_ON_LOOP = 0;
+  // Forgets the endpoint. Its descriptor stays open and is the caller's.
+  virtual void Forget(EndpointRef ref) RONDO_ON_LOOP = 0;
+
+  // --- All of them.
+
+  // Forgets the endpoint and closes its descriptor. True when its memory may be reused at once,
+  // which always holds for what is no stream; else OnReleased follows.
+  virtual bool Close(EndpointRef ref) RONDO_ON_LOOP = 0;
+
+  // Hands pending requests to the kernel now, and not with the next Wait.
+  virtual void Submit() RONDO_ON_LOOP {}
 
   // Delivers what has happened; blocks until something has, the waker is called, or `timeout_ns`
   // nanoseconds have passed (negative: no limit; rounded up to what the kernel can do). A signal

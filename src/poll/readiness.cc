@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <utility>
 
 #include "sys/sys.h"
 
@@ -22,26 +21,6 @@ ssize_t SendFront(int socket, const buffer::OutboundQueue& queue) {
   const size_t count = queue.Gather(absl::MakeSpan(pieces));
   if (count == 1) return sys::Send(socket, pieces[0].iov_base, pieces[0].iov_len);
   return sys::SendMessage(socket, pieces.data(), count);
-}
-
-bool AcceptSome(Endpoint& listener, EndpointId id, Events& events) {
-  for (int i = 0; i < kAcceptsPerEvent; ++i) {
-    sockaddr_storage storage;
-    socklen_t length = sizeof storage;
-    auto* peer = reinterpret_cast<sockaddr*>(&storage);
-    const int fd = sys::Accept(listener.socket, peer, &length);
-    if (fd == -EAGAIN) return false;
-    if (fd < 0) {
-      listener.wanted &= ~kReceive;
-      events.OnAcceptFailed(listener, -fd);
-    } else {
-      const bool more = events.OnAccepted(listener, UniqueFd(fd), SocketAddress(peer, length));
-      if (!more && events.Find(id) == &listener) listener.wanted &= ~kReceive;
-    }
-    // The callback may have closed it.
-    if (events.Find(id) != &listener || !(listener.wanted & kReceive)) return false;
-  }
-  return true;
 }
 
 int TakeError(int socket) {

@@ -18,33 +18,33 @@ namespace {
 
 constexpr std::string_view kRequest = "request";
 constexpr std::string_view kReply = "reply";
-constexpr uint32_t kSlot = 0;
-// A poller that sends a few replies by a call of its own has another way for more of them.
+// io_uring sends a turn's first replies by send(2) and the rest through the ring. Eight exercise
+// both.
 constexpr int kReplies = 8;
 constexpr int kMostWaits = 100;
 constexpr int64_t kWaitNanoseconds = 10'000'000;
 
 struct Subject final : Endpoint {
   explicit Subject(int socket) : Endpoint(socket, 1) {}
+  EndpointRef ref() { return {*this, EndpointId::Of(EndpointKind::kStream, 0, generation)}; }
 };
 
 class Recorder final : public Events {
  public:
   explicit Recorder(Endpoint& endpoint) : endpoint_(endpoint) {}
 
-  void OnAwake() override {}
+  void OnWaitReturned() override {}
   Endpoint* Find(EndpointId id) override {
     return !released && id.generation == endpoint_.generation ? &endpoint_ : nullptr;
   }
-  bool OnAccepted(Endpoint&, UniqueFd, const SocketAddress&) override { return false; }
-  void OnAcceptFailed(Endpoint&, int) override {}
-  void OnReceived(Endpoint&, std::string_view bytes) override { received += bytes; }
-  void OnReceiveEnd(Endpoint&) override { ended = true; }
-  void OnSent(Endpoint&) override {}
-  void OnFailed(Endpoint&, const char* call, int error) override {
+  More OnReady(EndpointRef, Readiness) override { return More::kNo; }
+  void OnReceived(EndpointRef, std::string_view bytes) override { received += bytes; }
+  void OnReceiveEnd(EndpointRef) override { ended = true; }
+  void OnSent(EndpointRef) override {}
+  void OnFailed(EndpointRef, const char* call, int error) override {
     failure = base::ErrnoStatus(error, call);
   }
-  void OnReleased(Endpoint&) override { released = true; }
+  void OnReleased(EndpointRef) override { released = true; }
 
   std::string received;
   bool ended = false;
@@ -79,7 +79,7 @@ absl::Status Exchange(Poller& poller, Subject& subject, buffer::OutboundQueue& q
     const iovec reply = {const_cast<char*>(kReply.data()), kReply.size()};
     size_t sent = 0;
     for (int replies = 0; replies < kReplies && !subject.sending; ++replies) {
-      if (poller.SendInline(subject, kSlot, &reply, 1) != static_cast<ssize_t>(kReply.size())) {
+      if (poller.SendInline(subject.ref(), &reply, 1) != static_cast<ssize_t>(kReply.size())) {
         return absl::UnavailableError(
             absl::StrCat(poller.name(), " does not take what is to be sent"));
       }
@@ -88,7 +88,7 @@ absl::Status Exchange(Poller& poller, Subject& subject, buffer::OutboundQueue& q
     queue.Append(kReply);
     sent += kReply.size();
     subject.outbound = &queue;
-    if (const int result = poller.Send(subject, kSlot); result < 0) {
+    if (const int result = poller.Send(subject.ref()); result < 0) {
       return base::ErrnoStatus(-result, absl::StrCat(poller.name(), " sending from a queue"));
     }
     RONDO_RETURN_IF_ERROR(Await(poller, recorder, "send", [&] {
@@ -114,7 +114,7 @@ absl::Status SelfTest(Poller& poller) {
   buffer::ChunkPool chunks;
   buffer::OutboundQueue queue(chunks);
   Recorder recorder(subject);
-  if (const int result = poller.AddConnection(subject, kSlot); result < 0) {
+  if (const int result = poller.AddStream(subject.ref()); result < 0) {
     return base::ErrnoStatus(-result, absl::StrCat(poller.name(), " watching a socket"));
   }
   (void)socket.Release();
@@ -125,7 +125,7 @@ absl::Status SelfTest(Poller& poller) {
   }
   // What it failed by is known; letting go of the socket is another matter.
   recorder.failure = absl::OkStatus();
-  if (poller.Close(subject, kSlot)) return status;
+  if (poller.Close(subject.ref())) return status;
   status.Update(Await(poller, recorder, "close", [&] { return recorder.released; }));
   return status;
 }

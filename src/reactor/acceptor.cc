@@ -14,72 +14,91 @@ namespace {
 // Short enough to be back within 100 ms of descriptors being free, long enough to cost nothing.
 constexpr Tick kPause = 50;
 constexpr Tick kLongPause = 1000;
-constexpr int kTurnedAwayAtOnce = 64;
+// What one turn takes of one listener.
+constexpr int kAcceptsPerTurn = 64;
+constexpr int kRejectedAtOnce = 64;
 
 }  // namespace
 
-Acceptor::Acceptor(net::Listener listener, uint32_t slot, LoopContext& shared, Deliver deliver)
+Acceptor::Acceptor(net::Listener listener, uint32_t index, LoopContext& shared, Deliver deliver)
     : Endpoint(listener.fd.get(), 1),
       Timer(Owner::kAcceptor),
       listener_(std::move(listener)),
-      slot_(slot),
+      id_(poll::EndpointId::Of(kKind, index, generation)),
       shared_(shared),
       deliver_(std::move(deliver)),
       reserve_(sys::OpenReserve()) {}
 
-int Acceptor::Start() { return shared_.poller->AddListener(*this, slot_); }
+int Acceptor::Start() { return shared_.poller->Add(ref(), {.readable = true}); }
 
 void Acceptor::Stop() {
   if (stopped()) return;
   shared_.wheel.Cancel(*this);
   Resume();
-  // Their peers believe that they are connected, and may have sent their requests already.
+  // Peers in the backlog believe that they are connected, and may have sent their requests already.
   // No more than fit in there: others go on coming while these are taken.
-  for (int i = 0; i < shared_.options.backlog && !surplus_; ++i) {
-    sockaddr_storage storage;
-    socklen_t length = sizeof storage;
-    auto* peer = reinterpret_cast<sockaddr*>(&storage);
-    const int fd = sys::Accept(listener_.fd.get(), peer, &length);
-    if (fd >= 0) {
-      (void)OnAccepted(UniqueFd(fd), SocketAddress(peer, length));
-    } else if (fd == -EAGAIN || ShortageOf(-fd) != Shortage::kNone) {
-      break;
-    }
+  for (int i = 0; i < shared_.options.backlog && !over_limit_; ++i) {
+    const int result = AcceptOne();
+    if (result == 0) continue;
+    if (result == -EAGAIN || AcceptErrorOf(-result) != AcceptError::kOfConnection) break;
   }
-  surplus_.Reset();
+  over_limit_.Reset();
   reserve_.Reset();
   // The poller closes the descriptor.
   (void)listener_.fd.Release();
-  (void)shared_.poller->Close(*this, slot_);
+  (void)shared_.poller->Close(ref());
 }
 
 void Acceptor::Resume() {
   if (stopped()) return;
-  if (surplus_) {
+  if (over_limit_) {
     if (!shared_.owner.AcquireConnection()) return;
-    deliver_(std::exchange(surplus_, UniqueFd()), surplus_peer_);
+    deliver_(std::exchange(over_limit_, UniqueFd()), over_limit_peer_);
   }
-  if (!scheduled()) shared_.poller->ResumeAccepting(*this, slot_);
+  if (accepting()) shared_.poller->SetInterest(ref(), {.readable = true});
 }
 
-bool Acceptor::OnAccepted(UniqueFd socket, const SocketAddress& peer) {
+poll::More Acceptor::OnReady() {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    const int result = AcceptOne();
+    if (result == -EAGAIN) return poll::More::kNo;
+    if (result < 0) OnError(-result);
+    // The peers that wait are accepted after the pause.
+    if (!accepting()) {
+      shared_.poller->SetInterest(ref(), {});
+      break;
+    }
+  }
+  return poll::More::kYes;
+}
+
+int Acceptor::AcceptOne() {
+  sockaddr_storage storage;
+  socklen_t length = sizeof storage;
+  auto* peer = reinterpret_cast<sockaddr*>(&storage);
+  const int fd = sys::Accept(listener_.fd.get(), peer, &length);
+  if (fd < 0) return fd;
+  Take(UniqueFd(fd), SocketAddress(peer, length));
+  return 0;
+}
+
+void Acceptor::Take(UniqueFd socket, const SocketAddress& peer) {
   if (short_of_resources_) {
     short_of_resources_ = false;
     shared_.owner.Log(LogSeverity::kInfo,
                       absl::StrCat("accepting on ", address().ToString(), " again"));
   }
-  if (!shared_.owner.AcquireConnection()) {
-    surplus_ = std::move(socket);
-    surplus_peer_ = peer;
-    return false;
+  if (shared_.owner.AcquireConnection()) {
+    deliver_(std::move(socket), peer);
+  } else {
+    over_limit_ = std::move(socket);
+    over_limit_peer_ = peer;
   }
-  deliver_(std::move(socket), peer);
-  return true;
 }
 
-void Acceptor::OnAcceptFailed(int error) {
-  const Shortage shortage = ShortageOf(error);
-  if (shortage == Shortage::kNone) return Resume();
+void Acceptor::OnError(int error) {
+  const AcceptError kind = AcceptErrorOf(error);
+  if (kind == AcceptError::kOfConnection) return;
   if (!short_of_resources_) {
     short_of_resources_ = true;
     const absl::Status status = base::ErrnoStatus(
@@ -88,26 +107,26 @@ void Acceptor::OnAcceptFailed(int error) {
         "is free (ulimit -n), see also Options::max_connections");
     shared_.owner.Log(LogSeverity::kWarning, base::ToStd(status.message()));
   }
-  if (shortage == Shortage::kDescriptors) TurnAway();
-  PauseFor(shortage == Shortage::kBroken ? kLongPause : kPause);
+  if (kind == AcceptError::kNoDescriptors) RejectWaiting();
+  PauseFor(kind == AcceptError::kListenerBroken ? kLongPause : kPause);
 }
 
-Acceptor::Shortage Acceptor::ShortageOf(int error) {
+Acceptor::AcceptError Acceptor::AcceptErrorOf(int error) {
   switch (error) {
     case EMFILE:
     case ENFILE:
-      return Shortage::kDescriptors;
+      return AcceptError::kNoDescriptors;
     case ENOBUFS:
     case ENOMEM:
-      return Shortage::kMemory;
+      return AcceptError::kNoMemory;
     case EBADF:
     case EINVAL:
     case ENOTSOCK:
     case EOPNOTSUPP:
-      return Shortage::kBroken;
+      return AcceptError::kListenerBroken;
     default:
       // The connection's own trouble, or a firewall's (accept(2), "Error handling").
-      return Shortage::kNone;
+      return AcceptError::kOfConnection;
   }
 }
 
@@ -115,12 +134,12 @@ void Acceptor::PauseFor(Tick ticks) {
   if (!scheduled()) shared_.StartTimer(*this, LoopContext::CurrentTick() + ticks);
 }
 
-void Acceptor::TurnAway() {
-  for (int i = 0; i < kTurnedAwayAtOnce; ++i) {
+void Acceptor::RejectWaiting() {
+  for (int i = 0; i < kRejectedAtOnce; ++i) {
     reserve_.Reset();
-    UniqueFd turned_away(sys::Accept(listener_.fd.get(), nullptr, nullptr));
-    const bool more = static_cast<bool>(turned_away);
-    turned_away.Reset();
+    UniqueFd rejected(sys::Accept(listener_.fd.get(), nullptr, nullptr));
+    const bool more = static_cast<bool>(rejected);
+    rejected.Reset();
     reserve_.Reset(sys::OpenReserve());
     if (!more) return;
   }

@@ -1,11 +1,11 @@
 // An Acceptor takes connections from one listener and hands them on. It lives on one loop, which
 // owns it; loop thread only.
 //
-// What accept(2) can fail with decides what happens: a connection that died in the queue is passed
-// over; without descriptors or memory accepting pauses for a moment, rather than spin on a listener
-// that stays readable. A descriptor kept in reserve lets it at least turn away the peers that wait
-// when the table is full: they learn at once, and do not hang. At Options::max_connections it
-// pauses too, and newcomers wait in the backlog until a connection has ended.
+// What accept(2) fails with decides what happens: a connection that died in the queue is skipped;
+// without descriptors or memory accepting pauses for a moment, rather than spin on a listener that
+// stays readable. A descriptor kept in reserve lets it at least reject the peers that wait when the
+// table is full: they learn at once, and do not hang. At Options::max_connections it pauses, too,
+// and newcomers wait in the backlog until a connection has ended.
 
 #ifndef RONDO_REACTOR_ACCEPTOR_H_
 #define RONDO_REACTOR_ACCEPTOR_H_
@@ -27,11 +27,13 @@ namespace rondo::reactor {
 
 class Acceptor final : public poll::Endpoint, public Timer {
  public:
+  static constexpr poll::EndpointKind kKind = poll::EndpointKind::kListener;
+
   // Where accepted sockets go; each has a place under Options::max_connections by then. On the
   // acceptor's loop.
   using Deliver = std::function<void(UniqueFd socket, const SocketAddress& peer)>;
 
-  Acceptor(net::Listener listener, uint32_t slot, LoopContext& shared, Deliver deliver);
+  Acceptor(net::Listener listener, uint32_t index, LoopContext& shared, Deliver deliver);
   ~Acceptor() = default;
 
   // Begins. Returns 0 or a negated errno.
@@ -41,10 +43,8 @@ class Acceptor final : public poll::Endpoint, public Timer {
   // A connection has ended while max_connections was reached, or a pause is over.
   void Resume() RONDO_ON_LOOP;
 
-  // --- From the poller; see poll::Events.
-
-  bool OnAccepted(UniqueFd socket, const SocketAddress& peer) RONDO_ON_LOOP;
-  void OnAcceptFailed(int error) RONDO_ON_LOOP;
+  // From the poller: somebody waits in the backlog, or accepting fails.
+  poll::More OnReady() RONDO_ON_LOOP;
 
   bool stopped() const { return !listener_.fd; }
   // The listener and its reserve, -1 where there is none: Stop closes both. Before the loop runs.
@@ -52,20 +52,28 @@ class Acceptor final : public poll::Endpoint, public Timer {
   const SocketAddress& address() const { return listener_.address; }
 
  private:
-  enum class Shortage { kNone, kDescriptors, kMemory, kBroken };
-  static Shortage ShortageOf(int error);
+  enum class AcceptError { kOfConnection, kNoDescriptors, kNoMemory, kListenerBroken };
+  static AcceptError AcceptErrorOf(int error);
+
+  poll::EndpointRef ref() { return {*this, id_}; }
+  // Accepts one connection and hands it on. Returns 0 or the negated errno.
+  int AcceptOne() RONDO_ON_LOOP;
+  void Take(UniqueFd socket, const SocketAddress& peer) RONDO_ON_LOOP;
+  void OnError(int error) RONDO_ON_LOOP;
+  // Whether connections may be accepted now.
+  bool accepting() const { return !over_limit_ && !scheduled(); }
   void PauseFor(Tick ticks) RONDO_ON_LOOP;
   // Accepts and closes what waits, with the reserve descriptor.
-  void TurnAway() RONDO_ON_LOOP;
+  void RejectWaiting() RONDO_ON_LOOP;
 
   net::Listener listener_;
-  const uint32_t slot_;
+  const poll::EndpointId id_;
   LoopContext& shared_;
   const Deliver deliver_;
   UniqueFd reserve_;
   // Accepted beyond max_connections: first in line when there is a place again.
-  UniqueFd surplus_;
-  SocketAddress surplus_peer_;
+  UniqueFd over_limit_;
+  SocketAddress over_limit_peer_;
   bool short_of_resources_ = false;
 };
 

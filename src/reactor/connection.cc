@@ -160,7 +160,7 @@ void Connection::Flush() {
     return shared.poller->Submit();
   }
   if (self.outbound == nullptr) return;
-  const int result = shared.poller->Send(self, self.slot());
+  const int result = shared.poller->Send(self.ref());
   const size_t sent = waiting - self.OutboundBytes();
   shared.sent_directly += sent;
   if (sent > 0) self.NoteActivity();
@@ -256,7 +256,7 @@ EventLoop& Connection::loop() const { return Of(*this).context().loop; }
 
 ConnectionHandle Connection::handle() const {
   const StreamConnection& self = Of(*this);
-  return ConnectionHandle(self.context().mailbox, self.slot(), self.generation);
+  return ConnectionHandle(self.context().mailbox, self.id().slot, self.generation);
 }
 
 void Connection::set_context(std::unique_ptr<ConnectionContext> context) {

@@ -14,9 +14,6 @@
 namespace rondo::reactor {
 namespace {
 
-// Slots with this bit are listeners', the others are the connection table's.
-// Pollers may count on slots of at most 28 bits.
-constexpr uint32_t kListenerSlot = uint32_t{1} << 27;
 // All that a loop has may time out at once, and nobody else is to wait for that.
 constexpr size_t kTimersPerTurn = 256;
 // An engine has at most this many loops.
@@ -83,9 +80,9 @@ absl::Status Loop::Listen(net::Listener listener, Acceptor::Deliver deliver) {
       Adopt(std::move(socket), peer);
     };
   }
-  const uint32_t slot = kListenerSlot | static_cast<uint32_t>(acceptors_.size());
+  const auto index = static_cast<uint32_t>(acceptors_.size());
   auto acceptor =
-      std::make_unique<Acceptor>(std::move(listener), slot, shared_, std::move(deliver));
+      std::make_unique<Acceptor>(std::move(listener), index, shared_, std::move(deliver));
   if (const int result = acceptor->Start(); result < 0) {
     return base::ErrnoStatus(-result, absl::StrCat("watching ", acceptor->address().ToString()));
   }
@@ -130,7 +127,7 @@ int64_t Loop::TimeToNextTimer() const {
   return wait > 0 ? wait : 0;
 }
 
-void Loop::OnAwake() {
+void Loop::OnWaitReturned() {
   base::AssertOnLoop();
   if (asleep_) shared_.mailbox->WakeUp();
   if (shared_.wheel.size() > 0) shared_.now = LoopContext::CurrentTick();
@@ -276,46 +273,39 @@ void Loop::ResumeAccepting() {
 // --- What the poller delivers.
 
 poll::Endpoint* Loop::Find(poll::EndpointId id) {
-  if (id.slot & kListenerSlot) {
-    Acceptor* const acceptor = acceptors_[id.slot & ~kListenerSlot].get();
-    return acceptor->stopped() ? nullptr : acceptor;
-  }
-  return streams_.FindInTable(id);
+  if (id.is_stream()) [[likely]] return streams_.FindInTable(id);
+  Acceptor* const acceptor = acceptors_[id.index()].get();
+  return acceptor->stopped() ? nullptr : acceptor;
 }
 
-bool Loop::OnAccepted(poll::Endpoint& listener, UniqueFd socket, const SocketAddress& peer) {
+poll::More Loop::OnReady(poll::EndpointRef ref, poll::Readiness) {
   base::AssertOnLoop();
-  return static_cast<Acceptor&>(listener).OnAccepted(std::move(socket), peer);
+  return poll::As<Acceptor>(ref).OnReady();
 }
 
-void Loop::OnAcceptFailed(poll::Endpoint& listener, int error) {
+void Loop::OnReceived(poll::EndpointRef ref, std::string_view bytes) {
   base::AssertOnLoop();
-  static_cast<Acceptor&>(listener).OnAcceptFailed(error);
+  streams_.OnReceived(poll::As<StreamConnection>(ref), bytes);
 }
 
-void Loop::OnReceived(poll::Endpoint& endpoint, std::string_view bytes) {
+void Loop::OnReceiveEnd(poll::EndpointRef ref) {
   base::AssertOnLoop();
-  streams_.OnReceived(static_cast<StreamConnection&>(endpoint), bytes);
+  streams_.OnReceiveEnd(poll::As<StreamConnection>(ref));
 }
 
-void Loop::OnReceiveEnd(poll::Endpoint& endpoint) {
+void Loop::OnSent(poll::EndpointRef ref) {
   base::AssertOnLoop();
-  streams_.OnReceiveEnd(static_cast<StreamConnection&>(endpoint));
+  streams_.OnSent(poll::As<StreamConnection>(ref));
 }
 
-void Loop::OnSent(poll::Endpoint& endpoint) {
+void Loop::OnFailed(poll::EndpointRef ref, const char* call, int error) {
   base::AssertOnLoop();
-  streams_.OnSent(static_cast<StreamConnection&>(endpoint));
+  streams_.OnFailed(poll::As<StreamConnection>(ref), call, error);
 }
 
-void Loop::OnFailed(poll::Endpoint& endpoint, const char* call, int error) {
+void Loop::OnReleased(poll::EndpointRef ref) {
   base::AssertOnLoop();
-  streams_.OnFailed(static_cast<StreamConnection&>(endpoint), call, error);
-}
-
-void Loop::OnReleased(poll::Endpoint& endpoint) {
-  base::AssertOnLoop();
-  streams_.OnReleased(static_cast<StreamConnection&>(endpoint));
+  streams_.OnReleased(poll::As<StreamConnection>(ref));
 }
 
 }  // namespace rondo::reactor

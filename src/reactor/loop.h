@@ -118,15 +118,14 @@ class Loop final : public EventLoop, private poll::Events {
   bool PostUrgent(Task task);
 
   // What the poller delivers.
-  void OnAwake() override;
+  void OnWaitReturned() override;
   poll::Endpoint* Find(poll::EndpointId id) override;
-  bool OnAccepted(poll::Endpoint& listener, UniqueFd socket, const SocketAddress& peer) override;
-  void OnAcceptFailed(poll::Endpoint& listener, int error) override;
-  void OnReceived(poll::Endpoint& endpoint, std::string_view bytes) override;
-  void OnReceiveEnd(poll::Endpoint& endpoint) override;
-  void OnSent(poll::Endpoint& endpoint) override;
-  void OnFailed(poll::Endpoint& endpoint, const char* call, int error) override;
-  void OnReleased(poll::Endpoint& endpoint) override;
+  poll::More OnReady(poll::EndpointRef ref, poll::Readiness ready) override;
+  void OnReceived(poll::EndpointRef ref, std::string_view bytes) override;
+  void OnReceiveEnd(poll::EndpointRef ref) override;
+  void OnSent(poll::EndpointRef ref) override;
+  void OnFailed(poll::EndpointRef ref, const char* call, int error) override;
+  void OnReleased(poll::EndpointRef ref) override;
 
   // Constant after construction.
   const size_t index_;

@@ -97,7 +97,7 @@ void StreamConnection::TakeInput(size_t n) {
   shared.taken_bytes = n;
 }
 
-void StreamConnection::TouchAtEndOfTurn() { context().touched.push_back({slot(), generation}); }
+void StreamConnection::TouchAtEndOfTurn() { context().touched.push_back(id()); }
 
 void StreamConnection::DiscardTaken(LoopContext& shared) {
   StreamConnection* const connection = std::exchange(shared.taken_from, nullptr);
@@ -158,7 +158,7 @@ WriteResult StreamConnection::SendDirectly(absl::Span<const std::string_view> pi
   add({shared.gather_buffer.get(), std::exchange(shared.gathered, 0)});
   for (const std::string_view piece : pieces) add(piece);
   const ssize_t sent =
-      shared.MaySendDirectly() ? shared.poller->SendInline(*this, slot(), batch.data(), count) : 0;
+      shared.MaySendDirectly() ? shared.poller->SendInline(ref(), batch.data(), count) : 0;
   return SentInline({batch.data(), count}, sent);
 }
 

@@ -80,6 +80,7 @@ class StreamConnection final : public poll::Endpoint, public Connection {
     kInputEnded = 1 << 12,     // the handler was told that no more will come
     kYielded = 1 << 13,        // by Yield: kOfferAgain, but not before the others' turn
   };
+  static constexpr poll::EndpointKind kKind = poll::EndpointKind::kStream;
   // For Slab: a generation is never 0.
   static constexpr bool kFirstWordIsNeverZero = true;
 
@@ -88,7 +89,8 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   ~StreamConnection() = default;
 
   LoopContext& context() const { return StreamTable::OwnerOf(*this); }
-  uint32_t slot() const { return StreamTable::SlotOf(*this); }
+  poll::EndpointId id() const { return {StreamTable::SlotOf(*this), generation}; }
+  poll::EndpointRef ref() { return {*this, id()}; }
   bool Is(uint16_t bits) const { return (state & bits) != 0; }
   bool MayWrite() const { return !Is(kFinWanted | kClosing | kAborting | kEnding); }
 

@@ -37,7 +37,7 @@ void Streams::CallThenTouch(StreamConnection& connection,
 bool Streams::Open(UniqueFd socket, const SocketAddress& peer) {
   if (++last_generation_ == 0) last_generation_ = 1;
   StreamConnection& connection = table_.Create(socket.get(), last_generation_, peer);
-  if (const int result = shared_.poller->AddConnection(connection, connection.slot()); result < 0) {
+  if (const int result = shared_.poller->AddStream(connection.ref()); result < 0) {
     const absl::Status status =
         base::ErrnoStatus(-result, absl::StrCat("watching ", peer.ToString()));
     shared_.owner.Log(LogSeverity::kError, base::ToStd(status.message()));
@@ -186,7 +186,7 @@ void Streams::Settle(StreamConnection& connection) {
   if (connection.outbound != nullptr && !connection.Is(State::kAborting | State::kEnding)) {
     buffer::OutboundQueue* const queue = connection.outbound;
     const uint64_t before = queue->total_bytes();
-    const int result = shared_.poller->Send(connection, connection.slot());
+    const int result = shared_.poller->Send(connection.ref());
     if (connection.state == State::kOpened && connection.extras == nullptr && queue->empty() &&
         !queue->has_done() && result == 0) [[likely]] {
       connection.outbound = nullptr;
@@ -207,9 +207,9 @@ void Streams::SettleState(StreamConnection& connection) {
       !closing && connection.Is(State::kPaused | State::kBacklogged | State::kInputEnded |
                                 State::kYielded);
   if (paused) {
-    shared_.poller->PauseReceiving(connection, connection.slot());
+    shared_.poller->PauseReceiving(connection.ref());
   } else {
-    shared_.poller->ResumeReceiving(connection, connection.slot());
+    shared_.poller->ResumeReceiving(connection.ref());
   }
   if (!connection.has_output()) {
     if (closing) return FinishClosing(connection);
@@ -235,7 +235,7 @@ void Streams::SettleState(StreamConnection& connection) {
       CallThenTouch(connection, [&] { return shared_.handler.OnTraffic(connection); });
     }
     if (connection.Is(State::kYielded)) {
-      shared_.poller->PauseReceiving(connection, connection.slot());
+      shared_.poller->PauseReceiving(connection.ref());
       return;
     }
     EndInputIfDrained(connection);
@@ -258,7 +258,7 @@ void Streams::BacklogShrank(StreamConnection& connection) {
   if (connection.HeldBytes() > shared_.options.outbound_low_bytes) return;
   connection.state &= ~State::kBacklogged;
   if (!connection.Is(State::kPaused | State::kInputEnded)) {
-    shared_.poller->ResumeReceiving(connection, connection.slot());
+    shared_.poller->ResumeReceiving(connection.ref());
   }
   if (connection.Is(State::kClosing | State::kAborting | State::kEnding)) return;
   CallThenTouch(connection, [&] {

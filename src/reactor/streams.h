@@ -174,7 +174,7 @@ inline void Streams::SendGathered(StreamConnection& connection) {
   const size_t length = std::exchange(shared_.gathered, 0);
   if (connection.Is(StreamConnection::kAborting | StreamConnection::kEnding)) return;
   const iovec piece = {shared_.gather_buffer.get(), length};
-  const ssize_t sent = shared_.poller->SendInline(connection, connection.slot(), &piece, 1);
+  const ssize_t sent = shared_.poller->SendInline(connection.ref(), &piece, 1);
   if (sent != static_cast<ssize_t>(length) || connection.extras != nullptr) [[unlikely]] {
     connection.SentInline({&piece, 1}, sent);
   }

@@ -146,7 +146,7 @@ void Streams::Release(StreamConnection& connection) {
     const linger reset = {.l_onoff = 1, .l_linger = 0};
     (void)sys::SetOption(connection.socket, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   }
-  if (shared_.poller->Close(connection, connection.slot())) OnReleased(connection);
+  if (shared_.poller->Close(connection.ref())) OnReleased(connection);
 
   const bool has_reason = extras != nullptr && !extras->reason.ok();
   const absl::Status lost =

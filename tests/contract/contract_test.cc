@@ -29,8 +29,9 @@ void ContractTest::TearDown() {
 
 // --- What a loop would do.
 
-Probe& ContractTest::Insert(uint32_t slot, UniqueFd socket) {
-  auto probe = std::make_unique<Probe>(socket.Release(), slot, ++last_generation_, chunks_);
+Probe& ContractTest::Insert(EndpointKind kind, uint32_t index, UniqueFd socket) {
+  auto probe =
+      std::make_unique<Probe>(socket.Release(), kind, index, ++last_generation_, chunks_);
   Probe& added = *probe;
   probes_[added.id().Pack()] = std::move(probe);
   return added;
@@ -38,8 +39,8 @@ Probe& ContractTest::Insert(uint32_t slot, UniqueFd socket) {
 
 Probe& ContractTest::AddInSlot(uint32_t slot, UniqueFd socket) {
   base::AssertOnLoop();
-  Probe& probe = Insert(slot, std::move(socket));
-  EXPECT_EQ(poller_->AddConnection(probe, slot), 0);
+  Probe& probe = Insert(EndpointKind::kStream, slot, std::move(socket));
+  EXPECT_EQ(poller_->AddStream(probe.ref()), 0);
   return probe;
 }
 
@@ -47,17 +48,32 @@ Probe& ContractTest::Add(UniqueFd socket) { return AddInSlot(next_slot_++, std::
 
 Probe* ContractTest::TryToAdd(UniqueFd socket) {
   base::AssertOnLoop();
-  Probe& probe = Insert(next_slot_++, std::move(socket));
-  if (poller_->AddConnection(probe, probe.slot) == 0) return &probe;
+  Probe& probe = Insert(EndpointKind::kStream, next_slot_++, std::move(socket));
+  if (poller_->AddStream(probe.ref()) == 0) return &probe;
   const UniqueFd owned(probe.socket);
   probes_.erase(probe.id().Pack());
   return nullptr;
 }
 
-Probe& ContractTest::AddListener(UniqueFd socket) {
+Probe& ContractTest::AddOther(UniqueFd descriptor, Readiness interest, EndpointKind kind) {
   base::AssertOnLoop();
-  Probe& probe = Insert(next_slot_++, std::move(socket));
-  EXPECT_EQ(poller_->AddListener(probe, probe.slot), 0);
+  Probe& probe = Insert(kind, next_slot_++, std::move(descriptor));
+  probe.paused = interest == Readiness();
+  EXPECT_EQ(poller_->Add(probe.ref(), interest), 0);
+  return probe;
+}
+
+Probe& ContractTest::AddListener(UniqueFd socket) {
+  constexpr int kAcceptsPerTurn = 64;
+  Probe& probe = AddOther(std::move(socket), {.readable = true}, EndpointKind::kListener);
+  probe.on_ready = [&probe](Readiness) {
+    for (int i = 0; i < kAcceptsPerTurn; ++i) {
+      UniqueFd accepted(sys::Accept(probe.socket, nullptr, nullptr));
+      if (!accepted) return More::kNo;
+      probe.accepted.push_back(std::move(accepted));
+    }
+    return More::kYes;
+  };
   return probe;
 }
 
@@ -70,12 +86,12 @@ std::pair<Probe*, UniqueFd> ContractTest::AddPausedBefore() {
   auto [probe, peer] = AddConnected();
   Pause(*probe);
   WriteAll(peer.get(), Pattern(4000));
-  Settle();
+  DeliverEverything();
   Resume(*probe);
   EXPECT_TRUE(RunUntil([probe = probe] { return probe->received.size() == 4000; }));
   WriteAll(peer.get(), Pattern(4000));
   EXPECT_TRUE(RunUntil([probe = probe] { return probe->received.size() == 8000; }));
-  Settle();
+  DeliverEverything();
   probe->received.clear();
   return {probe, std::move(peer)};
 }
@@ -84,7 +100,7 @@ std::pair<Probe*, UniqueFd> ContractTest::AddAfterLargeMessages() {
   auto [probe, peer] = AddConnected();
   WriteAll(peer.get(), Pattern(40'000));
   EXPECT_TRUE(RunUntil([probe = probe] { return probe->received.size() == 40'000; }));
-  Settle();
+  DeliverEverything();
   probe->received.clear();
   return {probe, std::move(peer)};
 }
@@ -99,23 +115,38 @@ void ContractTest::Close(Probe& probe) {
   base::AssertOnLoop();
   auto node = probes_.extract(probe.id().Pack());
   ASSERT_FALSE(node.empty());
-  if (poller_->Close(probe, probe.slot)) {
+  if (poller_->Close(probe.ref())) {
     probe.queue.Clear();
   } else {
+    EXPECT_TRUE(probe.id().is_stream()) << "the kernel holds memory of what is no stream";
     releasing_[&probe] = std::move(node.mapped());
   }
+}
+
+UniqueFd ContractTest::Forget(Probe& probe) {
+  base::AssertOnLoop();
+  poller_->Forget(probe.ref());
+  UniqueFd descriptor(probe.socket);
+  probes_.erase(probe.id().Pack());
+  return descriptor;
+}
+
+void ContractTest::SetInterest(Probe& probe, Readiness interest) {
+  base::AssertOnLoop();
+  probe.paused = interest == Readiness();
+  poller_->SetInterest(probe.ref(), interest);
 }
 
 void ContractTest::Pause(Probe& probe) {
   base::AssertOnLoop();
   probe.paused = true;
-  poller_->PauseReceiving(probe, probe.slot);
+  poller_->PauseReceiving(probe.ref());
 }
 
 void ContractTest::Resume(Probe& probe) {
   base::AssertOnLoop();
   probe.paused = false;
-  poller_->ResumeReceiving(probe, probe.slot);
+  poller_->ResumeReceiving(probe.ref());
 }
 
 int ContractTest::Send(Probe& probe, std::string_view bytes) {
@@ -126,7 +157,7 @@ int ContractTest::Send(Probe& probe, std::string_view bytes) {
 int ContractTest::Send(Probe& probe) {
   base::AssertOnLoop();
   probe.outbound = &probe.queue;
-  const int result = poller_->Send(probe, probe.slot);
+  const int result = poller_->Send(probe.ref());
   if (probe.queue.empty()) probe.outbound = nullptr;
   return result;
 }
@@ -137,7 +168,7 @@ ssize_t ContractTest::SendInline(Probe& probe, const std::vector<std::string_vie
   for (const std::string_view piece : pieces) {
     vectors.push_back({const_cast<char*>(piece.data()), piece.size()});
   }
-  const ssize_t sent = poller_->SendInline(probe, probe.slot, vectors.data(), vectors.size());
+  const ssize_t sent = poller_->SendInline(probe.ref(), vectors.data(), vectors.size());
   size_t taken = sent < 0 ? 0 : static_cast<size_t>(sent);
   for (std::string_view piece : pieces) {
     const size_t skipped = std::min(taken, piece.size());
@@ -156,13 +187,13 @@ ssize_t ContractTest::SendInline(Probe& probe, const std::vector<std::string_vie
 
 void ContractTest::Turn(int64_t timeout_ns) {
   base::AssertOnLoop();
-  awakes_in_turn_ = 0;
+  returns_in_turn_ = 0;
   events_in_turn = 0;
   bytes_in_turn = 0;
   in_wait_ = true;
   poller_->Wait(timeout_ns, *this);
   in_wait_ = false;
-  EXPECT_EQ(awakes_in_turn_, 1);
+  EXPECT_EQ(returns_in_turn_, 1);
 }
 
 ::testing::AssertionResult ContractTest::RunUntil(const std::function<bool()>& done,
@@ -188,7 +219,7 @@ void ContractTest::Turn(int64_t timeout_ns) {
   return ::testing::AssertionFailure() << "no Wait of " << kTurns << " ran to its timeout";
 }
 
-void ContractTest::Settle() {
+void ContractTest::DeliverEverything() {
   auto [fence, peer] = AddConnected();
   WriteAll(peer.get(), "fence");
   EXPECT_TRUE(RunUntil([&, fence = fence] { return fence->received == "fence"; }));
@@ -198,19 +229,20 @@ void ContractTest::Settle() {
 
 // --- What the poller delivers. A hook is copied, since it may destroy the probe that holds it.
 
-Probe& ContractTest::Seen(Endpoint& endpoint) {
-  auto& probe = static_cast<Probe&>(endpoint);
+Probe& ContractTest::Seen(EndpointRef ref) {
+  auto& probe = static_cast<Probe&>(ref.endpoint);
+  EXPECT_EQ(probe.id(), ref.id);
   EXPECT_TRUE(in_wait_) << "an event outside Wait";
-  EXPECT_EQ(awakes_in_turn_, 1) << "an event before OnAwake";
+  EXPECT_EQ(returns_in_turn_, 1) << "an event before OnWaitReturned";
   EXPECT_TRUE(IsOpen(probe.id())) << "an event for an endpoint that is gone";
   EXPECT_TRUE(probe.errors.empty()) << "an event after a failure";
   ++events_in_turn;
   return probe;
 }
 
-void ContractTest::OnAwake() {
+void ContractTest::OnWaitReturned() {
   EXPECT_TRUE(in_wait_);
-  ++awakes_in_turn_;
+  ++returns_in_turn_;
 }
 
 Endpoint* ContractTest::Find(EndpointId id) {
@@ -222,23 +254,18 @@ Endpoint* ContractTest::Find(EndpointId id) {
   return nullptr;
 }
 
-bool ContractTest::OnAccepted(Endpoint& listener, UniqueFd socket, const SocketAddress& peer) {
-  Probe& probe = Seen(listener);
-  EXPECT_FALSE(probe.paused);
-  probe.accepted.push_back(std::move(socket));
-  probe.peers.push_back(peer);
-  const auto hook = probe.on_accepted;
-  return !hook || hook();
+More ContractTest::OnReady(EndpointRef ref, Readiness ready) {
+  Probe& probe = Seen(ref);
+  EXPECT_FALSE(ref.id.is_stream());
+  EXPECT_TRUE(ready.readable || ready.writable);
+  EXPECT_FALSE(probe.paused) << "ready, and interested in nothing";
+  probe.readies.push_back(ready);
+  const auto hook = probe.on_ready;
+  return hook ? hook(ready) : More::kNo;
 }
 
-void ContractTest::OnAcceptFailed(Endpoint& listener, int error) {
-  Probe& probe = Seen(listener);
-  probe.accept_errors.push_back(error);
-  if (const auto hook = probe.on_accept_failed) hook();
-}
-
-void ContractTest::OnReceived(Endpoint& endpoint, std::string_view bytes) {
-  Probe& probe = Seen(endpoint);
+void ContractTest::OnReceived(EndpointRef ref, std::string_view bytes) {
+  Probe& probe = Seen(ref);
   EXPECT_FALSE(bytes.empty());
   EXPECT_FALSE(probe.paused) << "bytes while paused";
   EXPECT_EQ(probe.ends, 0) << "bytes after their end";
@@ -248,31 +275,31 @@ void ContractTest::OnReceived(Endpoint& endpoint, std::string_view bytes) {
   if (const auto hook = probe.on_received) hook(bytes);
 }
 
-void ContractTest::OnReceiveEnd(Endpoint& endpoint) {
-  Probe& probe = Seen(endpoint);
+void ContractTest::OnReceiveEnd(EndpointRef ref) {
+  Probe& probe = Seen(ref);
   EXPECT_FALSE(probe.paused) << "the end while paused";
   EXPECT_EQ(++probe.ends, 1);
   if (const auto hook = probe.on_end) hook();
 }
 
-void ContractTest::OnSent(Endpoint& endpoint) {
-  Probe& probe = Seen(endpoint);
+void ContractTest::OnSent(EndpointRef ref) {
+  Probe& probe = Seen(ref);
   ++probe.sents;
   if (probe.queue.empty()) probe.outbound = nullptr;
   if (const auto hook = probe.on_sent) hook();
 }
 
-void ContractTest::OnFailed(Endpoint& endpoint, const char* call, int error) {
-  Probe& probe = Seen(endpoint);
+void ContractTest::OnFailed(EndpointRef ref, const char* call, int error) {
+  Probe& probe = Seen(ref);
   EXPECT_NE(std::string_view(call), "");
   EXPECT_GT(error, 0);
   probe.errors.push_back(error);
   if (const auto hook = probe.on_failed) hook();
 }
 
-void ContractTest::OnReleased(Endpoint& endpoint) {
+void ContractTest::OnReleased(EndpointRef ref) {
   EXPECT_TRUE(in_wait_);
-  const auto found = releasing_.find(&endpoint);
+  const auto found = releasing_.find(&ref.endpoint);
   ASSERT_NE(found, releasing_.end()) << "released twice, or what was not waiting for it";
   found->second->queue.Clear();
   releasing_.erase(found);

@@ -27,13 +27,18 @@ namespace rondo::poll {
 
 // An endpoint and what has happened to it.
 struct Probe final : Endpoint {
-  Probe(int socket, uint32_t slot, uint32_t generation, buffer::ChunkPool& chunks)
-      : Endpoint(socket, generation), slot(slot), queue(chunks) {}
+  Probe(int socket, EndpointKind kind, uint32_t index, uint32_t generation,
+        buffer::ChunkPool& chunks)
+      : Endpoint(socket, generation),
+        name(EndpointId::Of(kind, index, generation)),
+        queue(chunks) {}
 
-  EndpointId id() const { return {slot, generation}; }
+  EndpointId id() const { return name; }
+  EndpointRef ref() { return {*this, name}; }
 
-  const uint32_t slot;
+  const EndpointId name;
   buffer::OutboundQueue queue;
+  // A stream that is paused; what is no stream, while it is interested in nothing.
   bool paused = false;
 
   std::string received;
@@ -41,13 +46,12 @@ struct Probe final : Endpoint {
   int ends = 0;
   int sents = 0;
   std::vector<int> errors;
+  std::vector<Readiness> readies;
   std::vector<UniqueFd> accepted;
-  std::vector<SocketAddress> peers;
-  std::vector<int> accept_errors;
   // Called by the events of the same name, last of all: it may close this probe.
   std::function<void(std::string_view)> on_received;
-  std::function<void()> on_end, on_sent, on_failed, on_accept_failed;
-  std::function<bool()> on_accepted;
+  std::function<void()> on_end, on_sent, on_failed;
+  std::function<More(Readiness)> on_ready;
 };
 
 class ContractTest : public ::testing::TestWithParam<Backend>, protected Events {
@@ -62,9 +66,13 @@ class ContractTest : public ::testing::TestWithParam<Backend>, protected Events 
   Poller& poller() { return *poller_; }
   Waker& waker() { return *waker_; }
 
-  // Has the poller know `socket`, in a free slot or in the one that is named.
+  // Has the poller know `socket` as a stream, in a free slot or in the one that is named.
   Probe& Add(UniqueFd socket);
   Probe& AddInSlot(uint32_t slot, UniqueFd socket);
+  // As what is no stream.
+  Probe& AddOther(UniqueFd descriptor, Readiness interest,
+                  EndpointKind kind = EndpointKind::kReadable);
+  // One that accepts some connections whenever it is ready.
   Probe& AddListener(UniqueFd socket);
   // The same for what may be refused: null then.
   Probe* TryToAdd(UniqueFd socket);
@@ -78,6 +86,9 @@ class ContractTest : public ::testing::TestWithParam<Backend>, protected Events 
   std::pair<Probe*, UniqueFd> AddAfterLargeMessages();
 
   void Close(Probe& probe);
+  // Returns the descriptor, which is the probe's no longer.
+  UniqueFd Forget(Probe& probe);
+  void SetInterest(Probe& probe, Readiness interest);
   void Pause(Probe& probe);
   void Resume(Probe& probe);
   // Appends to the queue and has the poller send it. Returns what Poller::Send did.
@@ -104,7 +115,7 @@ class ContractTest : public ::testing::TestWithParam<Backend>, protected Events 
   // The poller finds nothing to do any more, and does not spin: within a few turns one lasts.
   ::testing::AssertionResult FallsQuiet();
   // Lets everything that has happened on the sockets so far be seen by the poller.
-  void Settle();
+  void DeliverEverything();
 
   // Of the last Wait.
   size_t events_in_turn = 0;
@@ -112,18 +123,17 @@ class ContractTest : public ::testing::TestWithParam<Backend>, protected Events 
 
  private:
   // Events.
-  void OnAwake() override;
+  void OnWaitReturned() override;
   Endpoint* Find(EndpointId id) override;
-  bool OnAccepted(Endpoint& listener, UniqueFd socket, const SocketAddress& peer) override;
-  void OnAcceptFailed(Endpoint& listener, int error) override;
-  void OnReceived(Endpoint& endpoint, std::string_view bytes) override;
-  void OnReceiveEnd(Endpoint& endpoint) override;
-  void OnSent(Endpoint& endpoint) override;
-  void OnFailed(Endpoint& endpoint, const char* call, int error) override;
-  void OnReleased(Endpoint& endpoint) override;
+  More OnReady(EndpointRef ref, Readiness ready) override;
+  void OnReceived(EndpointRef ref, std::string_view bytes) override;
+  void OnReceiveEnd(EndpointRef ref) override;
+  void OnSent(EndpointRef ref) override;
+  void OnFailed(EndpointRef ref, const char* call, int error) override;
+  void OnReleased(EndpointRef ref) override;
   // Counts the event and checks that the endpoint may have one.
-  Probe& Seen(Endpoint& endpoint);
-  Probe& Insert(uint32_t slot, UniqueFd socket);
+  Probe& Seen(EndpointRef ref);
+  Probe& Insert(EndpointKind kind, uint32_t index, UniqueFd socket);
 
   buffer::ChunkPool chunks_;
   std::shared_ptr<Waker> waker_;
@@ -134,7 +144,7 @@ class ContractTest : public ::testing::TestWithParam<Backend>, protected Events 
   uint32_t next_slot_ = 7;
   uint32_t last_generation_ = 0;
   bool in_wait_ = false;
-  int awakes_in_turn_ = 0;
+  int returns_in_turn_ = 0;
 };
 
 }  // namespace rondo::poll

@@ -123,7 +123,7 @@ TEST_P(ContractTest, PausedAndResumedByTheHundredsNobodyIsForgotten) {
     Pause(*connections.back().first);
     WriteAll(connections.back().second.get(), "mine");
   }
-  Settle();
+  DeliverEverything();
   for (auto& [probe, peer] : connections) Resume(*probe);
   EXPECT_TRUE(RunUntil([&] {
     EXPECT_LE(events_in_turn, kMostEventsInAWait);

@@ -33,7 +33,7 @@ TEST_P(ContractTest, ClosingInACallbackDropsTheOthersEventsOfTheSameBatch) {
   }
   for (auto& [probe, peer] : connections) WriteAll(peer.get(), "x");
   EXPECT_TRUE(RunUntil([&] { return deliveries > 0; }));
-  Settle();
+  DeliverEverything();
   EXPECT_EQ(deliveries, 1);
 }
 
@@ -86,7 +86,7 @@ TEST_P(ContractTest, AReusedSlotAndDescriptorGetNothingOfTheirPredecessors) {
   const auto replace = [&](Probe& victim) {
     if (number >= 0) return;
     number = victim.socket;
-    slot = victim.slot;
+    slot = victim.id().slot;
     Close(victim);
     if (releasing() == 0) succeed();
   };
@@ -95,12 +95,12 @@ TEST_P(ContractTest, AReusedSlotAndDescriptorGetNothingOfTheirPredecessors) {
   EXPECT_TRUE(RunUntil([&, first = first->id(), second = second->id()] {
     return !IsOpen(first) || !IsOpen(second);
   }));
-  Settle();
+  DeliverEverything();
   if (successor == nullptr) {
     ASSERT_TRUE(RunUntil([&] { return releasing() == 0 && ::fcntl(number, F_GETFD) < 0; }));
     succeed();
   }
-  Settle();
+  DeliverEverything();
   EXPECT_EQ(successor->received, "");
   EXPECT_TRUE(successor->errors.empty());
   WriteAll(successor_peer.get(), "new");
@@ -143,13 +143,13 @@ TEST_P(ContractTest, AnEndpointMayCloseItselfInOnSent) {
   EXPECT_TRUE(FallsQuiet());
 }
 
-TEST_P(ContractTest, AListenerMayCloseItselfInOnAccepted) {
-  for (const bool more : {false, true}) {
+TEST_P(ContractTest, WhatIsNoStreamMayCloseItselfInOnReady) {
+  for (const More more : {More::kNo, More::kYes}) {
     UniqueFd socket = ListeningSocket();
     std::vector<UniqueFd> peers;
     for (int i = 0; i < 5; ++i) peers.push_back(ConnectTo(socket.get()));
     Probe& listener = AddListener(std::move(socket));
-    listener.on_accepted = [&, more] {
+    listener.on_ready = [&, more](Readiness) {
       Close(listener);
       return more;
     };

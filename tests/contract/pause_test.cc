@@ -18,11 +18,11 @@ TEST_P(ContractTest, WhilePausedNothingIsReceivedAndAfterwardsEverything) {
   auto [probe, peer] = AddConnected();
   Pause(*probe);
   WriteAll(peer.get(), "kept");
-  Settle();
+  DeliverEverything();
   EXPECT_EQ(probe->received, "");
   EXPECT_TRUE(FallsQuiet());
   WriteAll(peer.get(), " and more");
-  Settle();
+  DeliverEverything();
   EXPECT_EQ(probe->received, "");
   Resume(*probe);
   EXPECT_TRUE(RunUntil([&, probe = probe] { return probe->received == "kept and more"; }));
@@ -63,7 +63,7 @@ TEST_P(ContractTest, PausingTwiceOrResumingTwiceIsOnce) {
   Pause(*probe);
   Pause(*probe);
   WriteAll(peer.get(), "once");
-  Settle();
+  DeliverEverything();
   Resume(*probe);
   Resume(*probe);
   EXPECT_TRUE(RunUntil([&, probe = probe] { return probe->received == "once"; }));
@@ -91,7 +91,7 @@ TEST_P(ContractTest, AnotherEndpointsCallbackMayResume) {
   auto [other, other_peer] = AddConnected();
   Pause(*paused);
   WriteAll(paused_peer.get(), "waiting");
-  Settle();
+  DeliverEverything();
   other->on_received = [&, paused = paused](std::string_view) { Resume(*paused); };
   WriteAll(other_peer.get(), "go");
   EXPECT_TRUE(RunUntil([&, paused = paused] { return paused->received == "waiting"; }));
@@ -109,7 +109,7 @@ TEST_P(ContractTest, APausedEndpointStillSends) {
     return arrived.size() == sent.size();
   }));
   EXPECT_TRUE(arrived == sent);
-  Settle();
+  DeliverEverything();
   EXPECT_EQ(probe->received, "");
   EXPECT_TRUE(FallsQuiet());
 }
@@ -119,7 +119,7 @@ TEST_P(ContractTest, TheEndWaitsForTheResumption) {
   Pause(*probe);
   WriteAll(peer.get(), "last words");
   peer.Reset();
-  Settle();
+  DeliverEverything();
   EXPECT_EQ(probe->ends, 0);
   EXPECT_TRUE(FallsQuiet());
   Resume(*probe);
@@ -134,7 +134,7 @@ TEST_P(ContractTest, AnEndOfBothSidesWaitsForTheResumption) {
   FinishWriting(probe->socket);
   WriteAll(peer.get(), "last words");
   peer.Reset();
-  Settle();
+  DeliverEverything();
   EXPECT_TRUE(FallsQuiet());
   Resume(*probe);
   EXPECT_TRUE(RunUntil([&, probe = probe] { return probe->ends == 1; }));
@@ -144,7 +144,7 @@ TEST_P(ContractTest, AnEndOfBothSidesWaitsForTheResumption) {
 TEST_P(ContractTest, AResetReachesAPausedEndpointOnce) {
   auto [probe, peer] = AddConnected();
   Pause(*probe);
-  Settle();
+  DeliverEverything();
   Reset(std::move(peer));
   ASSERT_TRUE(RunUntil([&, probe = probe] { return !probe->errors.empty(); }));
   EXPECT_EQ(probe->errors[0], ECONNRESET);
@@ -157,7 +157,7 @@ TEST_P(ContractTest, AResetReachesAPausedEndpointThatHasUnreadBytes) {
   auto [probe, peer] = AddConnected();
   Pause(*probe);
   WriteAll(peer.get(), "never read");
-  Settle();
+  DeliverEverything();
   Reset(std::move(peer));
   ASSERT_TRUE(RunUntil([&, probe = probe] { return !probe->errors.empty(); }));
   EXPECT_EQ(probe->received, "");
@@ -223,7 +223,7 @@ TEST_P(ContractTest, WhatIsHeldDuringAPauseIsCounted) {
   auto [probe, peer] = AddConnected();
   Pause(*probe);
   WriteAll(peer.get(), Pattern(3000));
-  Settle();
+  DeliverEverything();
   auto counted = static_cast<size_t>(sys::UnreadBytes(probe->socket));
   base::AssertOnLoop();
   poller().ForEachUndelivered([&, probe = probe](EndpointId id, size_t bytes) {

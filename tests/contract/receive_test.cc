@@ -195,7 +195,7 @@ TEST_P(ContractTest, ManyFullSocketsAtOnceAreAllEmptied) {
     Pause(*connections[i].first);
     written[i] = WriteSome(connections[i].second.get(), sent);
   }
-  Settle();
+  DeliverEverything();
   for (auto& [probe, peer] : connections) Resume(*probe);
   EXPECT_TRUE(RunUntil([&] {
     bool all = true;

@@ -30,7 +30,7 @@ namespace {
 using rondo::testing::Call;
 using rondo::testing::FaultySys;
 
-constexpr uint32_t kSlot = 5;
+constexpr EndpointId kId = EndpointId::Of(EndpointKind::kStream, 5, 1);
 constexpr size_t kUnlimited = std::numeric_limits<size_t>::max();
 
 struct Probe final : Endpoint {
@@ -47,11 +47,11 @@ class EpollCallsTest : public ::testing::Test, private Events {
     peer_.Reset(pair[1]);
     probe_ = std::make_unique<Probe>(pair[0]);
     poller_ = *NewEpollPoller(64 << 10, *Waker::New());
-    RONDO_CHECK(poller_->AddConnection(*probe_, kSlot) == 0);
+    RONDO_CHECK(poller_->AddStream(ref()) == 0);
   }
   ~EpollCallsTest() override {
     base::AssertOnLoop();
-    EXPECT_TRUE(poller_->Close(*probe_, kSlot));
+    EXPECT_TRUE(poller_->Close(ref()));
   }
 
   // Delivers what there is.
@@ -61,23 +61,23 @@ class EpollCallsTest : public ::testing::Test, private Events {
   }
   void Pause() {
     base::AssertOnLoop();
-    poller_->PauseReceiving(*probe_, kSlot);
+    poller_->PauseReceiving(ref());
   }
   void Resume() {
     base::AssertOnLoop();
-    poller_->ResumeReceiving(*probe_, kSlot);
+    poller_->ResumeReceiving(ref());
   }
   int Send() {
     base::AssertOnLoop();
     probe_->outbound = &queue_;
-    return poller_->Send(*probe_, kSlot);
+    return poller_->Send(ref());
   }
   // As a connection does: what the socket did not take is queued.
   ssize_t SendInline(std::string_view first, std::string_view second) {
     base::AssertOnLoop();
     const std::array<iovec, 2> pieces = {{{const_cast<char*>(first.data()), first.size()},
                                           {const_cast<char*>(second.data()), second.size()}}};
-    const ssize_t sent = poller_->SendInline(*probe_, kSlot, pieces.data(), pieces.size());
+    const ssize_t sent = poller_->SendInline(ref(), pieces.data(), pieces.size());
     RONDO_CHECK(sent >= 0);
     const std::string all = std::string(first) + std::string(second);
     if (static_cast<size_t>(sent) < all.size()) {
@@ -99,19 +99,21 @@ class EpollCallsTest : public ::testing::Test, private Events {
   std::string received_;
 
  private:
-  void OnAwake() override {}
-  Endpoint* Find(EndpointId id) override {
-    return id.slot == kSlot && id.generation == 1 ? probe_.get() : nullptr;
+  void OnWaitReturned() override {}
+  Endpoint* Find(EndpointId id) override { return id == kId ? probe_.get() : nullptr; }
+  More OnReady(EndpointRef, Readiness) override {
+    ADD_FAILURE();
+    return More::kNo;
   }
-  bool OnAccepted(Endpoint&, UniqueFd, const SocketAddress&) override { return false; }
-  void OnAcceptFailed(Endpoint&, int) override { ADD_FAILURE(); }
-  void OnReceived(Endpoint&, std::string_view bytes) override { received_ += bytes; }
-  void OnReceiveEnd(Endpoint&) override { ADD_FAILURE(); }
-  void OnSent(Endpoint&) override {
+  void OnReceived(EndpointRef, std::string_view bytes) override { received_ += bytes; }
+  void OnReceiveEnd(EndpointRef) override { ADD_FAILURE(); }
+  void OnSent(EndpointRef) override {
     if (queue_.empty()) probe_->outbound = nullptr;
   }
-  void OnFailed(Endpoint&, const char*, int) override { ADD_FAILURE(); }
-  void OnReleased(Endpoint&) override { ADD_FAILURE(); }
+  void OnFailed(EndpointRef, const char*, int) override { ADD_FAILURE(); }
+  void OnReleased(EndpointRef) override { ADD_FAILURE(); }
+
+  EndpointRef ref() { return {*probe_, kId}; }
 
   UniqueFd peer_;
   buffer::ChunkPool pool_;

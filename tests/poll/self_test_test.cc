@@ -31,39 +31,28 @@ class Losing final : public Poller {
       : inner_(*NewEpollPoller(kReadBufferBytes, *Waker::New())), works_(works) {}
 
   const char* name() const override { return "losing"; }
-  int AddListener(Endpoint& listener, uint32_t slot) override RONDO_ON_LOOP {
-    return inner_->AddListener(listener, slot);
-  }
-  int AddConnection(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
-    return inner_->AddConnection(endpoint, slot);
-  }
-  void PauseAccepting(Endpoint& listener) override RONDO_ON_LOOP {
-    inner_->PauseAccepting(listener);
-  }
-  void ResumeAccepting(Endpoint& listener, uint32_t slot) override RONDO_ON_LOOP {
-    inner_->ResumeAccepting(listener, slot);
-  }
-  void PauseReceiving(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
-    inner_->PauseReceiving(endpoint, slot);
-  }
-  void ResumeReceiving(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
-    inner_->ResumeReceiving(endpoint, slot);
-  }
-  ssize_t SendInline(Endpoint& endpoint, uint32_t slot, const iovec* pieces,
-                     size_t count) override RONDO_ON_LOOP {
-    if (works_.inline_sends-- > 0) return inner_->SendInline(endpoint, slot, pieces, count);
+  int AddStream(EndpointRef ref) override RONDO_ON_LOOP { return inner_->AddStream(ref); }
+  void PauseReceiving(EndpointRef ref) override RONDO_ON_LOOP { inner_->PauseReceiving(ref); }
+  void ResumeReceiving(EndpointRef ref) override RONDO_ON_LOOP { inner_->ResumeReceiving(ref); }
+  ssize_t SendInline(EndpointRef ref, const iovec* pieces, size_t count) override RONDO_ON_LOOP {
+    if (works_.inline_sends-- > 0) return inner_->SendInline(ref, pieces, count);
     return static_cast<ssize_t>(pieces->iov_len);
   }
-  int Send(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
-    return works_.sends-- > 0 ? inner_->Send(endpoint, slot) : 0;
-  }
-  bool Close(Endpoint& endpoint, uint32_t slot) override RONDO_ON_LOOP {
-    return inner_->Close(endpoint, slot);
+  int Send(EndpointRef ref) override RONDO_ON_LOOP {
+    return works_.sends-- > 0 ? inner_->Send(ref) : 0;
   }
   void ForEachUndelivered(
       absl::FunctionRef<void(EndpointId, size_t)> visit) const override RONDO_ON_LOOP {
     inner_->ForEachUndelivered(visit);
   }
+  int Add(EndpointRef ref, Readiness interest) override RONDO_ON_LOOP {
+    return inner_->Add(ref, interest);
+  }
+  void SetInterest(EndpointRef ref, Readiness interest) override RONDO_ON_LOOP {
+    inner_->SetInterest(ref, interest);
+  }
+  void Forget(EndpointRef ref) override RONDO_ON_LOOP { inner_->Forget(ref); }
+  bool Close(EndpointRef ref) override RONDO_ON_LOOP { return inner_->Close(ref); }
   // Nothing more will come of it: no need to wait as long as that takes.
   void Wait(int64_t, Events& events) override RONDO_ON_LOOP { inner_->Wait(1'000'000, events); }
 

@@ -1,7 +1,7 @@
-// HeldBytes are bytes that came in while nobody wanted them.
+// PausedInput holds bytes that came in after a stream was paused, until it resumes.
 
-#ifndef RONDO_POLL_HELD_BYTES_H_
-#define RONDO_POLL_HELD_BYTES_H_
+#ifndef RONDO_POLL_PAUSED_INPUT_H_
+#define RONDO_POLL_PAUSED_INPUT_H_
 
 #include <cstddef>
 #include <string>
@@ -9,11 +9,11 @@
 
 namespace rondo::poll {
 
-class HeldBytes {
+class PausedInput {
  public:
   size_t size() const { return bytes_.size() - begin_; }
   void Append(std::string_view bytes) { bytes_.append(bytes); }
-  // Good until the next Append. REQUIRES: n <= size().
+  // Valid until the next Append. REQUIRES: n <= size().
   std::string_view Front(size_t n) const { return std::string_view(bytes_).substr(begin_, n); }
   void Consume(size_t n) { begin_ += n; }
 
@@ -24,4 +24,4 @@ class HeldBytes {
 
 }  // namespace rondo::poll
 
-#endif  // RONDO_POLL_HELD_BYTES_H_
+#endif  // RONDO_POLL_PAUSED_INPUT_H_
