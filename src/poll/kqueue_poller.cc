@@ -1,5 +1,5 @@
 // kqueue(2) of FreeBSD and macOS, as EdgePoller. It has not run on a BSD or macOS machine yet: the
-// contract's tests run it over an emulation (tests/support/kqueue_emulation.h).
+// contract's tests run it over an emulation (tests/kernel/kqueue_emulation.cc).
 //
 //   EVFILT_READ   EV_CLEAR: reported again only after something new. Added once, and never changed:
 //                 neither pausing nor resuming makes a call.

@@ -19,7 +19,7 @@
 #include "rondo/codecs.h"
 #include "rondo/rondo.h"
 
-#include "tests/support/client.h"
+#include "tests/server/client.h"
 
 namespace rondo {
 namespace {

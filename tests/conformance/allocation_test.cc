@@ -8,8 +8,8 @@
 #include "rondo/rondo.h"
 
 #include "gtest/gtest.h"
-#include "tests/support/allocator.h"
-#include "tests/support/server_test.h"
+#include "tests/process/allocator.h"
+#include "tests/server/server_test.h"
 
 namespace rondo::testing {
 namespace {

@@ -8,8 +8,8 @@
 #include "absl/synchronization/notification.h"
 
 #include "gtest/gtest.h"
-#include "tests/support/client.h"
-#include "tests/support/server_test.h"
+#include "tests/server/client.h"
+#include "tests/server/server_test.h"
 
 namespace rondo::testing {
 namespace {

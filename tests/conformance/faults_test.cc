@@ -16,8 +16,8 @@
 #include "rondo/rondo.h"
 
 #include "gtest/gtest.h"
-#include "tests/support/faulty_sys.h"
-#include "tests/support/server_test.h"
+#include "tests/kernel/faulty_sys.h"
+#include "tests/server/server_test.h"
 
 namespace rondo::testing {
 namespace {

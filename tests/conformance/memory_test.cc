@@ -15,7 +15,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/support/server_test.h"
+#include "tests/server/server_test.h"
 
 namespace rondo::testing {
 namespace {

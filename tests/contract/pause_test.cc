@@ -9,7 +9,7 @@
 #include "sys/sys.h"
 #include "tests/contract/contract_test.h"
 #include "tests/contract/sockets.h"
-#include "tests/support/process_state.h"
+#include "tests/process/process_state.h"
 
 namespace rondo::poll {
 namespace {

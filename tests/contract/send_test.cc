@@ -8,8 +8,8 @@
 
 #include "tests/contract/contract_test.h"
 #include "tests/contract/sockets.h"
-#include "tests/support/faulty_sys.h"
-#include "tests/support/process_state.h"
+#include "tests/kernel/faulty_sys.h"
+#include "tests/process/process_state.h"
 
 namespace rondo::poll {
 namespace {

@@ -14,8 +14,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/support/client.h"
-#include "tests/support/server_test.h"
+#include "tests/server/client.h"
+#include "tests/server/server_test.h"
 
 namespace rondo {
 namespace {

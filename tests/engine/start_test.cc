@@ -16,9 +16,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/support/client.h"
-#include "tests/support/faulty_sys.h"
-#include "tests/support/process_state.h"
+#include "tests/kernel/faulty_sys.h"
+#include "tests/process/process_state.h"
+#include "tests/server/client.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/support/command.h"
+#include "tests/process/command.h"
 
 namespace rondo {
 namespace {

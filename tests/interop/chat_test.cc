@@ -4,9 +4,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/support/child_process.h"
-#include "tests/support/example_server.h"
-#include "tests/support/process_state.h"
+#include "tests/process/child_process.h"
+#include "tests/process/example_server.h"
+#include "tests/process/process_state.h"
 
 namespace rondo {
 namespace {

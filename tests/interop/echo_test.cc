@@ -5,9 +5,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/support/child_process.h"
-#include "tests/support/command.h"
-#include "tests/support/example_server.h"
+#include "tests/process/child_process.h"
+#include "tests/process/command.h"
+#include "tests/process/example_server.h"
 
 namespace rondo {
 namespace {

@@ -22,9 +22,9 @@
 #include "net/address.h"
 #include "net/socket.h"
 #include "sys/sys.h"
-#include "tests/support/client.h"
-#include "tests/support/faulty_sys.h"
-#include "tests/support/process_state.h"
+#include "tests/kernel/faulty_sys.h"
+#include "tests/process/process_state.h"
+#include "tests/server/client.h"
 
 namespace rondo::net {
 namespace {

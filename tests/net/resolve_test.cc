@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "net/address.h"
-#include "tests/support/faulty_sys.h"
+#include "tests/kernel/faulty_sys.h"
 
 namespace rondo::net {
 namespace {

@@ -15,7 +15,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/support/faulty_sys.h"
+#include "tests/kernel/faulty_sys.h"
 
 namespace rondo::net {
 namespace {

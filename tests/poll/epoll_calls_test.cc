@@ -22,7 +22,7 @@
 #include "poll/new_poller.h"
 #include "poll/poller.h"
 #include "poll/waker.h"
-#include "tests/support/faulty_sys.h"
+#include "tests/kernel/faulty_sys.h"
 
 namespace rondo::poll {
 namespace {

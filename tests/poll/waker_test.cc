@@ -6,7 +6,7 @@
 
 #include "gtest/gtest.h"
 #include "poll/endpoint.h"
-#include "tests/support/faulty_sys.h"
+#include "tests/kernel/faulty_sys.h"
 
 namespace rondo::poll {
 namespace {

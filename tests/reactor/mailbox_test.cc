@@ -22,7 +22,7 @@
 #include "reactor/loop.h"
 #include "reactor/loop_context.h"
 #include "sys/sys.h"
-#include "tests/support/faulty_sys.h"
+#include "tests/kernel/faulty_sys.h"
 
 namespace rondo::reactor {
 namespace {

@@ -23,8 +23,8 @@
 #include "rondo/rondo.h"
 
 #include "gtest/gtest.h"
-#include "tests/support/command.h"
-#include "tests/support/server_test.h"
+#include "tests/process/command.h"
+#include "tests/server/server_test.h"
 
 namespace rondo::testing {
 namespace {

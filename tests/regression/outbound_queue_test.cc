@@ -10,7 +10,7 @@
 
 #include "buffer/chunk_pool.h"
 #include "gtest/gtest.h"
-#include "tests/support/allocator.h"
+#include "tests/process/allocator.h"
 
 namespace rondo::buffer {
 namespace {

@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/client.h"
-#include "tests/support/example_server.h"
+#include "tests/process/example_server.h"
+#include "tests/server/client.h"
 
 namespace {
 

@@ -9,10 +9,10 @@
 #include "absl/time/clock.h"
 
 #include "gtest/gtest.h"
-#include "tests/support/child_process.h"
-#include "tests/support/client.h"
-#include "tests/support/example_server.h"
-#include "tests/support/process_state.h"
+#include "tests/process/child_process.h"
+#include "tests/process/example_server.h"
+#include "tests/process/process_state.h"
+#include "tests/server/client.h"
 
 namespace rondo {
 namespace {

@@ -11,8 +11,8 @@
 #include "absl/time/clock.h"
 
 #include "gtest/gtest.h"
-#include "tests/support/client.h"
-#include "tests/support/example_server.h"
+#include "tests/process/example_server.h"
+#include "tests/server/client.h"
 
 namespace rondo {
 namespace {

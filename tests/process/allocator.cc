@@ -1,4 +1,4 @@
-#include "tests/support/allocator.h"
+#include "tests/process/allocator.h"
 
 #include <cstdlib>
 #include <new>

@@ -1,4 +1,4 @@
-#include "tests/support/recorder.h"
+#include "tests/server/recorder.h"
 
 #include "absl/strings/str_cat.h"
 

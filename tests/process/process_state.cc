@@ -1,4 +1,4 @@
-#include "tests/support/process_state.h"
+#include "tests/process/process_state.h"
 
 #include <sys/resource.h>
 #include <unistd.h>

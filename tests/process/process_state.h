@@ -1,7 +1,7 @@
 // What this process holds, as the kernel tells it in /proc/self: for tests that nothing was left.
 
-#ifndef RONDO_TESTS_SUPPORT_PROCESS_STATE_H_
-#define RONDO_TESTS_SUPPORT_PROCESS_STATE_H_
+#ifndef RONDO_TESTS_PROCESS_PROCESS_STATE_H_
+#define RONDO_TESTS_PROCESS_PROCESS_STATE_H_
 
 #include <cstddef>
 #include <functional>
@@ -28,4 +28,4 @@ bool AtLeastOnce(const std::function<bool()>& attempt);
 
 }  // namespace rondo::testing
 
-#endif  // RONDO_TESTS_SUPPORT_PROCESS_STATE_H_
+#endif  // RONDO_TESTS_PROCESS_PROCESS_STATE_H_

@@ -1,4 +1,4 @@
-#include "tests/support/command.h"
+#include "tests/process/command.h"
 
 #include <sys/wait.h>
 

@@ -1,4 +1,4 @@
-#include "tests/support/child_process.h"
+#include "tests/process/child_process.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 #include <iterator>
 
 #include "gtest/gtest.h"
-#include "tests/support/process_state.h"
+#include "tests/process/process_state.h"
 
 namespace rondo::testing {
 namespace {

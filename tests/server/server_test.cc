@@ -1,4 +1,4 @@
-#include "tests/support/server_test.h"
+#include "tests/server/server_test.h"
 
 #include <cstdio>
 #include <thread>

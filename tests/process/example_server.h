@@ -4,15 +4,15 @@
 //   ExampleServer echo("echo", {"--loops=2"});
 //   Client client(echo.address());
 
-#ifndef RONDO_TESTS_SUPPORT_EXAMPLE_SERVER_H_
-#define RONDO_TESTS_SUPPORT_EXAMPLE_SERVER_H_
+#ifndef RONDO_TESTS_PROCESS_EXAMPLE_SERVER_H_
+#define RONDO_TESTS_PROCESS_EXAMPLE_SERVER_H_
 
 #include <string>
 #include <vector>
 
 #include "rondo/socket_address.h"
 
-#include "tests/support/child_process.h"
+#include "tests/process/child_process.h"
 
 namespace rondo::testing {
 
@@ -52,4 +52,4 @@ std::vector<Flags> WaysToRunOnEachPoller();
 
 }  // namespace rondo::testing
 
-#endif  // RONDO_TESTS_SUPPORT_EXAMPLE_SERVER_H_
+#endif  // RONDO_TESTS_PROCESS_EXAMPLE_SERVER_H_

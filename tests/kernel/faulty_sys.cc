@@ -1,4 +1,4 @@
-#include "tests/support/faulty_sys.h"
+#include "tests/kernel/faulty_sys.h"
 
 // The real calls, compiled once more under the name of rondo::real_sys.
 #define sys real_sys

@@ -1,4 +1,4 @@
-#include "tests/support/client.h"
+#include "tests/server/client.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

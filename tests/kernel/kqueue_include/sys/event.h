@@ -1,12 +1,12 @@
 // <sys/event.h> of FreeBSD and macOS, as far as Rondo uses it, for programs of the test build on
-// Linux: tests/support/kqueue_emulation.cc is behind it. Any thread.
+// Linux: tests/kernel/kqueue_emulation.cc is behind it. Any thread.
 //
 // What is emulated: EVFILT_READ and EVFILT_WRITE on sockets, EVFILT_USER; EV_ADD, EV_DELETE,
 // EV_CLEAR, EV_ONESHOT; and that closing a descriptor takes its filters away. A flag or filter that
 // is not is refused with EINVAL, so that nobody relies on it unawares.
 
-#ifndef RONDO_TESTS_SUPPORT_KQUEUE_INCLUDE_SYS_EVENT_H_
-#define RONDO_TESTS_SUPPORT_KQUEUE_INCLUDE_SYS_EVENT_H_
+#ifndef RONDO_TESTS_KERNEL_KQUEUE_INCLUDE_SYS_EVENT_H_
+#define RONDO_TESTS_KERNEL_KQUEUE_INCLUDE_SYS_EVENT_H_
 
 #include <cstdint>
 #include <ctime>
@@ -49,4 +49,4 @@ int kevent(int queue, const struct kevent* changes, int change_count, struct kev
            int event_count, const struct timespec* timeout);
 }
 
-#endif  // RONDO_TESTS_SUPPORT_KQUEUE_INCLUDE_SYS_EVENT_H_
+#endif  // RONDO_TESTS_KERNEL_KQUEUE_INCLUDE_SYS_EVENT_H_

@@ -6,8 +6,8 @@
 // Hooks are set before the engine starts and run on the loops' threads; everything else is for any
 // thread. It must outlive the engine.
 
-#ifndef RONDO_TESTS_SUPPORT_RECORDER_H_
-#define RONDO_TESTS_SUPPORT_RECORDER_H_
+#ifndef RONDO_TESTS_SERVER_RECORDER_H_
+#define RONDO_TESTS_SERVER_RECORDER_H_
 
 #include <cstddef>
 #include <functional>
@@ -96,4 +96,4 @@ class Recorder : public EventHandler {
 
 }  // namespace rondo::testing
 
-#endif  // RONDO_TESTS_SUPPORT_RECORDER_H_
+#endif  // RONDO_TESTS_SERVER_RECORDER_H_

@@ -10,8 +10,8 @@
 // At most one exists at a time. Its functions may be called on any thread, while others are in the
 // kernel; a call in progress is not changed.
 
-#ifndef RONDO_TESTS_SUPPORT_FAULTY_SYS_H_
-#define RONDO_TESTS_SUPPORT_FAULTY_SYS_H_
+#ifndef RONDO_TESTS_KERNEL_FAULTY_SYS_H_
+#define RONDO_TESTS_KERNEL_FAULTY_SYS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -78,4 +78,4 @@ class FaultySys {
 
 }  // namespace rondo::testing
 
-#endif  // RONDO_TESTS_SUPPORT_FAULTY_SYS_H_
+#endif  // RONDO_TESTS_KERNEL_FAULTY_SYS_H_

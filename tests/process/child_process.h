@@ -7,8 +7,8 @@
 //   server.Signal(SIGTERM);
 //   EXPECT_EQ(server.Wait(), 0);
 
-#ifndef RONDO_TESTS_SUPPORT_CHILD_PROCESS_H_
-#define RONDO_TESTS_SUPPORT_CHILD_PROCESS_H_
+#ifndef RONDO_TESTS_PROCESS_CHILD_PROCESS_H_
+#define RONDO_TESTS_PROCESS_CHILD_PROCESS_H_
 
 #include <sys/types.h>
 
@@ -85,4 +85,4 @@ class ChildProcess {
 
 }  // namespace rondo::testing
 
-#endif  // RONDO_TESTS_SUPPORT_CHILD_PROCESS_H_
+#endif  // RONDO_TESTS_PROCESS_CHILD_PROCESS_H_

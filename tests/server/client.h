@@ -9,8 +9,8 @@
 //   EXPECT_EQ(client.ReceiveAll(), "");
 //   EXPECT_EQ(client.ending(), Client::Ending::kFin);
 
-#ifndef RONDO_TESTS_SUPPORT_CLIENT_H_
-#define RONDO_TESTS_SUPPORT_CLIENT_H_
+#ifndef RONDO_TESTS_SERVER_CLIENT_H_
+#define RONDO_TESTS_SERVER_CLIENT_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -75,4 +75,4 @@ class Client {
 
 }  // namespace rondo::testing
 
-#endif  // RONDO_TESTS_SUPPORT_CLIENT_H_
+#endif  // RONDO_TESTS_SERVER_CLIENT_H_

@@ -5,8 +5,8 @@
 // ConformanceTest is the same for every way a server can be set up; a suite instantiates it with
 // Setups().
 
-#ifndef RONDO_TESTS_SUPPORT_SERVER_TEST_H_
-#define RONDO_TESTS_SUPPORT_SERVER_TEST_H_
+#ifndef RONDO_TESTS_SERVER_SERVER_TEST_H_
+#define RONDO_TESTS_SERVER_SERVER_TEST_H_
 
 #include <cstddef>
 #include <memory>
@@ -20,9 +20,9 @@
 #include "rondo/options.h"
 
 #include "gtest/gtest.h"
-#include "tests/support/client.h"
-#include "tests/support/process_state.h"
-#include "tests/support/recorder.h"
+#include "tests/process/process_state.h"
+#include "tests/server/client.h"
+#include "tests/server/recorder.h"
 
 namespace rondo::testing {
 
@@ -88,4 +88,4 @@ class ConformanceTest : public ServerTest, public ::testing::WithParamInterface<
 
 }  // namespace rondo::testing
 
-#endif  // RONDO_TESTS_SUPPORT_SERVER_TEST_H_
+#endif  // RONDO_TESTS_SERVER_SERVER_TEST_H_

@@ -1,8 +1,8 @@
 // An allocator that counts, and that can be made to fail, in the place of operator new. A suite has
 // it by naming allocator.cc among its sources. Any thread; everything is about the calling one.
 
-#ifndef RONDO_TESTS_SUPPORT_ALLOCATOR_H_
-#define RONDO_TESTS_SUPPORT_ALLOCATOR_H_
+#ifndef RONDO_TESTS_PROCESS_ALLOCATOR_H_
+#define RONDO_TESTS_PROCESS_ALLOCATOR_H_
 
 #include <cstddef>
 
@@ -20,4 +20,4 @@ class NoMemory {
 
 }  // namespace rondo::testing
 
-#endif  // RONDO_TESTS_SUPPORT_ALLOCATOR_H_
+#endif  // RONDO_TESTS_PROCESS_ALLOCATOR_H_

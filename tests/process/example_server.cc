@@ -1,4 +1,4 @@
-#include "tests/support/example_server.h"
+#include "tests/process/example_server.h"
 
 #include <arpa/inet.h>
 

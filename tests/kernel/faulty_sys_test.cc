@@ -1,4 +1,4 @@
-#include "tests/support/faulty_sys.h"
+#include "tests/kernel/faulty_sys.h"
 
 #include <sys/socket.h>
 

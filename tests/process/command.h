@@ -1,8 +1,8 @@
 // RunCommand runs a program to its end and keeps what it said: for tests that drive real tools.
 // Blocks; may be called on any thread.
 
-#ifndef RONDO_TESTS_SUPPORT_COMMAND_H_
-#define RONDO_TESTS_SUPPORT_COMMAND_H_
+#ifndef RONDO_TESTS_PROCESS_COMMAND_H_
+#define RONDO_TESTS_PROCESS_COMMAND_H_
 
 #include <string>
 
@@ -20,4 +20,4 @@ CommandResult RunCommand(const std::string& command);
 
 }  // namespace rondo::testing
 
-#endif  // RONDO_TESTS_SUPPORT_COMMAND_H_
+#endif  // RONDO_TESTS_PROCESS_COMMAND_H_
