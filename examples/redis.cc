@@ -50,7 +50,8 @@ constexpr uint64_t Name(string_view word) {
   return name;
 }
 
-// What a reply of many values may be, half of what Options::outbound_limit_bytes lets wait.
+// What a reply of many values may be, half of what outbound_limit_bytes (ConnectionOptions) lets
+// wait.
 constexpr size_t kMostReplyBytes = 8 << 20;
 
 // Replies, one behind the other. Kept by the handler, whose loop it never leaves.

@@ -30,8 +30,8 @@
 #include "absl/types/span.h"
 
 #include "rondo/event_loop.h"
-#include "rondo/options.h"
 #include "rondo/socket_address.h"
+#include "rondo/socket_options.h"
 
 namespace rondo {
 
@@ -44,10 +44,11 @@ class Mailbox;
 enum class WriteResult {
   // Sent, or queued to be sent.
   kOk,
-  // Queued, and more than Options::outbound_high_bytes wait now: stop producing until OnWritable.
+  // Queued, and more than ConnectionOptions::outbound_high_bytes wait now: stop producing until
+  // OnWritable.
   kAboveHighWater,
-  // Nothing of it was taken: the connection is closing, Options::outbound_limit_bytes would be
-  // passed, or it is a file that cannot be sent.
+  // Nothing of it was taken: the connection is closing, ConnectionOptions::outbound_limit_bytes
+  // would be passed, or it is a file that cannot be sent.
   kRefused,
 };
 
@@ -117,7 +118,8 @@ class Connection {
   // --- Ending. After each of these nothing more is received and writing is refused, but for
   // --- ShutdownWrite. OnClose follows later, never inside the call.
 
-  // Sends what is queued, waits until the peer has it (at most Options::close_timeout), closes.
+  // Sends what is queued, waits until the peer has it, and closes. It waits for at most
+  // ConnectionOptions::close_timeout, then it resets.
   void Close();
   // The same, and OnClose is told `reason`.
   void Close(absl::Status reason);
@@ -158,8 +160,8 @@ class Connection {
 
   absl::Status SetNoDelay(bool on);
   absl::Status SetKeepAlive(const KeepAlive& keep_alive);
-  // How long Close waits for the peer, in the place of Options::close_timeout; 0: not at all, it
-  // resets; InfiniteDuration: as the option says. InvalidArgument when negative.
+  // Overrides ConnectionOptions::close_timeout for this connection. 0: Close is Abort;
+  // InfiniteDuration: as the option says. InvalidArgument when negative.
   absl::Status SetLinger(absl::Duration linger);
   absl::Status SetReceiveBuffer(size_t bytes);
   absl::Status SetSendBuffer(size_t bytes);

@@ -18,7 +18,8 @@
 // as its context. So the context belongs to this class: what the user wants to keep for a
 // connection is a `UserContext`, reached by ContextOf(connection), not by Connection::set_context.
 //
-// A codec's limit must be below Options::inbound_limit_bytes, or that closes the connection first.
+// A codec's limit must be below ConnectionOptions::inbound_limit_bytes, or that closes the
+// connection first.
 
 #ifndef RONDO_FRAMED_HANDLER_H_
 #define RONDO_FRAMED_HANDLER_H_

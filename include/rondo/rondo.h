@@ -7,6 +7,7 @@
 #include "rondo/codec.h"
 #include "rondo/codecs.h"
 #include "rondo/connection.h"
+#include "rondo/connection_options.h"
 #include "rondo/engine.h"
 #include "rondo/event_handler.h"
 #include "rondo/event_loop.h"
@@ -14,6 +15,7 @@
 #include "rondo/load_balancer.h"
 #include "rondo/options.h"
 #include "rondo/socket_address.h"
+#include "rondo/socket_options.h"
 #include "rondo/unique_fd.h"
 
 #endif  // RONDO_RONDO_H_

@@ -19,8 +19,8 @@ constexpr uint64_t kGibibyte = kMebibyte << 10;
 
 absl::Status InRange(std::string_view field, uint64_t value, uint64_t least, uint64_t most) {
   if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("Options::", ToAbsl(field), " is ", value,
-                                                 "; expected ", least, " to ", most));
+  return absl::InvalidArgumentError(
+      absl::StrCat(ToAbsl(field), " is ", value, "; expected ", least, " to ", most));
 }
 
 absl::Status SocketBuffer(std::string_view field, uint64_t bytes) {
@@ -30,7 +30,7 @@ absl::Status SocketBuffer(std::string_view field, uint64_t bytes) {
 absl::Status AtLeastMillisecond(std::string_view field, absl::Duration value) {
   if (value >= absl::Milliseconds(1)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      "Options::", ToAbsl(field), " is ", absl::FormatDuration(value), "; expected at least 1ms"));
+      ToAbsl(field), " is ", absl::FormatDuration(value), "; expected at least 1ms"));
 }
 
 absl::Status Loops(int loops) {
@@ -51,17 +51,31 @@ absl::Status Tables(const Options& options) {
 
 absl::Status Memory(const Options& options) {
   RONDO_RETURN_IF_ERROR(
-      InRange("read_buffer_bytes", options.read_buffer_bytes, kKibibyte, 16 * kMebibyte));
-  RONDO_RETURN_IF_ERROR(
-      InRange("inbound_limit_bytes", options.inbound_limit_bytes, kKibibyte, kGibibyte));
-  RONDO_RETURN_IF_ERROR(
-      InRange("outbound_limit_bytes", options.outbound_limit_bytes, kKibibyte, 4 * kGibibyte));
-  RONDO_RETURN_IF_ERROR(
-      InRange("outbound_high_bytes", options.outbound_high_bytes, 0, options.outbound_limit_bytes));
-  RONDO_RETURN_IF_ERROR(
-      InRange("outbound_low_bytes", options.outbound_low_bytes, 0, options.outbound_high_bytes));
-  return InRange("mailbox_limit_bytes", options.mailbox_limit_bytes, 64 * kKibibyte,
+      InRange("Options::read_buffer_bytes", options.read_buffer_bytes, kKibibyte, 16 * kMebibyte));
+  return InRange("Options::mailbox_limit_bytes", options.mailbox_limit_bytes, 64 * kKibibyte,
                  4 * kGibibyte);
+}
+
+absl::Status Connections(const ConnectionOptions& options) {
+  RONDO_RETURN_IF_ERROR(InRange("ConnectionOptions::inbound_limit_bytes",
+                                options.inbound_limit_bytes, kKibibyte, kGibibyte));
+  RONDO_RETURN_IF_ERROR(InRange("ConnectionOptions::outbound_limit_bytes",
+                                options.outbound_limit_bytes, kKibibyte, 4 * kGibibyte));
+  RONDO_RETURN_IF_ERROR(InRange("ConnectionOptions::outbound_high_bytes",
+                                options.outbound_high_bytes, 0, options.outbound_limit_bytes));
+  RONDO_RETURN_IF_ERROR(InRange("ConnectionOptions::outbound_low_bytes",
+                                options.outbound_low_bytes, 0, options.outbound_high_bytes));
+  RONDO_RETURN_IF_ERROR(
+      AtLeastMillisecond("ConnectionOptions::idle_timeout", options.idle_timeout));
+  return AtLeastMillisecond("ConnectionOptions::close_timeout", options.close_timeout);
+}
+
+absl::Status Sockets(const SocketOptions& options) {
+  RONDO_RETURN_IF_ERROR(
+      SocketBuffer("SocketOptions::receive_buffer_bytes", options.receive_buffer_bytes));
+  RONDO_RETURN_IF_ERROR(
+      SocketBuffer("SocketOptions::send_buffer_bytes", options.send_buffer_bytes));
+  return options.keep_alive ? net::Validate(*options.keep_alive) : absl::OkStatus();
 }
 
 absl::Status Cpus(const Options& options) {
@@ -88,18 +102,15 @@ absl::Status ValidateOptions(const Options& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("Options::backlog is ", options.backlog, "; expected 1 to 65535"));
   }
-  RONDO_RETURN_IF_ERROR(InRange("max_connections", options.max_connections, 1, SIZE_MAX));
+  RONDO_RETURN_IF_ERROR(InRange("Options::max_connections", options.max_connections, 1, SIZE_MAX));
   RONDO_RETURN_IF_ERROR(Memory(options));
-  RONDO_RETURN_IF_ERROR(AtLeastMillisecond("idle_timeout", options.idle_timeout));
-  RONDO_RETURN_IF_ERROR(AtLeastMillisecond("close_timeout", options.close_timeout));
   if (options.shutdown_grace < absl::ZeroDuration()) {
     return absl::InvalidArgumentError(
         absl::StrCat("Options::shutdown_grace is ", absl::FormatDuration(options.shutdown_grace),
                      "; expected zero or more"));
   }
-  RONDO_RETURN_IF_ERROR(SocketBuffer("receive_buffer_bytes", options.receive_buffer_bytes));
-  RONDO_RETURN_IF_ERROR(SocketBuffer("send_buffer_bytes", options.send_buffer_bytes));
-  return options.keep_alive ? net::Validate(*options.keep_alive) : absl::OkStatus();
+  RONDO_RETURN_IF_ERROR(Connections(options.connection));
+  return Sockets(options.connection.socket);
 }
 
 }  // namespace rondo::engine

@@ -59,13 +59,14 @@ absl::Status SetListenerOptions(int fd, const SocketAddress& address, const Opti
     RONDO_RETURN_IF_ERROR(
         SetIntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, address.dual_stack() ? 0 : 1, "IPV6_V6ONLY"));
   }
-  if (options.no_delay) RONDO_RETURN_IF_ERROR(SetNoDelay(fd, true));
-  if (options.keep_alive) RONDO_RETURN_IF_ERROR(SetKeepAlive(fd, *options.keep_alive));
-  if (options.receive_buffer_bytes > 0) {
-    RONDO_RETURN_IF_ERROR(SetReceiveBuffer(fd, options.receive_buffer_bytes));
+  const SocketOptions& socket = options.connection.socket;
+  if (socket.no_delay) RONDO_RETURN_IF_ERROR(SetNoDelay(fd, true));
+  if (socket.keep_alive) RONDO_RETURN_IF_ERROR(SetKeepAlive(fd, *socket.keep_alive));
+  if (socket.receive_buffer_bytes > 0) {
+    RONDO_RETURN_IF_ERROR(SetReceiveBuffer(fd, socket.receive_buffer_bytes));
   }
-  if (options.send_buffer_bytes > 0) {
-    RONDO_RETURN_IF_ERROR(SetSendBuffer(fd, options.send_buffer_bytes));
+  if (socket.send_buffer_bytes > 0) {
+    RONDO_RETURN_IF_ERROR(SetSendBuffer(fd, socket.send_buffer_bytes));
   }
   return absl::OkStatus();
 }

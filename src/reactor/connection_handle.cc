@@ -70,7 +70,7 @@ class WriteMail final : public ConnectionMail {
     }
     if (!connection.Admits(length_)) {
       return Finish(loop, absl::ResourceExhaustedError(
-          "more would wait to be sent than Options::outbound_limit_bytes allows"));
+          "more would wait to be sent than ConnectionOptions::outbound_limit_bytes allows"));
     }
     for (std::string& piece : pieces_) (void)connection.Write(std::move(piece));
     if (Done done = TakeDone(); done) {

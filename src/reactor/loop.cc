@@ -50,7 +50,7 @@ absl::StatusOr<std::unique_ptr<Loop>> Loop::New(size_t index, const Options& opt
   RONDO_ASSIGN_OR_RETURN(std::shared_ptr<poll::Waker> waker, poll::Waker::New());
   // A receive brings no more than a handler that yields at once may leave.
   const size_t read_buffer_bytes =
-      std::min(options.read_buffer_bytes, options.inbound_limit_bytes / 2);
+      std::min(options.read_buffer_bytes, options.connection.inbound_limit_bytes / 2);
   RONDO_ASSIGN_OR_RETURN(std::unique_ptr<poll::Poller> poller,
                          poll::NewPoller(options.poller, read_buffer_bytes, waker));
   auto mailbox = std::make_shared<Mailbox>(options.mailbox_limit_bytes, std::move(waker));

@@ -101,8 +101,9 @@ struct LoopContext {
   static constexpr size_t kDirectBytes = 8 << 10;
   const std::unique_ptr<char[]> gather_buffer{new char[kGatherBytes]};
   size_t gathered = 0;
-  // A write beyond Options::outbound_limit_bytes is to be refused, so it must not be gathered.
-  const size_t gather_limit = std::min(kGatherBytes, options.outbound_limit_bytes);
+  // A write beyond ConnectionOptions::outbound_limit_bytes is to be refused, so it must not be
+  // gathered.
+  const size_t gather_limit = std::min(kGatherBytes, options.connection.outbound_limit_bytes);
   // What the running callback or task has had sent at once. Past the bound the rest is queued:
   // to a peer that reads as fast as we write, `while (Write(...) == kOk)` would never end.
   static constexpr size_t kDirectBytesPerCallback = 1 << 20;

@@ -56,7 +56,8 @@ void StreamConnection::LimitClosing() {
   if (NeedExtras().close_deadline != kNever) return;
   const bool by_option = extras->linger == absl::InfiniteDuration();
   extras->close_deadline =
-      LoopContext::TickAfter(by_option ? context().options.close_timeout : extras->linger);
+      LoopContext::TickAfter(by_option ? context().options.connection.close_timeout
+                                       : extras->linger);
   WakeBy(extras->close_deadline);
 }
 
@@ -105,7 +106,7 @@ void StreamConnection::DiscardTaken(LoopContext& shared) {
 }
 
 bool StreamConnection::Admits(size_t n) const {
-  const size_t limit = context().options.outbound_limit_bytes;
+  const size_t limit = context().options.connection.outbound_limit_bytes;
   return MayWrite() && n <= limit && HeldBytes() <= limit - n;
 }
 
@@ -189,7 +190,8 @@ WriteResult StreamConnection::SentInline(absl::Span<const iovec> batch, ssize_t 
 
 WriteResult StreamConnection::Queued() {
   Touch();
-  if (outbound->held_bytes() > context().options.outbound_high_bytes) state |= kBacklogged;
+  const size_t high = context().options.connection.outbound_high_bytes;
+  if (outbound->held_bytes() > high) state |= kBacklogged;
   return Is(kBacklogged) ? WriteResult::kAboveHighWater : WriteResult::kOk;
 }
 

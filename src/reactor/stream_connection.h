@@ -45,7 +45,7 @@ struct Extras : Timer {
   Tick last_active = 0;
   Tick read_deadline = kNever;
   Tick write_deadline = kNever;
-  // How long Close waits for the peer; infinite: as Options::close_timeout says.
+  // How long Close waits for the peer; infinite: as ConnectionOptions::close_timeout says.
   absl::Duration linger = absl::InfiniteDuration();
   // While closing: when to give up, and when to look next whether the peer has everything.
   Tick close_deadline = kNever;

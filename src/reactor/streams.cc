@@ -45,7 +45,7 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer) {
     return false;
   }
   (void)socket.Release();
-  connection.SetIdleTimeout(shared_.options.idle_timeout);
+  connection.SetIdleTimeout(shared_.options.connection.idle_timeout);
   connection.state |= State::kOpened;
   Call(connection, [&] { return shared_.handler.OnOpen(connection); });
   if (draining_) {
@@ -102,11 +102,11 @@ void Streams::Keep(StreamConnection& connection, std::string_view bytes) {
 
 // After OnTraffic: what the handler had no chance to consume is not held against the peer.
 void Streams::CheckInboundLimit(StreamConnection& connection) {
-  const size_t limit = shared_.options.inbound_limit_bytes;
+  const size_t limit = shared_.options.connection.inbound_limit_bytes;
   if (connection.inbound.size() <= limit) return;
   connection.CloseBecause(absl::ResourceExhaustedError(
       absl::StrCat(connection.inbound.size(), " bytes of input from ", connection.peer().ToString(),
-                   " were not consumed; Options::inbound_limit_bytes is ", limit)));
+                   " were not consumed; ConnectionOptions::inbound_limit_bytes is ", limit)));
 }
 
 void Streams::OnReceiveEnd(StreamConnection& connection) {
@@ -255,7 +255,7 @@ void Streams::AfterSending(StreamConnection& connection, int result) {
 }
 
 void Streams::BacklogShrank(StreamConnection& connection) {
-  if (connection.HeldBytes() > shared_.options.outbound_low_bytes) return;
+  if (connection.HeldBytes() > shared_.options.connection.outbound_low_bytes) return;
   connection.state &= ~State::kBacklogged;
   if (!connection.Is(State::kPaused | State::kInputEnded)) {
     shared_.poller->ResumeReceiving(connection.ref());

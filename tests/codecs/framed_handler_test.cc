@@ -207,7 +207,7 @@ TEST(FramedHandlerTest, BuffersLittleOfAFloodOfSmallFrames) {
   };
   // Sixty-four times what a connection may leave unread, and more of it than one receive may bring
   // where the limit is higher.
-  const Server server(handler, {.inbound_limit_bytes = 16 << 10});
+  const Server server(handler, {.connection = {.inbound_limit_bytes = 16 << 10}});
   Client client(server.address());
   client.Send(std::string(1 << 20, '\n') + "last\n");
   EXPECT_EQ(client.Receive(4), "done");

@@ -121,10 +121,10 @@ TEST_P(AcceptTest, ServesOnWithoutDescriptorsAndRecoversWithin100Milliseconds) {
 }
 
 TEST_P(AcceptTest, GivesSocketsTheOptionsThatWereAskedFor) {
-  options.no_delay = false;
-  options.keep_alive = KeepAlive{absl::Seconds(61), absl::Seconds(7), 3};
-  options.receive_buffer_bytes = 20'000;
-  options.send_buffer_bytes = 30'000;
+  options.connection.socket.no_delay = false;
+  options.connection.socket.keep_alive = KeepAlive{absl::Seconds(61), absl::Seconds(7), 3};
+  options.connection.socket.receive_buffer_bytes = 20'000;
+  options.connection.socket.send_buffer_bytes = 30'000;
   absl::Notification checked;
   handler.on_open = [&](Connection& connection) {
     const auto read = [&](int level, int option) {

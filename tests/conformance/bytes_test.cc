@@ -246,8 +246,8 @@ TEST_P(BytesTest, MakesProgressWhenBothSidesWriteAllBeforeTheyRead) {
   // gnet #185. The marks are the policy: this side reads no more until the peer reads, and the
   // peer, who waits for nothing but its own writes, is the one that has to begin.
   constexpr size_t kAll = 64 << 20;
-  options.outbound_limit_bytes = 2 * kAll;
-  options.outbound_high_bytes = 2 * kAll;
+  options.connection.outbound_limit_bytes = 2 * kAll;
+  options.connection.outbound_high_bytes = 2 * kAll;
   Start();
   const StopAtEnd stop_at_end(*this);
   Client client = Connect();

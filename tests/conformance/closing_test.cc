@@ -231,11 +231,11 @@ TEST_P(ClosingTest, AbortResetsAndDropsWhatWasQueued) {
 }
 
 TEST_P(ClosingTest, SaysSoWhenBytesWereLostAtTheCloseTimeout) {
-  options.close_timeout = absl::Milliseconds(50);
+  options.connection.close_timeout = absl::Milliseconds(50);
   // In the queue, and another time all of it in the kernel's hands: lost is lost.
   for (const size_t length : {size_t{16 << 20}, size_t{200 << 10}}) {
     SCOPED_TRACE(length);
-    options.send_buffer_bytes = 1 << 20;
+    options.connection.socket.send_buffer_bytes = 1 << 20;
     Recorder recorder;
     recorder.on_open = [&](Connection& connection) {
       connection.Write(std::string(length, 'x'));
@@ -250,7 +250,7 @@ TEST_P(ClosingTest, SaysSoWhenBytesWereLostAtTheCloseTimeout) {
 }
 
 TEST_P(ClosingTest, LingersAsLongAsItWasToldAndHoldsNobodyUp) {
-  options.send_buffer_bytes = 1 << 20;
+  options.connection.socket.send_buffer_bytes = 1 << 20;
   handler.on_open = [](Connection& connection) {
     EXPECT_TRUE(connection.SetLinger(absl::Milliseconds(50)).ok());
     connection.Write(std::string(200 << 10, 'x'));
@@ -266,8 +266,8 @@ TEST_P(ClosingTest, LingersAsLongAsItWasToldAndHoldsNobodyUp) {
 }
 
 TEST_P(ClosingTest, LearnsOfAResetWhenBothSidesHaveEndedAlready) {
-  options.send_buffer_bytes = 1 << 20;
-  options.close_timeout = absl::Minutes(10);
+  options.connection.socket.send_buffer_bytes = 1 << 20;
+  options.connection.close_timeout = absl::Minutes(10);
   handler.on_open = [](Connection& connection) {
     connection.Write(std::string(200 << 10, 'x'));
     return Action::kNone;
@@ -290,7 +290,7 @@ TEST_P(ClosingTest, LearnsOfAResetWhenBothSidesHaveEndedAlready) {
 }
 
 TEST_P(ClosingTest, SaysSoWhenAResetLosesWhatTheKernelHad) {
-  options.send_buffer_bytes = 1 << 20;
+  options.connection.socket.send_buffer_bytes = 1 << 20;
   handler.on_open = [](Connection& connection) {
     connection.Write(std::string(200 << 10, 'x'));
     return Action::kClose;

@@ -31,7 +31,7 @@ class DrainTest : public ConformanceTest {
       return Action::kNone;
     };
     handler.on_writable = answer;
-    options.send_buffer_bytes = 64 << 10;
+    options.connection.socket.send_buffer_bytes = 64 << 10;
     Start();
   }
 
@@ -88,8 +88,8 @@ TEST_P(DrainTest, ServesWhatAHandlerLeftUntilItsBacklogHasGone) {
 }
 
 TEST_P(DrainTest, ServesWhatArrivedWhileOutputWaited) {
-  options.outbound_high_bytes = kReply / 4;
-  options.outbound_low_bytes = kReply / 8;
+  options.connection.outbound_high_bytes = kReply / 4;
+  options.connection.outbound_low_bytes = kReply / 8;
   StartLargeReplies();
   const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 4096});

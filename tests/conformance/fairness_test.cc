@@ -264,7 +264,7 @@ TEST_P(FairnessTest, APeerThatDoesNotReadWhileItIsClosedHoldsUpNobody) {
     connection.Write(std::string(8 << 20, 'x'));
     return Action::kClose;
   };
-  options.close_timeout = absl::Seconds(2);
+  options.connection.close_timeout = absl::Seconds(2);
   Start();
   const StopAtEnd stop_at_end(*this);
   std::vector<Client> never_read;

@@ -218,7 +218,7 @@ TEST_P(LifecycleTest, KeepsTheFirstReasonWhenThePeerResetsAfterwards) {
 // --- Time and limits.
 
 TEST_P(LifecycleTest, EndsAnIdleConnectionWithDeadlineExceeded) {
-  options.idle_timeout = absl::Milliseconds(30);
+  options.connection.idle_timeout = absl::Milliseconds(30);
   Start();
   const StopAtEnd stop_at_end(*this);
   const absl::Time begin = absl::Now();
@@ -231,7 +231,7 @@ TEST_P(LifecycleTest, EndsAnIdleConnectionWithDeadlineExceeded) {
 }
 
 TEST_P(LifecycleTest, DoesNotCallAConnectionIdleThatReceivesOrSends) {
-  options.idle_timeout = absl::Milliseconds(200);
+  options.connection.idle_timeout = absl::Milliseconds(200);
   Start();
   const StopAtEnd stop_at_end(*this);
   EXPECT_TRUE(AtLeastOnce([&] {
@@ -250,7 +250,7 @@ TEST_P(LifecycleTest, DoesNotCallAConnectionIdleThatReceivesOrSends) {
 }
 
 TEST_P(LifecycleTest, CallsAConnectionIdleWhoseOutputOnlyWaits) {
-  options.idle_timeout = absl::Milliseconds(200);
+  options.connection.idle_timeout = absl::Milliseconds(200);
   handler.on_open = [](Connection& connection) {
     connection.Write(std::string(8 << 20, 'x'));
     return Action::kNone;

@@ -52,7 +52,7 @@ TEST_P(MemoryTest, HoldsUpAPeerThatSendsForEverAndNeverReads) {
     }
   }
   EXPECT_LT(sent, size_t{64} << 20);
-  EXPECT_LE(most, options.outbound_high_bytes + OneReceive());
+  EXPECT_LE(most, options.connection.outbound_high_bytes + OneReceive());
   EXPECT_LT(ResidentBytes(), before + (16 << 20));
   // Nothing was lost either: once the peer reads, all of it comes back.
   client.ShutdownWrite();
@@ -60,9 +60,9 @@ TEST_P(MemoryTest, HoldsUpAPeerThatSendsForEverAndNeverReads) {
 }
 
 TEST_P(MemoryTest, ClosesAConnectionWhoseInputNobodyConsumes) {
-  options.inbound_limit_bytes = 1 << 20;
+  options.connection.inbound_limit_bytes = 1 << 20;
   handler.on_traffic = [&](Connection& connection) {
-    EXPECT_LE(connection.buffered(), options.inbound_limit_bytes + OneReceive());
+    EXPECT_LE(connection.buffered(), options.connection.inbound_limit_bytes + OneReceive());
     return Action::kNone;
   };
   Start();
@@ -74,13 +74,13 @@ TEST_P(MemoryTest, ClosesAConnectionWhoseInputNobodyConsumes) {
   sender.join();
   EXPECT_EQ(handler.reason().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(handler.reason().message()),
-              HasSubstr("Options::inbound_limit_bytes is 1048576"));
+              HasSubstr("ConnectionOptions::inbound_limit_bytes is 1048576"));
 }
 
 TEST_P(MemoryTest, CountsAsUnconsumedOnlyWhatTheHandlerHasLeft) {
   // Frames just below the limit: with what arrives behind them more than the limit is there for
   // a moment, which the handler then consumes.
-  options.inbound_limit_bytes = 64 << 10;
+  options.connection.inbound_limit_bytes = 64 << 10;
   constexpr size_t kFrame = 60 << 10;
   std::atomic<size_t> frames = 0;
   handler.on_traffic = [&](Connection& connection) {
@@ -101,9 +101,9 @@ TEST_P(MemoryTest, CountsAsUnconsumedOnlyWhatTheHandlerHasLeft) {
 }
 
 TEST_P(MemoryTest, ReceivesNoMoreAtATimeThanAHandlerMayLeave) {
-  options.inbound_limit_bytes = 16 << 10;
+  options.connection.inbound_limit_bytes = 16 << 10;
   handler.on_traffic = [&](Connection& connection) {
-    EXPECT_LE(connection.buffered(), options.inbound_limit_bytes);
+    EXPECT_LE(connection.buffered(), options.connection.inbound_limit_bytes);
     connection.Discard(std::min<size_t>(connection.buffered(), 1000));
     if (connection.buffered() > 0) connection.Yield();
     return Action::kNone;
@@ -118,7 +118,7 @@ TEST_P(MemoryTest, ReceivesNoMoreAtATimeThanAHandlerMayLeave) {
 }
 
 TEST_P(MemoryTest, RefusesWholeWhatWouldPassTheOutboundLimit) {
-  options.outbound_limit_bytes = 1 << 20;
+  options.connection.outbound_limit_bytes = 1 << 20;
   std::atomic<size_t> accepted = 0;
   handler.on_open = [&](Connection& connection) {
     EXPECT_EQ(connection.Write(std::string((1 << 20) + 1, 'x')), WriteResult::kRefused);
@@ -126,9 +126,9 @@ TEST_P(MemoryTest, RefusesWholeWhatWouldPassTheOutboundLimit) {
     const std::string part(100'000, 'x');
     while (connection.Write(part) != WriteResult::kRefused) accepted += part.size();
     const size_t queued = connection.outbound_bytes();
-    EXPECT_LE(queued, options.outbound_limit_bytes);
-    EXPECT_GT(queued, options.outbound_limit_bytes - part.size());
-    const std::string rest(options.outbound_limit_bytes - queued, 'x');
+    EXPECT_LE(queued, options.connection.outbound_limit_bytes);
+    EXPECT_GT(queued, options.connection.outbound_limit_bytes - part.size());
+    const std::string rest(options.connection.outbound_limit_bytes - queued, 'x');
     EXPECT_EQ(connection.Write(rest), WriteResult::kAboveHighWater);
     accepted += rest.size();
     EXPECT_EQ(connection.Write("y"), WriteResult::kRefused);
@@ -137,7 +137,7 @@ TEST_P(MemoryTest, RefusesWholeWhatWouldPassTheOutboundLimit) {
     std::string large(100'000, 'y');
     EXPECT_EQ(connection.Write(std::move(large)), WriteResult::kRefused);
     EXPECT_EQ(large.size(), 100'000u) << "taken though it was refused";
-    EXPECT_EQ(connection.outbound_bytes(), options.outbound_limit_bytes);
+    EXPECT_EQ(connection.outbound_bytes(), options.connection.outbound_limit_bytes);
     EXPECT_EQ(connection.Write(""), WriteResult::kAboveHighWater);
     EXPECT_EQ(connection.Writev({"", std::string_view()}), WriteResult::kOk) << "nothing was asked";
     return Action::kClose;
@@ -152,7 +152,7 @@ TEST_P(MemoryTest, RefusesWholeWhatWouldPassTheOutboundLimit) {
 }
 
 TEST_P(MemoryTest, RefusesAWriteOfAHandleAboveTheLimitAndSaysWhy) {
-  options.outbound_limit_bytes = 1 << 20;
+  options.connection.outbound_limit_bytes = 1 << 20;
   Start();
   const StopAtEnd stop_at_end(*this);
   Client client = Connect({.receive_buffer_bytes = 4096});
@@ -171,22 +171,23 @@ TEST_P(MemoryTest, RefusesAWriteOfAHandleAboveTheLimitAndSaysWhy) {
 TEST_P(MemoryTest, SaysOnceThatItIsWritableAgain) {
   std::atomic<int> writable = 0;
   // More than the sockets at both ends hold.
-  options.outbound_high_bytes = 1 << 20;
+  options.connection.outbound_high_bytes = 1 << 20;
   handler.on_open = [&](Connection& connection) {
     EXPECT_TRUE(connection.SetSendBuffer(64 << 10).ok());
     const std::string part(10'000, 'x');
     while (connection.Write(part) == WriteResult::kOk) {
-      EXPECT_LE(connection.outbound_bytes(), options.outbound_high_bytes);
+      EXPECT_LE(connection.outbound_bytes(), options.connection.outbound_high_bytes);
     }
-    EXPECT_GT(connection.outbound_bytes(), options.outbound_high_bytes);
+    EXPECT_GT(connection.outbound_bytes(), options.connection.outbound_high_bytes);
     EXPECT_EQ(connection.Write("x"), WriteResult::kAboveHighWater);
     return Action::kNone;
   };
   handler.on_writable = [&](Connection& connection) {
     ++writable;
-    EXPECT_LE(connection.outbound_bytes(), options.outbound_low_bytes);
+    EXPECT_LE(connection.outbound_bytes(), options.connection.outbound_low_bytes);
     // Between the marks nothing changes.
-    EXPECT_EQ(connection.Write(std::string(options.outbound_low_bytes + 1, 'x')), WriteResult::kOk);
+    EXPECT_EQ(connection.Write(std::string(options.connection.outbound_low_bytes + 1, 'x')),
+              WriteResult::kOk);
   };
   Start();
   const StopAtEnd stop_at_end(*this);
@@ -194,7 +195,7 @@ TEST_P(MemoryTest, SaysOnceThatItIsWritableAgain) {
   ASSERT_TRUE(handler.WaitForOpened(1));
   EXPECT_EQ(writable, 0);
   client.ShutdownWrite();
-  EXPECT_GT(client.ReceiveAll().size(), options.outbound_high_bytes);
+  EXPECT_GT(client.ReceiveAll().size(), options.connection.outbound_high_bytes);
   EXPECT_EQ(client.ending(), Client::Ending::kFin);
   ASSERT_TRUE(handler.WaitForClosed(1));
   // Also the peer's end, which closes, was held back until the backlog had gone.

@@ -67,7 +67,7 @@ TEST_P(OptionsInKernelTest, NoDelayIsOnUnlessTurnedOff) {
 }
 
 TEST_P(OptionsInKernelTest, NoDelayMayBeTurnedOff) {
-  options.no_delay = false;
+  options.connection.socket.no_delay = false;
   EXPECT_EQ(Ask({{IPPROTO_TCP, TCP_NODELAY}}), std::pair(Answers{0}, Answers{0}));
 }
 
@@ -76,7 +76,7 @@ TEST_P(OptionsInKernelTest, KeepAliveIsOffUnlessAskedFor) {
 }
 
 TEST_P(OptionsInKernelTest, KeepAliveHasEveryPart) {
-  options.keep_alive = KeepAlive{absl::Minutes(3), absl::Seconds(7), 4};
+  options.connection.socket.keep_alive = KeepAlive{absl::Minutes(3), absl::Seconds(7), 4};
   const Answers expected = {1, 180, 7, 4};
   EXPECT_EQ(Ask({{SOL_SOCKET, SO_KEEPALIVE},
                  {IPPROTO_TCP, TCP_KEEPIDLE},
@@ -86,8 +86,8 @@ TEST_P(OptionsInKernelTest, KeepAliveHasEveryPart) {
 }
 
 TEST_P(OptionsInKernelTest, BuffersAreAsLargeAsAskedFor) {
-  options.receive_buffer_bytes = 50'000;
-  options.send_buffer_bytes = 60'000;
+  options.connection.socket.receive_buffer_bytes = 50'000;
+  options.connection.socket.send_buffer_bytes = 60'000;
   // Doubled by the kernel, for its own books (socket(7)).
   const Answers expected = {100'000, 120'000};
   EXPECT_EQ(Ask({{SOL_SOCKET, SO_RCVBUF}, {SOL_SOCKET, SO_SNDBUF}}), std::pair(expected, expected));
@@ -114,7 +114,7 @@ TEST_P(OptionsInKernelTest, ASecondEngineMayShareThePort) {
 
 TEST_P(OptionsInKernelTest, TheSettersOfAConnectionReachItsSocket) {
   std::map<std::string, int> seen;
-  options.no_delay = false;
+  options.connection.socket.no_delay = false;
   handler.on_open = [&](Connection& connection) {
     EXPECT_TRUE(connection.SetNoDelay(true).ok());
     EXPECT_TRUE(connection.SetKeepAlive({absl::Minutes(4), absl::Seconds(8), 5}).ok());

@@ -94,11 +94,12 @@ TEST(ListenTest, ByDefaultNothingIsDelayedProbedOrTuned) {
 }
 
 TEST(ListenTest, NaglesAlgorithmMayBeKept) {
-  Pair({.no_delay = false}).Expect(IPPROTO_TCP, TCP_NODELAY, 0);
+  Pair({.connection = {.socket = {.no_delay = false}}}).Expect(IPPROTO_TCP, TCP_NODELAY, 0);
 }
 
 TEST(ListenTest, KeepAliveReachesAcceptedSockets) {
-  const Pair pair({.keep_alive = KeepAlive{absl::Minutes(3), absl::Seconds(7), 4}});
+  const KeepAlive keep_alive{absl::Minutes(3), absl::Seconds(7), 4};
+  const Pair pair({.connection = {.socket = {.keep_alive = keep_alive}}});
   pair.Expect(SOL_SOCKET, SO_KEEPALIVE, 1);
   pair.Expect(IPPROTO_TCP, TCP_KEEPIDLE, 180);
   pair.Expect(IPPROTO_TCP, TCP_KEEPINTVL, 7);
@@ -106,7 +107,8 @@ TEST(ListenTest, KeepAliveReachesAcceptedSockets) {
 }
 
 TEST(ListenTest, BuffersReachAcceptedSockets) {
-  const Pair pair({.receive_buffer_bytes = 50'000, .send_buffer_bytes = 60'000});
+  const Pair pair({.connection = {
+      .socket = {.receive_buffer_bytes = 50'000, .send_buffer_bytes = 60'000}}});
   pair.Expect(SOL_SOCKET, SO_RCVBUF, 100'000);
   pair.Expect(SOL_SOCKET, SO_SNDBUF, 120'000);
 }
@@ -241,7 +243,9 @@ TEST(ListenTest, WhateverFailsLeavesNoDescriptorOpen) {
 
 TEST(ListenTest, EveryOptionThatTheKernelRefusesStopsIt) {
   const Options options{
-      .keep_alive = KeepAlive(), .receive_buffer_bytes = 4096, .send_buffer_bytes = 4096};
+      .connection = {.socket = {.keep_alive = KeepAlive(),
+                                .receive_buffer_bytes = 4096,
+                                .send_buffer_bytes = 4096}}};
   FaultySys counting;
   ASSERT_TRUE(ListenOn("tcp6://[::1]:0", options, Sharing::kReusePort).ok());
   const auto calls = counting.count(Call::kSetOption);

@@ -51,7 +51,7 @@ TEST_F(GnetHistoryTest, B2OneClientThatResetKilledTheLoop) {
 }
 
 TEST_F(GnetHistoryTest, B6MoreThanIovMaxPiecesLostTheConnection) {
-  options.outbound_limit_bytes = 64 << 20;
+  options.connection.outbound_limit_bytes = 64 << 20;
   std::string expected;
   handler.on_traffic = [&](Connection& connection) {
     connection.Discard(connection.buffered());

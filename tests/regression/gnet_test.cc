@@ -286,7 +286,7 @@ TEST_F(GnetTest, D14EveryLoopGotAnotherPortForPort0) {
 TEST_F(GnetTest, D15KeepAliveHidTheErrorOfBind) {
   Start();
   const StopAtEnd stop_at_end(*this);
-  options.keep_alive = KeepAlive();
+  options.connection.socket.keep_alive = KeepAlive();
   Recorder second;
   const absl::Status status = Engine::Start(second, address().ToString(), options).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists) << status;

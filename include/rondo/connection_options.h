@@ -1,0 +1,42 @@
+// ConnectionOptions: the limits and timeouts of one connection, and its socket's options, with
+// defaults that suit a server on the open internet. Options::connection holds those of an engine:
+//
+//   rondo::Options options{.connection = {.idle_timeout = absl::Minutes(1)}};
+//
+// "Bytes" are bytes of memory on this machine, not of the wire.
+
+#ifndef RONDO_CONNECTION_OPTIONS_H_
+#define RONDO_CONNECTION_OPTIONS_H_
+
+#include <cstddef>
+
+#include "absl/time/time.h"
+
+#include "rondo/socket_options.h"
+
+namespace rondo {
+
+struct ConnectionOptions {
+  SocketOptions socket = {};
+
+  // Input that the handler leaves unconsumed; a connection that passes it is closed with
+  // ResourceExhausted. 1 KiB to 1 GiB.
+  size_t inbound_limit_bytes = 16 << 20;
+  // Output waiting for the peer: above `high` Write answers kAboveHighWater and the connection is
+  // not read from, until it has fallen to `low` and OnWritable runs. A Write that would pass
+  // `limit` is refused whole. low <= high <= limit, limit 1 KiB to 4 GiB.
+  size_t outbound_low_bytes = 64 << 10;
+  size_t outbound_high_bytes = 256 << 10;
+  size_t outbound_limit_bytes = 16 << 20;
+
+  // A connection without a byte in either direction for this long is closed with
+  // DeadlineExceeded; at least 1 ms. InfiniteDuration: never.
+  absl::Duration idle_timeout = absl::InfiniteDuration();
+  // What Close may take to hand the last bytes to the peer; then the connection is reset.
+  // At least 1 ms.
+  absl::Duration close_timeout = absl::Seconds(10);
+};
+
+}  // namespace rondo
+
+#endif  // RONDO_CONNECTION_OPTIONS_H_
