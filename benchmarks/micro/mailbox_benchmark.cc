@@ -16,13 +16,13 @@ namespace {
 class Parcel : public Mail {
  public:
   Parcel() : Mail(sizeof(Parcel)) {}
-  void Deliver(Loop&) override {}
+  void Deliver(loop::EventLoopImpl&) override {}
 };
 
 // Mail is handed the loop that it reached; a Parcel does not look at it, so nothing need be there.
 alignas(64) char no_loop[64];
-Loop& NoLoop() {
-  return *static_cast<Loop*>(static_cast<void*>(no_loop));
+loop::EventLoopImpl& NoLoop() {
+  return *static_cast<loop::EventLoopImpl*>(static_cast<void*>(no_loop));
 }
 
 constexpr size_t kUnboundedBytes = size_t{1} << 40;

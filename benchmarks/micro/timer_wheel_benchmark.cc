@@ -13,7 +13,7 @@ namespace {
 
 class PlainTimer : public Timer {
  public:
-  PlainTimer() : Timer(Owner::kTask) {}
+  PlainTimer() : Timer([](Timer&) {}) {}
 };
 
 // A wheel with `count` timers that are due some time in the next minute, in ticks of a millisecond.

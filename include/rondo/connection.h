@@ -147,6 +147,8 @@ class Connection {
   // The socket, for options that have no function here. Still owned by the connection.
   int fd() const;
   EventLoop& loop() const;
+  // Which of the engine's listeners it came from: an index into Engine::addresses().
+  size_t listener() const;
   ConnectionHandle handle() const;
   // Keeps `context` until the connection is gone, after OnClose; replaces an earlier one.
   void set_context(std::unique_ptr<ConnectionContext> context);
@@ -160,9 +162,9 @@ class Connection {
 
   absl::Status SetNoDelay(bool on);
   absl::Status SetKeepAlive(const KeepAlive& keep_alive);
-  // Overrides ConnectionOptions::close_timeout for this connection. 0: Close is Abort;
-  // InfiniteDuration: as the option says. InvalidArgument when negative.
-  absl::Status SetLinger(absl::Duration linger);
+  // Overrides ConnectionOptions::close_timeout, the time that Close may take, for this connection.
+  // 0: Close is Abort; InfiniteDuration: as the option says. InvalidArgument when negative.
+  absl::Status SetCloseTimeout(absl::Duration timeout);
   absl::Status SetReceiveBuffer(size_t bytes);
   absl::Status SetSendBuffer(size_t bytes);
 

@@ -82,7 +82,7 @@ class OutboundQueue {
   // Bytes waiting in memory; files do not count.
   size_t memory_bytes() const { return memory_bytes_; }
   // The same and what files and callbacks cost, for limits.
-  size_t held_bytes() const {
+  size_t charged_bytes() const {
     return memory_bytes_ + files_ * kFileBytes + (done_.size() - next_done_) * sizeof(Mark);
   }
   // The bytes in front that lie together; empty when a file is in front.

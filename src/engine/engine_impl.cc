@@ -8,12 +8,14 @@
 #include "base/status.h"
 #include "net/socket.h"
 #include "poll/new_poller.h"
-#include "reactor/guard.h"
+#include "reactor/user_code.h"
 #include "sys/sys.h"
 
 namespace rondo {
 
-using reactor::Loop;
+using loop::EventLoopImpl;
+using reactor::HandlerTable;
+using reactor::UserCode;
 
 Engine::Impl::Impl(const Options& options, EventHandler* shared_handler,
                    const HandlerFactory& factory)
@@ -47,20 +49,35 @@ absl::Status Engine::Impl::Bind(absl::Span<const std::string> addresses) {
     return absl::InvalidArgumentError("no address to listen on; expected at least one");
   }
   RONDO_ASSIGN_OR_RETURN(place_, engine::Place::Take(options_.private_descriptor_tables));
-  RONDO_RETURN_IF_ERROR(MakeLoops());
-  for (const std::string& address : addresses) RONDO_RETURN_IF_ERROR(BindOne(address));
+  if (addresses.size() > HandlerTable::kMostEntries) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        addresses.size(), " addresses; expected at most ", HandlerTable::kMostEntries));
+  }
+  RONDO_RETURN_IF_ERROR(MakeLoops(addresses.size()));
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    RONDO_RETURN_IF_ERROR(BindOne(addresses[i], static_cast<HandlerTable::Index>(i)));
+  }
   return absl::OkStatus();
 }
 
-absl::Status Engine::Impl::MakeLoops() {
+absl::Status Engine::Impl::MakeLoops(size_t addresses) {
   ChoosePoller();
+  const auto table_of = [&](size_t loop) {
+    HandlerTable table;
+    for (size_t i = 0; i < addresses; ++i) {
+      (void)table.Add({.handler = HandlerOf(loop), .options = options_.connection});
+    }
+    return table;
+  };
   for (size_t i = 0; i < static_cast<size_t>(options_.loops); ++i) {
-    RONDO_ASSIGN_OR_RETURN(std::unique_ptr<Loop> loop, Loop::New(i, options_, HandlerOf(i), *this));
+    RONDO_ASSIGN_OR_RETURN(std::unique_ptr<EventLoopImpl> loop,
+                           EventLoopImpl::New(i, options_, table_of(i), *this));
     loops_.push_back(std::move(loop));
   }
   loads_.resize(loops_.size());
   if (options_.accept_mode == AcceptMode::kReusePort || loops_.size() == 1) return absl::OkStatus();
-  RONDO_ASSIGN_OR_RETURN(acceptor_, Loop::New(loops_.size(), options_, HandlerOf(0), *this));
+  RONDO_ASSIGN_OR_RETURN(acceptor_,
+                         EventLoopImpl::New(loops_.size(), options_, table_of(0), *this));
   return absl::OkStatus();
 }
 
@@ -74,7 +91,7 @@ void Engine::Impl::ChoosePoller() {
                    choice.why_not_better.message()));
 }
 
-absl::Status Engine::Impl::BindOne(const std::string& address) {
+absl::Status Engine::Impl::BindOne(const std::string& address, HandlerTable::Index handler) {
   const bool each = options_.accept_mode == AcceptMode::kReusePort;
   const auto sharing =
       each || options_.reuse_port ? net::Sharing::kReusePort : net::Sharing::kExclusive;
@@ -84,14 +101,21 @@ absl::Status Engine::Impl::BindOne(const std::string& address) {
   const SocketAddress bound = first.address;
   addresses_.push_back(bound);
   if (acceptor_ != nullptr) {
-    return acceptor_->Listen(std::move(first), [this](UniqueFd socket, const SocketAddress& peer) {
-      HandOut(std::move(socket), peer);
-    });
+    return acceptor_->Listen(std::move(first), options_.backlog,
+                             [this, handler](UniqueFd socket, const SocketAddress& peer) {
+                               HandOut(std::move(socket), peer, handler);
+                             });
   }
-  RONDO_RETURN_IF_ERROR(loops_[0]->Listen(std::move(first)));
+  const auto add = [&](EventLoopImpl& loop, net::Listener listener) {
+    return loop.Listen(std::move(listener), options_.backlog,
+                       [&loop, handler](UniqueFd socket, const SocketAddress& peer) {
+                         loop.Adopt(std::move(socket), peer, handler);
+                       });
+  };
+  RONDO_RETURN_IF_ERROR(add(*loops_[0], std::move(first)));
   for (size_t i = 1; each && i < loops_.size(); ++i) {
     RONDO_ASSIGN_OR_RETURN(net::Listener next, net::Listen(bound, options_, sharing));
-    RONDO_RETURN_IF_ERROR(loops_[i]->Listen(std::move(next)));
+    RONDO_RETURN_IF_ERROR(add(*loops_[i], std::move(next)));
   }
   return absl::OkStatus();
 }
@@ -101,7 +125,7 @@ absl::Status Engine::Impl::Boot() {
   for (size_t i = 0; i < handlers; ++i) {
     Action action = Action::kNone;
     RONDO_RETURN_IF_ERROR(
-        reactor::Guard(*this, "OnBoot", [&] { action = HandlerOf(i).OnBoot(*engine_); }));
+        UserCode::Run(*this, "OnBoot", [&] { action = HandlerOf(i).OnBoot(*engine_); }));
     if (action != Action::kNone) return absl::CancelledError("OnBoot called the start off");
   }
   return absl::OkStatus();
@@ -122,11 +146,11 @@ absl::Status Engine::Impl::Launch(Engine& engine) {
 }
 
 absl::Status Engine::Impl::StartThreads() {
-  const auto start = [this](Loop& loop, std::string name, Loop::Ticking ticking) {
+  const auto start = [this](EventLoopImpl& loop, std::string name, EventLoopImpl::Role role) {
     mutex_.AssertHeld();
     const size_t index = loop.index();
-    threads_.emplace_back([this, &loop, name = std::move(name), index, ticking] {
-      RunLoop(loop, name, index, ticking);
+    threads_.emplace_back([this, &loop, name = std::move(name), index, role] {
+      RunLoop(loop, name, index, role);
     });
     ++running_;
   };
@@ -134,10 +158,11 @@ absl::Status Engine::Impl::StartThreads() {
     // The acceptor first: a stop goes through it, also the one that follows when no thread could be
     // started for one of the others.
     if (acceptor_ != nullptr) {
-      start(*acceptor_, options_.thread_name + "/accept", Loop::Ticking::kNo);
+      start(*acceptor_, options_.thread_name + "/accept", EventLoopImpl::Role::kAcceptor);
     }
     for (const auto& loop : loops_) {
-      start(*loop, absl::StrCat(options_.thread_name, "/", loop->index()), Loop::Ticking::kYes);
+      start(*loop, absl::StrCat(options_.thread_name, "/", loop->index()),
+            EventLoopImpl::Role::kServing);
     }
   } catch (const std::exception& error) {  // std::system_error, or no memory.
     return absl::ResourceExhaustedError(
@@ -147,11 +172,11 @@ absl::Status Engine::Impl::StartThreads() {
   return absl::OkStatus();
 }
 
-void Engine::Impl::RunLoop(Loop& loop, const std::string& name, size_t index,
-                           Loop::Ticking ticking) {
+void Engine::Impl::RunLoop(EventLoopImpl& loop, const std::string& name, size_t index,
+                           EventLoopImpl::Role role) {
   if (tables_) tables_->Enter(index);
   (void)sys::SetThreadName(name);
-  if (!options_.cpus.empty() && ticking == Loop::Ticking::kYes) {
+  if (!options_.cpus.empty() && role == EventLoopImpl::Role::kServing) {
     const int cpu = options_.cpus[index % options_.cpus.size()];
     if (const int result = sys::BindThreadToCpu(cpu); result < 0) {
       const absl::Status status =
@@ -160,19 +185,20 @@ void Engine::Impl::RunLoop(Loop& loop, const std::string& name, size_t index,
       Log(LogSeverity::kWarning, base::ToStd(status.message()));
     }
   }
-  loop.Run(ticking);
+  loop.Run(role);
   absl::MutexLock lock(&mutex_);
   --running_;
 }
 
 // --- Running.
 
-void Engine::Impl::HandOut(UniqueFd socket, const SocketAddress& peer) {
+void Engine::Impl::HandOut(UniqueFd socket, const SocketAddress& peer,
+                           HandlerTable::Index handler) {
   for (size_t i = 0; i < loops_.size(); ++i) loads_[i].connections = loops_[i]->connection_count();
   size_t picked = 0;
-  (void)reactor::Guard(*this, "LoadBalancer::Pick",
+  (void)UserCode::Run(*this, "LoadBalancer::Pick",
                        [&] { picked = options_.load_balancer->Pick(loads_, peer); });
-  loops_[picked % loops_.size()]->Adopt(std::move(socket), peer);
+  loops_[picked % loops_.size()]->Adopt(std::move(socket), peer, handler);
 }
 
 void Engine::Impl::ReleaseConnection() {
@@ -212,8 +238,8 @@ absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& ad
     return absl::FailedPreconditionError(
         absl::StrCat("no listener on ", address.ToString(), " any more: the engine is stopping"));
   }
-  const Loop& loop = acceptor_ != nullptr ? *acceptor_ : *loops_[0];
-  for (const auto& listener : loop.acceptors()) {
+  const EventLoopImpl& loop = acceptor_ != nullptr ? *acceptor_ : *loops_[0];
+  for (const auto& listener : loop.listeners().all()) {
     if (!(listener->address() == address)) continue;
     const int fd = sys::Duplicate(listener->socket);
     if (fd < 0) return base::ErrnoStatus(-fd, absl::StrCat("duplicating ", address.ToString()));
@@ -287,7 +313,7 @@ void Engine::Impl::Finish() {
   caller_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   const size_t handlers = shared_handler_ != nullptr ? 1 : owned_handlers_.size();
   for (size_t i = 0; i < handlers; ++i) {
-    (void)reactor::Guard(*this, "OnShutdown", [&] { HandlerOf(i).OnShutdown(*engine_); });
+    (void)UserCode::Run(*this, "OnShutdown", [&] { HandlerOf(i).OnShutdown(*engine_); });
   }
   caller_.store(std::thread::id(), std::memory_order_relaxed);
   absl::MutexLock lock(&mutex_);

@@ -26,12 +26,12 @@
 #include "engine/connection_budget.h"
 #include "engine/private_tables.h"
 #include "net/address.h"
-#include "reactor/loop.h"
-#include "reactor/loop_context.h"
+#include "loop/event_loop_impl.h"
+#include "reactor/engine_link.h"
 
 namespace rondo {
 
-class Engine::Impl final : public reactor::LoopOwner {
+class Engine::Impl final : public reactor::EngineLink {
  public:
   // One handler for all loops, or one for each.
   Impl(const Options& options, EventHandler* shared_handler, const HandlerFactory& factory);
@@ -55,10 +55,10 @@ class Engine::Impl final : public reactor::LoopOwner {
   // the end.
   bool IsOnLoop() const;
   const std::vector<SocketAddress>& addresses() const { return addresses_; }
-  const std::vector<std::unique_ptr<reactor::Loop>>& loops() const { return loops_; }
+  const std::vector<std::unique_ptr<loop::EventLoopImpl>>& loops() const { return loops_; }
   absl::StatusOr<UniqueFd> DuplicateListener(const SocketAddress& address) const;
 
-  // As LoopOwner.
+  // As EngineLink.
   Engine& engine() override { return *engine_; }
   void RequestStop() override { RequestStop(options_.shutdown_grace); }
   void Log(LogSeverity severity, std::string_view text) override;
@@ -69,15 +69,15 @@ class Engine::Impl final : public reactor::LoopOwner {
   EventHandler& HandlerOf(size_t loop) const;
   // Decides what kAuto is.
   void ChoosePoller();
-  absl::Status MakeLoops();
-  absl::Status BindOne(const std::string& address);
+  absl::Status MakeLoops(size_t addresses);
+  absl::Status BindOne(const std::string& address, reactor::HandlerTable::Index handler);
   absl::Status Boot();
   // Starts one after the other; a thread that cannot be had ends it.
   absl::Status StartThreads() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RunLoop(reactor::Loop& loop, const std::string& name, size_t index,
-               reactor::Loop::Ticking ticking);
+  void RunLoop(loop::EventLoopImpl& loop, const std::string& name, size_t index,
+               loop::EventLoopImpl::Role role);
   // On the acceptor's thread.
-  void HandOut(UniqueFd socket, const SocketAddress& peer);
+  void HandOut(UniqueFd socket, const SocketAddress& peer, reactor::HandlerTable::Index handler);
   // Joins the threads and runs OnShutdown.
   void Finish();
 
@@ -90,9 +90,9 @@ class Engine::Impl final : public reactor::LoopOwner {
   EventHandler* const shared_handler_;
   Engine* engine_ = nullptr;
   std::vector<SocketAddress> addresses_;
-  std::vector<std::unique_ptr<reactor::Loop>> loops_;
+  std::vector<std::unique_ptr<loop::EventLoopImpl>> loops_;
   // Accepts for all loops; none when they accept for themselves.
-  std::unique_ptr<reactor::Loop> acceptor_;
+  std::unique_ptr<loop::EventLoopImpl> acceptor_;
   // None when the loops' threads share the process's descriptors.
   std::optional<engine::PrivateTables> tables_;
 

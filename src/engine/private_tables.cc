@@ -31,10 +31,10 @@ Place::~Place() {
   one_is_private = false;
 }
 
-PrivateTables::PrivateTables(const std::vector<std::unique_ptr<reactor::Loop>>& loops) {
+PrivateTables::PrivateTables(const std::vector<std::unique_ptr<loop::EventLoopImpl>>& loops) {
   for (const auto& loop : loops) {
     std::vector<int>& descriptors = descriptors_.emplace_back();
-    for (const auto& acceptor : loop->acceptors()) {
+    for (const auto& acceptor : loop->listeners().all()) {
       for (const int fd : acceptor->descriptors()) {
         if (fd >= 0) descriptors.push_back(fd);
       }

@@ -21,7 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 
-#include "reactor/loop.h"
+#include "loop/event_loop_impl.h"
 
 namespace rondo::engine {
 
@@ -47,7 +47,7 @@ class Place {
 class PrivateTables {
  public:
   // REQUIRES: none of `loops`, each at its index, runs yet; they listen already.
-  explicit PrivateTables(const std::vector<std::unique_ptr<reactor::Loop>>& loops);
+  explicit PrivateTables(const std::vector<std::unique_ptr<loop::EventLoopImpl>>& loops);
 
   // The thread of loop `index`, once, before it runs the loop: leaves the process's table. If it
   // cannot, it goes on in that, and Settle says so.

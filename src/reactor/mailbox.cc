@@ -30,7 +30,7 @@ bool Mailbox::Post(std::unique_ptr<Mail> mail) {
   // The bound may be passed by as many messages as there are threads posting: it guards memory,
   // not a count.
   if (waiting_bytes_.load(std::memory_order_relaxed) + mail->bytes > limit_bytes_) {
-    // Closed for good, it stays as full as it was then: nobody is to post less because of that.
+    // After Close the count is frozen. Answer Cancelled; ResourceExhausted would be wrong advice.
     if (newest_.load(std::memory_order_relaxed) == Marker(kClosed)) return Push(std::move(mail));
     mail->Drop(absl::ResourceExhaustedError(
         "the loop's mailbox is full; post less, or raise Options::mailbox_limit_bytes"));
@@ -60,7 +60,7 @@ bool Mailbox::Push(std::unique_ptr<Mail> mail) {
   return true;
 }
 
-bool Mailbox::Deliver(Loop& loop) {
+bool Mailbox::Deliver(loop::EventLoopImpl& loop) {
   if (collected_ == nullptr) {
     // A look first: an exchange would take the line from the posters each turn.
     if (newest_.load(std::memory_order_relaxed) == kAwake) return false;

@@ -28,9 +28,11 @@
 #include "base/on_loop.h"
 #include "poll/waker.h"
 
-namespace rondo::reactor {
+namespace rondo::loop {
+class EventLoopImpl;
+}
 
-class Loop;
+namespace rondo::reactor {
 
 // One message. Exactly one of Deliver and Drop is called, then it is destroyed.
 class Mail {
@@ -41,7 +43,7 @@ class Mail {
   virtual ~Mail() = default;
 
   // On the loop's thread.
-  virtual void Deliver(Loop& loop) RONDO_ON_LOOP = 0;
+  virtual void Deliver(loop::EventLoopImpl& loop) RONDO_ON_LOOP = 0;
   // It will not be delivered: Cancelled, the loop has ended; ResourceExhausted, the mailbox is
   // full. On whatever thread found out.
   virtual void Drop(const absl::Status& reason) { (void)reason; }
@@ -72,7 +74,7 @@ class Mailbox {
   // --- Loop thread only.
 
   // Delivers the oldest of what has been posted so far; returns whether there was anything.
-  bool Deliver(Loop& loop) RONDO_ON_LOOP;
+  bool Deliver(loop::EventLoopImpl& loop) RONDO_ON_LOOP;
   // True: nothing is there, and whoever posts next will call the waker. False: there is mail.
   bool FallAsleep() RONDO_ON_LOOP;
   // After FallAsleep answered true, when the loop has woken for whatever reason.

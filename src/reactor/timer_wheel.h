@@ -34,17 +34,17 @@ struct TimerLinks {
 // Derive from it. It must not be destroyed while it is scheduled.
 class Timer : private TimerLinks {
  public:
-  // Whose timer it is, for the loop that fires it.
-  enum class Owner : uint8_t { kConnection, kAcceptor, kTask };
+  // What is called when it is due. It may destroy the timer, and start it again.
+  using Callback = void (*)(Timer& timer);
 
-  explicit Timer(Owner owner) : owner_(owner) {}
+  explicit Timer(Callback fire) : fire_(fire) {}
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
   bool scheduled() const { return next != nullptr; }
   // REQUIRES: scheduled().
   Tick due() const { return due_; }
-  Owner owner() const { return owner_; }
+  void Fire() { fire_(*this); }
 
  protected:
   ~Timer() = default;
@@ -52,7 +52,7 @@ class Timer : private TimerLinks {
  private:
   friend class TimerWheel;
   Tick due_ = 0;
-  const Owner owner_;
+  const Callback fire_;
 };
 
 class TimerWheel {

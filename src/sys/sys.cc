@@ -39,6 +39,10 @@ int Close(int fd) { return OrErrno(::close(fd)); }
 
 int Duplicate(int fd) { return OrErrno(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
+ssize_t ReadAt(int fd, void* into, size_t length, int64_t offset) {
+  return Repeat([&] { return ::pread(fd, into, length, offset); });
+}
+
 int OpenReserve() { return OrErrno(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 int64_t Now() {

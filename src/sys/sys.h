@@ -52,6 +52,8 @@ int UnreadBytes(int fd);
 
 int Close(int fd);
 int Duplicate(int fd);
+// pread(2): from the file `fd` at `offset`. Blocks for the disk.
+ssize_t ReadAt(int fd, void* into, size_t length, int64_t offset);
 // A descriptor that is good for nothing but being closed when the table is full.
 int OpenReserve();
 

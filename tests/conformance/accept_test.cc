@@ -154,14 +154,15 @@ TEST_P(AcceptTest, GivesSocketsTheOptionsThatWereAskedFor) {
     EXPECT_EQ(read(SOL_SOCKET, SO_SNDBUF), 100'000);
     linger value = {};
     socklen_t length = sizeof value;
-    EXPECT_TRUE(connection.SetLinger(absl::ZeroDuration()).ok());
+    EXPECT_TRUE(connection.SetCloseTimeout(absl::ZeroDuration()).ok());
     EXPECT_EQ(::getsockopt(connection.fd(), SOL_SOCKET, SO_LINGER, &value, &length), 0);
     EXPECT_EQ(value.l_onoff, 1);
     EXPECT_EQ(value.l_linger, 0);
-    EXPECT_TRUE(connection.SetLinger(absl::Seconds(9)).ok());
+    EXPECT_TRUE(connection.SetCloseTimeout(absl::Seconds(9)).ok());
     EXPECT_EQ(::getsockopt(connection.fd(), SOL_SOCKET, SO_LINGER, &value, &length), 0);
     EXPECT_EQ(value.l_onoff, 0) << "the kernel would block the loop in close(2)";
-    EXPECT_EQ(connection.SetLinger(-absl::Seconds(1)).code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(connection.SetCloseTimeout(-absl::Seconds(1)).code(),
+              absl::StatusCode::kInvalidArgument);
     checked.Notify();
     return Action::kNone;
   };

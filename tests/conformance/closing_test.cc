@@ -252,7 +252,7 @@ TEST_P(ClosingTest, SaysSoWhenBytesWereLostAtTheCloseTimeout) {
 TEST_P(ClosingTest, LingersAsLongAsItWasToldAndHoldsNobodyUp) {
   options.connection.socket.send_buffer_bytes = 1 << 20;
   handler.on_open = [](Connection& connection) {
-    EXPECT_TRUE(connection.SetLinger(absl::Milliseconds(50)).ok());
+    EXPECT_TRUE(connection.SetCloseTimeout(absl::Milliseconds(50)).ok());
     connection.Write(std::string(200 << 10, 'x'));
     return Action::kNone;
   };

@@ -120,7 +120,7 @@ TEST_P(OptionsInKernelTest, TheSettersOfAConnectionReachItsSocket) {
     EXPECT_TRUE(connection.SetKeepAlive({absl::Minutes(4), absl::Seconds(8), 5}).ok());
     EXPECT_TRUE(connection.SetReceiveBuffer(70'000).ok());
     EXPECT_TRUE(connection.SetSendBuffer(80'000).ok());
-    EXPECT_TRUE(connection.SetLinger(absl::ZeroDuration()).ok());
+    EXPECT_TRUE(connection.SetCloseTimeout(absl::ZeroDuration()).ok());
     const int fd = connection.fd();
     seen["no delay"] = Get(fd, IPPROTO_TCP, TCP_NODELAY);
     seen["keep alive"] = Get(fd, SOL_SOCKET, SO_KEEPALIVE);

@@ -197,6 +197,9 @@ int Duplicate(int fd) {
   return Do(Call::kDuplicate, fd, [&] { return real_sys::Duplicate(fd); });
 }
 
+ssize_t ReadAt(int fd, void* into, size_t length, int64_t offset) {
+  return real_sys::ReadAt(fd, into, length, offset);
+}
 int OpenReserve() {
   return Do(Call::kOpenReserve, -1, [&] { return real_sys::OpenReserve(); });
 }

@@ -19,8 +19,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "poll/waker.h"
-#include "reactor/loop.h"
-#include "reactor/loop_context.h"
+#include "loop/event_loop_impl.h"
+#include "reactor/engine_link.h"
 #include "sys/sys.h"
 #include "tests/kernel/faulty_sys.h"
 
@@ -34,7 +34,7 @@ using ::testing::IsEmpty;
 
 constexpr size_t kNoLimit = size_t{1} << 40;
 
-class NobodysLoop final : public LoopOwner {
+class NoEngine final : public EngineLink {
  public:
   Engine& engine() override { base::CheckFailed("no engine", __FILE__, __LINE__); }
   void RequestStop() override {}
@@ -61,7 +61,7 @@ class TestMail : public Mail {
     ++fates_.destroyed;
     if (count_ != 1) ++fates_.wrong;
   }
-  void Deliver(Loop&) override {
+  void Deliver(loop::EventLoopImpl&) override {
     ++count_;
     ++fates_.delivered;
     if (action_) action_();
@@ -126,10 +126,10 @@ class MailboxTest : public ::testing::Test {
   }
 
   const UniqueFd epoll_{sys::EpollCreate()};
-  EventHandler handler_;
   const Options options_;
-  NobodysLoop owner_;
-  const std::unique_ptr<Loop> loop_ = *Loop::New(0, options_, handler_, owner_);
+  NoEngine engine_;
+  const std::unique_ptr<loop::EventLoopImpl> loop_ =
+      *loop::EventLoopImpl::New(0, options_, {}, engine_);
   std::unique_ptr<Mailbox> mailbox_;
   Fates fates_;
   int sleeps_ = 0;

@@ -22,7 +22,7 @@ using ::testing::IsEmpty;
 constexpr Tick kTwoYears = Tick{1} << 36;
 
 struct TestTimer : Timer {
-  explicit TestTimer(int id = 0) : Timer(Owner::kTask), id(id) {}
+  explicit TestTimer(int id = 0) : Timer([](Timer&) {}), id(id) {}
   const int id;
 };
 

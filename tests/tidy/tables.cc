@@ -41,9 +41,12 @@ const std::map<std::string, Names> kMayInclude = {
     {"net", {"include", "base", "sys"}},
     {"poll", {"include", "base", "sys", "buffer", "net"}},
     {"reactor", {"include", "base", "sys", "buffer", "net", "poll"}},
-    {"engine", {"include", "base", "sys", "buffer", "net", "poll", "reactor"}},
+    {"stream", {"include", "base", "buffer", "net", "poll", "reactor"}},
+    {"loop", {"include", "base", "buffer", "net", "poll", "reactor", "stream"}},
+    {"engine",
+     {"include", "base", "sys", "buffer", "net", "poll", "reactor", "stream", "loop"}},
     // micro/ times parts of the library alone.
-    {"benchmarks", {"include", "base", "buffer", "poll", "reactor"}},
+    {"benchmarks", {"include", "base", "buffer", "poll", "reactor", "loop"}},
     {"examples", {"include"}},
 };
 
@@ -53,7 +56,7 @@ const std::map<std::string, Names> kSystemHeaders = {
     {"buffer", {"sys/uio.h"}},
     {"net",
      {"sys/socket.h", "sys/un.h", "netinet/in.h", "netinet/tcp.h", "arpa/inet.h", "netdb.h"}},
-    {"reactor", {"sys/socket.h", "netinet/in.h", "netinet/tcp.h"}},
+    {"stream", {"sys/socket.h", "netinet/in.h"}},
     {"poll",
      {"sys/socket.h", "sys/types.h", "sys/uio.h", "sys/epoll.h", "sys/event.h", "liburing.h",
       "linux/io_uring.h"}},

@@ -1,4 +1,4 @@
-#include "reactor/guard.h"
+#include "reactor/user_code.h"
 
 #include <exception>
 
@@ -8,7 +8,7 @@
 
 namespace rondo::reactor {
 
-absl::Status ReportThrown(LoopOwner& owner, const char* who) {
+absl::Status UserCode::ReportThrown(EngineLink& engine, const char* who) {
   absl::Status status;
   try {
     throw;
@@ -17,7 +17,7 @@ absl::Status ReportThrown(LoopOwner& owner, const char* who) {
   } catch (...) {
     status = absl::InternalError(absl::StrCat(who, " threw something that is no std::exception"));
   }
-  owner.Log(LogSeverity::kError, base::ToStd(status.message()));
+  engine.Log(LogSeverity::kError, base::ToStd(status.message()));
   return status;
 }
 

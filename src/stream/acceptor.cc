@@ -1,4 +1,4 @@
-#include "reactor/acceptor.h"
+#include "stream/acceptor.h"
 
 #include <cerrno>
 #include <utility>
@@ -6,10 +6,12 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
-#include "sys/sys.h"
+#include "net/transport.h"
 
-namespace rondo::reactor {
+namespace rondo::stream {
 namespace {
+
+using reactor::Tick;
 
 // Short enough to be back within 100 ms of descriptors being free, long enough to cost nothing.
 constexpr Tick kPause = 50;
@@ -20,24 +22,31 @@ constexpr int kRejectedAtOnce = 64;
 
 }  // namespace
 
-Acceptor::Acceptor(net::Listener listener, uint32_t index, LoopContext& shared, Deliver deliver)
+Acceptor::Acceptor(net::Listener listener, uint32_t index, int backlog,
+                   const reactor::LoopServices& services, Deliver deliver)
     : Endpoint(listener.fd.get(), 1),
-      Timer(Owner::kAcceptor),
+      Timer([](Timer& timer) {
+        base::AssertOnLoop();
+        static_cast<Acceptor&>(timer).Resume();
+      }),
       listener_(std::move(listener)),
       id_(poll::EndpointId::Of(kKind, index, generation)),
-      shared_(shared),
+      backlog_(backlog),
+      engine_(services.engine),
+      clock_(services.clock),
+      poller_(services.poller),
       deliver_(std::move(deliver)),
-      reserve_(sys::OpenReserve()) {}
+      reserve_(net::OpenReserve()) {}
 
-int Acceptor::Start() { return shared_.poller->Add(ref(), {.readable = true}); }
+int Acceptor::Start() { return poller_.Add(ref(), {.readable = true}); }
 
 void Acceptor::Stop() {
   if (stopped()) return;
-  shared_.wheel.Cancel(*this);
+  clock_.Cancel(*this);
   Resume();
   // Peers in the backlog believe that they are connected, and may have sent their requests already.
   // No more than fit in there: others go on coming while these are taken.
-  for (int i = 0; i < shared_.options.backlog && !over_limit_; ++i) {
+  for (int i = 0; i < backlog_ && !over_limit_; ++i) {
     const int result = AcceptOne();
     if (result == 0) continue;
     if (result == -EAGAIN || AcceptErrorOf(-result) != AcceptError::kOfConnection) break;
@@ -46,16 +55,16 @@ void Acceptor::Stop() {
   reserve_.Reset();
   // The poller closes the descriptor.
   (void)listener_.fd.Release();
-  (void)shared_.poller->Close(ref());
+  (void)poller_.Close(ref());
 }
 
 void Acceptor::Resume() {
   if (stopped()) return;
   if (over_limit_) {
-    if (!shared_.owner.AcquireConnection()) return;
+    if (!engine_.AcquireConnection()) return;
     deliver_(std::exchange(over_limit_, UniqueFd()), over_limit_peer_);
   }
-  if (accepting()) shared_.poller->SetInterest(ref(), {.readable = true});
+  if (accepting()) poller_.SetInterest(ref(), {.readable = true});
 }
 
 poll::More Acceptor::OnReady() {
@@ -65,7 +74,7 @@ poll::More Acceptor::OnReady() {
     if (result < 0) OnError(-result);
     // The peers that wait are accepted after the pause.
     if (!accepting()) {
-      shared_.poller->SetInterest(ref(), {});
+      poller_.SetInterest(ref(), {});
       break;
     }
   }
@@ -73,22 +82,20 @@ poll::More Acceptor::OnReady() {
 }
 
 int Acceptor::AcceptOne() {
-  sockaddr_storage storage;
-  socklen_t length = sizeof storage;
-  auto* peer = reinterpret_cast<sockaddr*>(&storage);
-  const int fd = sys::Accept(listener_.fd.get(), peer, &length);
+  SocketAddress peer;
+  const int fd = net::Accept(listener_.fd.get(), &peer);
   if (fd < 0) return fd;
-  Take(UniqueFd(fd), SocketAddress(peer, length));
+  Take(UniqueFd(fd), peer);
   return 0;
 }
 
 void Acceptor::Take(UniqueFd socket, const SocketAddress& peer) {
   if (short_of_resources_) {
     short_of_resources_ = false;
-    shared_.owner.Log(LogSeverity::kInfo,
+    engine_.Log(LogSeverity::kInfo,
                       absl::StrCat("accepting on ", address().ToString(), " again"));
   }
-  if (shared_.owner.AcquireConnection()) {
+  if (engine_.AcquireConnection()) {
     deliver_(std::move(socket), peer);
   } else {
     over_limit_ = std::move(socket);
@@ -105,7 +112,7 @@ void Acceptor::OnError(int error) {
         error, absl::StrCat("accept ", address().ToString()),
         "accepting pauses until that is over; peers that wait are turned away when no descriptor "
         "is free (ulimit -n), see also Options::max_connections");
-    shared_.owner.Log(LogSeverity::kWarning, base::ToStd(status.message()));
+    engine_.Log(LogSeverity::kWarning, base::ToStd(status.message()));
   }
   if (kind == AcceptError::kNoDescriptors) RejectWaiting();
   PauseFor(kind == AcceptError::kListenerBroken ? kLongPause : kPause);
@@ -131,18 +138,16 @@ Acceptor::AcceptError Acceptor::AcceptErrorOf(int error) {
 }
 
 void Acceptor::PauseFor(Tick ticks) {
-  if (!scheduled()) shared_.StartTimer(*this, LoopContext::CurrentTick() + ticks);
+  if (!scheduled()) clock_.Start(*this, reactor::Clock::Current() + ticks);
 }
 
 void Acceptor::RejectWaiting() {
   for (int i = 0; i < kRejectedAtOnce; ++i) {
     reserve_.Reset();
-    UniqueFd rejected(sys::Accept(listener_.fd.get(), nullptr, nullptr));
-    const bool more = static_cast<bool>(rejected);
-    rejected.Reset();
-    reserve_.Reset(sys::OpenReserve());
+    const bool more = net::RejectOne(listener_.fd.get());
+    reserve_ = net::OpenReserve();
     if (!more) return;
   }
 }
 
-}  // namespace rondo::reactor
+}  // namespace rondo::stream

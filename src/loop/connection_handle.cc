@@ -4,18 +4,19 @@
 
 #include "rondo/connection.h"
 
-#include "reactor/loop.h"
+#include "loop/event_loop_impl.h"
 #include "reactor/mailbox.h"
-#include "reactor/stream_connection.h"
+#include "reactor/user_code.h"
+#include "stream/stream_connection.h"
 
 namespace rondo {
 namespace {
 
-using reactor::Loop;
-using reactor::StreamConnection;
+using loop::EventLoopImpl;
+using stream::StreamConnection;
 using Done = ConnectionHandle::Done;
 
-constexpr const char* kClosing = "the connection is closing";
+absl::Status IsClosing() { return absl::UnavailableError("the connection is closing"); }
 
 // Mail for one connection, which may be gone by the time it arrives.
 class ConnectionMail : public reactor::Mail {
@@ -23,29 +24,24 @@ class ConnectionMail : public reactor::Mail {
   ConnectionMail(size_t bytes, poll::EndpointId id, Done done)
       : Mail(bytes), id_(id), done_(std::move(done)) {}
 
-  void Deliver(Loop& loop) final RONDO_ON_LOOP {
+  void Deliver(EventLoopImpl& loop) final RONDO_ON_LOOP {
     if (StreamConnection* connection = loop.streams().Find(id_); connection != nullptr) {
       return Deliver(loop, *connection);
     }
     DeliverGone(loop);
   }
   void Drop(const absl::Status& reason) final {
-    if (!done_) return;
-    try {
-      done_(reason);
-    } catch (...) {
-      // The loop that would report it has ended, or refuses mail.
-    }
+    if (done_) reactor::UserCode::RunUnreported([&] { done_(reason); });
   }
 
  protected:
-  virtual void Deliver(Loop& loop, StreamConnection& connection) RONDO_ON_LOOP = 0;
+  virtual void Deliver(EventLoopImpl& loop, StreamConnection& connection) RONDO_ON_LOOP = 0;
   // The connection has ended, or its end is decided.
-  virtual void DeliverGone(Loop& loop) RONDO_ON_LOOP {
+  virtual void DeliverGone(EventLoopImpl& loop) RONDO_ON_LOOP {
     Finish(loop, absl::UnavailableError("the connection has ended"));
   }
-  void Finish(Loop& loop, const absl::Status& status) RONDO_ON_LOOP {
-    loop.streams().RunDone(TakeDone(), status);
+  void Finish(EventLoopImpl& loop, const absl::Status& status) RONDO_ON_LOOP {
+    loop.streams().Complete(TakeDone(), status);
   }
   Done TakeDone() { return std::exchange(done_, nullptr); }
 
@@ -64,19 +60,15 @@ class WriteMail final : public ConnectionMail {
         pieces_(std::move(pieces)) {}
 
  private:
-  void Deliver(Loop& loop, StreamConnection& connection) override RONDO_ON_LOOP {
-    if (!connection.MayWrite()) {
-      return Finish(loop, absl::UnavailableError(kClosing));
-    }
-    if (!connection.Admits(length_)) {
+  void Deliver(EventLoopImpl& loop, StreamConnection& connection) override RONDO_ON_LOOP {
+    stream::Output& output = loop.streams().output();
+    if (!connection.state.AcceptsWrites()) return Finish(loop, IsClosing());
+    if (!output.Admits(connection, length_)) {
       return Finish(loop, absl::ResourceExhaustedError(
           "more would wait to be sent than ConnectionOptions::outbound_limit_bytes allows"));
     }
     for (std::string& piece : pieces_) (void)connection.Write(std::move(piece));
-    if (Done done = TakeDone(); done) {
-      connection.NeedOutbound().NotifyWhenSent(std::move(done));
-      connection.Touch();
-    }
+    if (Done done = TakeDone(); done) output.NotifyWhenSent(connection, std::move(done));
   }
 
   const size_t length_;
@@ -89,9 +81,9 @@ class WakeMail final : public ConnectionMail {
       : ConnectionMail(sizeof(WakeMail), id, std::move(done)) {}
 
  private:
-  void Deliver(Loop& loop, StreamConnection& connection) override RONDO_ON_LOOP {
+  void Deliver(EventLoopImpl& loop, StreamConnection& connection) override RONDO_ON_LOOP {
     const bool woken = loop.streams().Wake(connection);
-    Finish(loop, woken ? absl::OkStatus() : absl::UnavailableError(kClosing));
+    Finish(loop, woken ? absl::OkStatus() : IsClosing());
   }
 };
 
@@ -101,14 +93,14 @@ class CloseMail final : public ConnectionMail {
       : ConnectionMail(sizeof(CloseMail), id, std::move(done)) {}
 
  private:
-  void Deliver(Loop&, StreamConnection& connection) override RONDO_ON_LOOP {
+  void Deliver(EventLoopImpl&, StreamConnection& connection) override RONDO_ON_LOOP {
     connection.Close();
     if (Done done = TakeDone(); done) {
-      connection.NeedExtras().when_closed.push_back(std::move(done));
+      connection.EnsureRareState().when_closed.push_back(std::move(done));
     }
   }
-  void DeliverGone(Loop& loop) override RONDO_ON_LOOP {
-    loop.streams().RunAfterClose(id_, TakeDone());
+  void DeliverGone(EventLoopImpl& loop) override RONDO_ON_LOOP {
+    loop.streams().CompleteAfterClose(id_, TakeDone());
   }
 };
 
@@ -118,8 +110,8 @@ class VisitMail final : public ConnectionMail {
       : ConnectionMail(sizeof(VisitMail), id, {}), task_(std::move(task)) {}
 
  private:
-  void Deliver(Loop& loop, StreamConnection& connection) override RONDO_ON_LOOP {
-    loop.streams().Visit(connection, [this](Connection& visited) { task_(visited); });
+  void Deliver(EventLoopImpl& loop, StreamConnection& connection) override RONDO_ON_LOOP {
+    loop.streams().RunTask(connection, [this](Connection& visited) { task_(visited); });
   }
 
   absl::AnyInvocable<void(Connection&)> task_;

@@ -7,25 +7,23 @@
 // table is full: they learn at once, and do not hang. At Options::max_connections it pauses, too,
 // and newcomers wait in the backlog until a connection has ended.
 
-#ifndef RONDO_REACTOR_ACCEPTOR_H_
-#define RONDO_REACTOR_ACCEPTOR_H_
+#ifndef RONDO_STREAM_ACCEPTOR_H_
+#define RONDO_STREAM_ACCEPTOR_H_
 
 #include <array>
 #include <cstdint>
 #include <functional>
 
+#include "base/on_loop.h"
+#include "net/socket.h"
+#include "poll/poller.h"
+#include "reactor/loop_services.h"
 #include "rondo/socket_address.h"
 #include "rondo/unique_fd.h"
 
-#include "base/on_loop.h"
-#include "net/socket.h"
-#include "poll/endpoint.h"
-#include "reactor/loop_context.h"
-#include "reactor/timer_wheel.h"
+namespace rondo::stream {
 
-namespace rondo::reactor {
-
-class Acceptor final : public poll::Endpoint, public Timer {
+class Acceptor final : public poll::Endpoint, public reactor::Timer {
  public:
   static constexpr poll::EndpointKind kKind = poll::EndpointKind::kListener;
 
@@ -33,7 +31,9 @@ class Acceptor final : public poll::Endpoint, public Timer {
   // acceptor's loop.
   using Deliver = std::function<void(UniqueFd socket, const SocketAddress& peer)>;
 
-  Acceptor(net::Listener listener, uint32_t index, LoopContext& shared, Deliver deliver);
+  // `index` is that of its slot, `backlog` that of the listener.
+  Acceptor(net::Listener listener, uint32_t index, int backlog,
+           const reactor::LoopServices& services, Deliver deliver);
   ~Acceptor() = default;
 
   // Begins. Returns 0 or a negated errno.
@@ -62,13 +62,16 @@ class Acceptor final : public poll::Endpoint, public Timer {
   void OnError(int error) RONDO_ON_LOOP;
   // Whether connections may be accepted now.
   bool accepting() const { return !over_limit_ && !scheduled(); }
-  void PauseFor(Tick ticks) RONDO_ON_LOOP;
+  void PauseFor(reactor::Tick ticks) RONDO_ON_LOOP;
   // Accepts and closes what waits, with the reserve descriptor.
   void RejectWaiting() RONDO_ON_LOOP;
 
   net::Listener listener_;
   const poll::EndpointId id_;
-  LoopContext& shared_;
+  const int backlog_;
+  reactor::EngineLink& engine_;
+  reactor::Clock& clock_;
+  poll::Poller& poller_;
   const Deliver deliver_;
   UniqueFd reserve_;
   // Accepted beyond max_connections: first in line when there is a place again.
@@ -77,6 +80,6 @@ class Acceptor final : public poll::Endpoint, public Timer {
   bool short_of_resources_ = false;
 };
 
-}  // namespace rondo::reactor
+}  // namespace rondo::stream
 
-#endif  // RONDO_REACTOR_ACCEPTOR_H_
+#endif  // RONDO_STREAM_ACCEPTOR_H_

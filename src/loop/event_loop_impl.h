@@ -1,0 +1,146 @@
+// EventLoopImpl is an event loop: what is behind rondo::EventLoop, and the only place that knows
+// every kind of endpoint. The engine makes it, gives it listeners, and lends it a thread for the
+// time of `Run`; it ends after `Drain`, when its last connection has.
+//
+// One turn, in EventLoopImpl::Turn:
+//   wait      the poller blocks, then delivers: ready, received, sent, failed
+//   mail      what other threads, and this one, have posted so far
+//   timers    what is due
+//   apply     what was asked of connections outside their own callbacks
+//   close     OnClose for what has ended, and its memory back
+
+#ifndef RONDO_LOOP_EVENT_LOOP_IMPL_H_
+#define RONDO_LOOP_EVENT_LOOP_IMPL_H_
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <thread>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "base/on_loop.h"
+#include "loop/listeners.h"
+#include "loop/task_timers.h"
+#include "net/socket.h"
+#include "poll/poller.h"
+#include "reactor/clock.h"
+#include "reactor/handler_table.h"
+#include "reactor/loop_services.h"
+#include "rondo/event_loop.h"
+#include "rondo/options.h"
+#include "stream/streams.h"
+
+namespace rondo::loop {
+
+class EventLoopImpl final : public EventLoop, private poll::Events {
+ public:
+  // `engine`, and what `handlers` refers to, outlive the loop.
+  static absl::StatusOr<std::unique_ptr<EventLoopImpl>> New(size_t index, const Options& options,
+                                                            reactor::HandlerTable handlers,
+                                                            reactor::EngineLink& engine);
+  ~EventLoopImpl();
+
+  // --- Before Run, by the engine's thread.
+
+  // Has the loop accept from `listener`, and give the connections to `deliver`.
+  absl::Status Listen(net::Listener listener, int backlog, stream::Acceptor::Deliver deliver);
+  const Listeners& listeners() const { return listeners_; }
+
+  // --- The loop's thread.
+
+  // An acceptor only hands connections out: OnTick is not called on it.
+  enum class Role { kServing, kAcceptor };
+  // Serves until it is drained.
+  void Run(Role role);
+
+  // --- Any thread.
+
+  // Gives `socket`, which has a place under max_connections, to this loop and to the handler of
+  // that index. A loop that cannot take it closes it and gives the place back.
+  void Adopt(UniqueFd socket, const SocketAddress& peer, reactor::HandlerTable::Index handler);
+  // Stops accepting, serves what has arrived, closes; what is left after `grace` is reset. Runs
+  // `after_accepting` on the loop once its backlogs have been taken.
+  void Drain(absl::Duration grace, absl::AnyInvocable<void()> after_accepting);
+  // Looks again whether there is room under max_connections.
+  void ResumeAccepting();
+  // When it will not run again, or never has: drops what was posted, with Cancelled, and refuses
+  // everything from now on.
+  void CloseMailbox();
+  // After Run: connections that had to be reset.
+  size_t aborted() const { return aborted_; }
+
+  size_t index() const override { return index_; }
+  Engine& engine() const override { return engine_.engine(); }
+  size_t connection_count() const override {
+    return connections_.load(std::memory_order_relaxed);
+  }
+  bool IsCurrent() const override {
+    return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
+  bool Post(Task task) override;
+  TimerId Schedule(absl::Duration delay, Task task) override;
+  void Cancel(TimerId id) override;
+  void ForEach(absl::FunctionRef<void(Connection&)> visit) override;
+
+  // --- The loop's thread, from mail.
+
+  stream::Streams& streams() { return streams_; }
+  // Runs a task of the user.
+  void RunTask(Task& task) RONDO_ON_LOOP;
+  void OpenAdopted(UniqueFd socket, const SocketAddress& peer,
+                   reactor::HandlerTable::Index handler) RONDO_ON_LOOP;
+  // Gives back what Adopt took when the socket is not wanted after all.
+  void ForgetAdopted();
+
+ private:
+  EventLoopImpl(size_t index, reactor::HandlerTable handlers, reactor::EngineLink& engine,
+                std::shared_ptr<reactor::Mailbox> mailbox, std::unique_ptr<poll::Poller> poller);
+
+  void Turn() RONDO_ON_LOOP;
+  void Wait() RONDO_ON_LOOP;
+  bool Finished() const { return draining_ && streams_.size() == 0; }
+  // Calls OnTick of `handler`, and again whenever it has asked for that.
+  void RunOnTick(EventHandler& handler) RONDO_ON_LOOP;
+  void BeginDrain(absl::Duration grace) RONDO_ON_LOOP;
+  // Posts `task` past the mailbox's bound.
+  bool PostUrgent(Task task);
+
+  // What the poller delivers.
+  void OnWaitReturned() override;
+  poll::Endpoint* Find(poll::EndpointId id) override;
+  poll::More OnReady(poll::EndpointRef ref, poll::Readiness ready) override;
+  void OnReceived(poll::EndpointRef ref, std::string_view bytes) override;
+  void OnReceiveEnd(poll::EndpointRef ref) override;
+  void OnSent(poll::EndpointRef ref) override;
+  void OnFailed(poll::EndpointRef ref, const char* call, int error) override;
+  void OnReleased(poll::EndpointRef ref) override;
+
+  // Constant after construction.
+  const size_t index_;
+  const reactor::HandlerTable handlers_;
+  reactor::EngineLink& engine_;
+  const std::shared_ptr<reactor::Mailbox> mailbox_;
+  const std::unique_ptr<poll::Poller> poller_;
+
+  // Any thread.
+  std::atomic<std::thread::id> thread_;
+  std::atomic<size_t> connections_{0};
+
+  // Loop thread only.
+  reactor::Clock clock_;
+  reactor::LoopServices services_;
+  stream::Streams streams_;
+  Listeners listeners_;
+  TaskTimers task_timers_;
+  bool asleep_ = false;
+  bool draining_ = false;
+  size_t aborted_ = 0;
+};
+
+}  // namespace rondo::loop
+
+#endif  // RONDO_LOOP_EVENT_LOOP_IMPL_H_

@@ -1,0 +1,62 @@
+#include <sys/socket.h>
+
+#include "net/transport.h"
+#include "sys/sys.h"
+
+namespace rondo::net {
+namespace {
+
+class TcpTransport final : public Transport {
+ public:
+  size_t Unacknowledged(int fd, bool fin_sent) const override {
+    // A FIN counts as a byte here.
+    const int bytes = sys::UnacknowledgedBytes(fd) - (fin_sent ? 1 : 0);
+    return bytes > 0 ? static_cast<size_t>(bytes) : 0;
+  }
+  size_t Unread(int fd) const override {
+    const int bytes = sys::UnreadBytes(fd);
+    return bytes > 0 ? static_cast<size_t>(bytes) : 0;
+  }
+  int EndOutput(int fd) const override { return sys::Shutdown(fd, SHUT_WR); }
+  void ResetOnClose(int fd) const override {
+    const linger reset = {.l_onoff = 1, .l_linger = 0};
+    (void)sys::SetOption(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  }
+};
+
+}  // namespace
+
+const Transport& Tcp() {
+  static constexpr TcpTransport kTcp;
+  return kTcp;
+}
+
+int Accept(int listener, SocketAddress* peer) {
+  sockaddr_storage storage;
+  socklen_t length = sizeof storage;
+  auto* const address = reinterpret_cast<sockaddr*>(&storage);
+  const int fd = sys::Accept(listener, address, &length);
+  if (fd >= 0) *peer = SocketAddress(address, length);
+  return fd;
+}
+
+bool RejectOne(int listener) {
+  return static_cast<bool>(UniqueFd(sys::Accept(listener, nullptr, nullptr)));
+}
+
+UniqueFd OpenReserve() { return UniqueFd(sys::OpenReserve()); }
+
+UniqueFd Duplicate(int fd) { return UniqueFd(sys::Duplicate(fd)); }
+
+bool ReadFile(int fd, int64_t offset, char* into, size_t length) {
+  while (length > 0) {
+    const ssize_t read = sys::ReadAt(fd, into, length, offset);
+    if (read <= 0) return false;
+    into += read;
+    offset += read;
+    length -= static_cast<size_t>(read);
+  }
+  return true;
+}
+
+}  // namespace rondo::net

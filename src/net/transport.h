@@ -1,0 +1,49 @@
+// A Transport is what differs between the families of stream sockets: TCP now, unix sockets beside
+// it. A constant table of functions; any thread. Descriptors are lent.
+
+#ifndef RONDO_NET_TRANSPORT_H_
+#define RONDO_NET_TRANSPORT_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "rondo/socket_address.h"
+#include "rondo/unique_fd.h"
+
+namespace rondo::net {
+
+class Transport {
+ public:
+  // Bytes that were sent and that the peer has not acknowledged yet; 0 when the kernel does not
+  // say. `fin_sent`: the end of this direction counts as acknowledged or not by the kernel alone.
+  virtual size_t Unacknowledged(int fd, bool fin_sent) const = 0;
+  // Bytes that have arrived and were not received yet.
+  virtual size_t Unread(int fd) const = 0;
+  // Ends this direction (FIN). Returns 0, or a negated errno when the peer has gone.
+  virtual int EndOutput(int fd) const = 0;
+  // Has close(2) reset the connection (RST), whatever it has still to send.
+  virtual void ResetOnClose(int fd) const = 0;
+
+ protected:
+  ~Transport() = default;
+};
+
+// tcp(7).
+const Transport& Tcp();
+
+// Takes a connection from `listener`. Returns the descriptor and sets `peer`, or a negated errno.
+int Accept(int listener, SocketAddress* peer);
+// Takes a connection from `listener` and closes it at once. Whether there was one.
+bool RejectOne(int listener);
+// A descriptor that is good for nothing but being closed when the table is full; none when it is
+// full already.
+UniqueFd OpenReserve();
+// Another descriptor for the same file; none when the table is full or `fd` is not open.
+UniqueFd Duplicate(int fd);
+// Reads `length` bytes of the file `fd` from `offset`; false when there are fewer. Blocks for the
+// disk.
+bool ReadFile(int fd, int64_t offset, char* into, size_t length);
+
+}  // namespace rondo::net
+
+#endif  // RONDO_NET_TRANSPORT_H_

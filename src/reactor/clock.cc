@@ -1,0 +1,50 @@
+#include "reactor/clock.h"
+
+#include "absl/time/clock.h"
+
+#include "sys/sys.h"
+
+namespace rondo::reactor {
+namespace {
+
+constexpr int64_t kTickNanoseconds = 1'000'000;
+// Every timer may be due in one turn. So many fire, then sockets are served in between.
+constexpr size_t kTimersPerTurn = 256;
+
+}  // namespace
+
+Clock::Clock() : now_(Current()), wheel_(now_) {}
+
+Tick Clock::Current() { return static_cast<Tick>(sys::Now() / kTickNanoseconds); }
+
+Tick Clock::After(absl::Duration delay) {
+  if (delay == absl::InfiniteDuration()) return kNever;
+  const int64_t wait = delay > absl::ZeroDuration() ? absl::ToInt64Nanoseconds(delay) : 0;
+  const auto now = static_cast<uint64_t>(sys::Now());
+  return (now + static_cast<uint64_t>(wait) + kTickNanoseconds - 1) / kTickNanoseconds;
+}
+
+Tick Clock::At(absl::Time time) {
+  return time == absl::InfiniteFuture() ? kNever : After(time - absl::Now());
+}
+
+void Clock::Start(Timer& timer, Tick due) {
+  if (wheel_.size() == 0) {
+    now_ = Current();
+    wheel_.Advance(now_, [](Timer&) {});
+  }
+  wheel_.Start(timer, due);
+}
+
+int64_t Clock::TimeToNext() const {
+  const Tick next = wheel_.NextEvent();
+  if (next == kNever) return -1;
+  const int64_t wait = static_cast<int64_t>(next) * kTickNanoseconds - sys::Now();
+  return wait > 0 ? wait : 0;
+}
+
+void Clock::FireTimers() {
+  wheel_.Advance(now_, [](Timer& timer) { timer.Fire(); }, kTimersPerTurn);
+}
+
+}  // namespace rondo::reactor

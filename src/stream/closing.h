@@ -1,0 +1,77 @@
+// Closing is the way of one connection from Close to close(2). It belongs to its connection; loop
+// thread only.
+//
+// Close is not close(2). A kernel that has unread input, or gets more of it, answers close(2) with
+// a reset, and a reset drops what is still on its way to the peer. So:
+//
+//    1  Close, or Action::kClose           records it: no input for the handler, no more writes
+//    2  Streams::ApplyState                 the callback has returned
+//    3  Output::SendQueued                  what is queued goes out; Limit: at most close_timeout
+//    4  Streams::AdvanceClosing             nothing is queued: to 8 at once if the peer has both
+//                                           sent its FIN and acknowledged everything; else Begin
+//    5  net::Transport::EndOutput           FIN
+//    6  Check, at first soon, then at       there is no event for "acknowledged": a timer looks,
+//       doubled intervals                   while the peer's bytes are received and thrown away
+//    7  kDone                               everything is acknowledged and the peer is quiet
+//    8  Streams::End                        the end is decided
+//    9  Streams::CloseEnded                 at the end of the turn: OnClose
+//   10  Poller::Close                       close(2), now or when the kernel lets go of the memory
+//   11  Streams::OnReleased                 the slot is free
+//   12  EngineLink::ReleaseConnection       a place under max_connections is free
+//
+// The close timeout, Abort and a failure go from wherever they are to 8, and reset.
+
+#ifndef RONDO_STREAM_CLOSING_H_
+#define RONDO_STREAM_CLOSING_H_
+
+#include "base/on_loop.h"
+#include "reactor/clock.h"
+
+namespace rondo::stream {
+
+class StreamConnection;
+
+class Closing final : public reactor::Timer {
+ public:
+  enum class Progress {
+    // The timer will look again.
+    kWaiting,
+    // The peer has everything.
+    kDone,
+    // The peer has reset the connection before it had everything.
+    kLost,
+  };
+
+  // Gives up at `give_up`.
+  Closing(StreamConnection& connection, reactor::Tick give_up);
+
+  bool IsOver(reactor::Tick now) const { return give_up_ <= now; }
+
+  // Nothing is queued: ends this direction, and waits for the peer.
+  Progress Begin() RONDO_ON_LOOP;
+  bool has_begun() const { return check_ != reactor::kNever; }
+  // Looks whether the peer has everything by now.
+  Progress Check() RONDO_ON_LOOP;
+  bool MustCheck(reactor::Tick now) const { return check_ <= now; }
+  // The peer has sent something since the last look.
+  void NoteReceived() { received_ = true; }
+  // Has the timer fire when there is something to do next.
+  void Restart();
+
+  // Whether the peer of `connection` has acknowledged every byte that the kernel was given.
+  static bool PeerHasEverything(const StreamConnection& connection);
+
+ private:
+  Progress SendFin() RONDO_ON_LOOP;
+
+  StreamConnection& connection_;
+  const reactor::Tick give_up_;
+  reactor::Tick check_ = reactor::kNever;
+  // Until the look after the next.
+  reactor::Tick wait_;
+  bool received_ = false;
+};
+
+}  // namespace rondo::stream
+
+#endif  // RONDO_STREAM_CLOSING_H_

@@ -1,0 +1,170 @@
+// How connections end: their timeouts, Close (the steps are in closing.h), OnClose, and the return
+// of their memory.
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "stream/streams.h"
+
+namespace rondo::stream {
+
+using reactor::Tick;
+
+namespace {
+
+absl::Status Exceeded(const StreamConnection& connection, const char* what) {
+  return absl::DeadlineExceededError(absl::StrCat(what, " of ", connection.peer().ToString()));
+}
+
+}  // namespace
+
+// --- Time.
+
+void Streams::OnIdle(StreamConnection& connection) {
+  connection.CloseBecause(Exceeded(connection, "idle timeout"));
+  if (connection.has_output()) connection.Abort();
+  ApplyIfPending(connection);
+}
+
+void Streams::OnDeadline(StreamConnection& connection) {
+  if (!connection.state.IsOpen()) return EndTimeouts(connection);
+  switch (connection.rare->deadlines->Take(shared_.clock.Now())) {
+    case Deadlines::Due::kNothing:
+      break;
+    case Deadlines::Due::kIdle:
+      return OnIdle(connection);
+    case Deadlines::Due::kRead:
+      connection.CloseBecause(Exceeded(connection, "read deadline"));
+      return ApplyIfPending(connection);
+    case Deadlines::Due::kWrite:
+      if (!connection.has_output()) break;
+      connection.CloseBecause(Exceeded(connection, "write deadline"));
+      connection.Abort();
+      return ApplyIfPending(connection);
+  }
+  connection.rare->deadlines->Restart();
+}
+
+void Streams::EndTimeouts(StreamConnection& connection) {
+  shared_.idle.Remove(connection);
+  if (connection.rare == nullptr || connection.rare->deadlines == nullptr) return;
+  shared_.clock.Cancel(*connection.rare->deadlines);
+  connection.rare->deadlines.reset();
+  connection.state.SetActive();
+}
+
+// --- Close.
+
+void Streams::AdvanceClosing(StreamConnection& connection) {
+  // That the peer has no more to send does not say that it has got everything.
+  if (!connection.has_output() && connection.state.HasPeerEnded() &&
+      Closing::PeerHasEverything(connection)) {
+    return End(connection);
+  }
+  RareState& rare = connection.EnsureRareState();
+  if (rare.closing == nullptr) {
+    EndTimeouts(connection);
+    const bool by_option = rare.close_timeout == absl::InfiniteDuration();
+    const absl::Duration timeout =
+        by_option ? connection.options().close_timeout : rare.close_timeout;
+    rare.closing = std::make_unique<Closing>(connection, reactor::Clock::After(timeout));
+    rare.closing->Restart();
+  }
+  if (connection.has_output() || rare.closing->has_begun()) return;
+  Finish(connection, rare.closing->Begin());
+}
+
+void Streams::OnClosingTimer(StreamConnection& connection) {
+  RareState& rare = *connection.rare;
+  const Tick now = shared_.clock.Now();
+  if (rare.closing->IsOver(now)) {
+    // What the kernel still holds is lost with the reset as well.
+    const bool unsent = connection.has_output() || !Closing::PeerHasEverything(connection);
+    if (unsent && rare.reason.ok()) {
+      rare.reason = Exceeded(connection, "bytes were left unsent at the close timeout");
+    }
+    connection.Abort();
+    return ApplyIfPending(connection);
+  }
+  if (rare.closing->MustCheck(now)) {
+    Finish(connection, rare.closing->Check());
+  } else {
+    rare.closing->Restart();
+  }
+}
+
+void Streams::Finish(StreamConnection& connection, Closing::Progress progress) {
+  if (progress == Closing::Progress::kWaiting) return;
+  if (progress == Closing::Progress::kLost) connection.Fail("shutdown", ECONNRESET);
+  End(connection);
+}
+
+// --- The end.
+
+void Streams::End(StreamConnection& connection) {
+  if (connection.state.HasEnded()) return;
+  connection.state.End();
+  EndTimeouts(connection);
+  if (connection.rare != nullptr && connection.rare->closing != nullptr) {
+    shared_.clock.Cancel(*connection.rare->closing);
+  }
+  ended_.push_back(&connection);
+}
+
+void Streams::CloseAllEnded() {
+  // OnClose may end other connections; they go to the next turn's ApplyPending, not in here.
+  for (StreamConnection* const connection : ended_) {
+    base::AssertOnLoop();
+    const absl::Status reason =
+        connection->rare == nullptr ? absl::OkStatus() : connection->rare->reason;
+    Call(*connection, [&] { return connection->entry().handler.OnClose(*connection, reason); });
+    Release(*connection);
+  }
+  ended_.clear();
+}
+
+void Streams::Release(StreamConnection& connection) {
+  // OnClose may have set a timeout.
+  EndTimeouts(connection);
+  const bool by_reset = connection.state.IsEndedByReset();
+  connection.state.SetGone();
+  const std::unique_ptr<RareState> rare = std::move(connection.rare);
+  shared_.input.Clear(connection);
+  std::vector<ConnectionHandle::Done> unsent;
+  if (connection.outbound != nullptr) unsent = connection.outbound->TakeAllDone();
+  connection.user_context.reset();
+  if (by_reset) connection.entry().transport.ResetOnClose(connection.socket);
+  if (poller_.Close(connection.ref())) OnReleased(connection);
+
+  const bool has_reason = rare != nullptr && !rare->reason.ok();
+  const absl::Status lost =
+      has_reason ? rare->reason
+                 : absl::CancelledError("the connection was closed before the bytes were sent");
+  for (ConnectionHandle::Done& done : unsent) Complete(std::move(done), lost);
+  if (rare == nullptr) return;
+  for (ConnectionHandle::Done& done : rare->when_closed) {
+    Complete(std::move(done), absl::OkStatus());
+  }
+}
+
+void Streams::OnReleased(StreamConnection& connection) {
+  if (connection.outbound != nullptr) {
+    connection.outbound->Clear();
+    shared_.output.ReturnQueue(connection);
+  }
+  shared_.table.Destroy(connection);
+  connections_.fetch_sub(1, std::memory_order_relaxed);
+  engine_.ReleaseConnection();
+}
+
+void Streams::CompleteAfterClose(poll::EndpointId id, ConnectionHandle::Done done) {
+  StreamConnection* const ending = FindInTable(id);
+  if (ending == nullptr || !ending->state.OwesOnClose()) {
+    return Complete(std::move(done), absl::OkStatus());
+  }
+  if (done) ending->EnsureRareState().when_closed.push_back(std::move(done));
+}
+
+}  // namespace rondo::stream

@@ -1,0 +1,139 @@
+#include "stream/idle_timeouts.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace rondo::stream {
+namespace {
+
+using reactor::Clock;
+using reactor::kNever;
+using reactor::Tick;
+
+// What one turn looks at and closes; the rest is the next turn's.
+constexpr int kLooksPerTurn = 1024;
+constexpr int kClosesPerTurn = 256;
+constexpr Tick kLongestTimeout = Tick{1} << 31;
+
+}  // namespace
+
+IdleTimeouts::Queue::Queue(IdleTimeouts& owner, Tick timeout)
+    : Timer([](Timer& timer) {
+        base::AssertOnLoop();
+        auto& queue = static_cast<Queue&>(timer);
+        queue.owner.Fire(queue);
+      }),
+      owner(owner),
+      timeout(timeout) {}
+
+IdleTimeouts::IdleTimeouts(StreamTable& table, const reactor::HandlerTable& handlers, Clock& clock,
+                           StreamTimers& timers)
+    : table_(table), clock_(clock), timers_(timers) {
+  for (const reactor::HandlerEntry& entry : handlers) {
+    const Tick now = Clock::Current();
+    const Tick due = Clock::After(entry.options.idle_timeout);
+    const bool has_timeout = due != kNever && due - now < kLongestTimeout;
+    queues_.push_back(has_timeout ? std::make_unique<Queue>(*this, due - now) : nullptr);
+  }
+}
+
+IdleTimeouts::~IdleTimeouts() {
+  for (const auto& queue : queues_) {
+    if (queue != nullptr) clock_.Cancel(*queue);
+  }
+}
+
+bool IdleTimeouts::Add(StreamConnection& connection) {
+  Queue* const queue = QueueOf(connection);
+  if (queue == nullptr) return false;
+  const uint32_t index = connection.id().index();
+  const size_t number = index / StreamTable::kCells;
+  if (number >= blocks_.size()) blocks_.resize(number + 1);
+  if (blocks_[number] == nullptr) blocks_[number] = std::make_unique<Block>();
+  ++blocks_[number]->used;
+  connection.state.ClearActive();
+  // The first timer sets the clock.
+  if (!queue->scheduled()) clock_.Start(*queue, Clock::Current() + queue->timeout);
+  Append(queue->quiet, index);
+  Restart(*queue);
+  return true;
+}
+
+bool IdleTimeouts::IsLinked(Queue& queue, StreamConnection& connection) {
+  const uint32_t index = connection.id().index();
+  const size_t number = index / StreamTable::kCells;
+  if (number >= blocks_.size() || blocks_[number] == nullptr) return false;
+  const List& list = connection.state.IsActive() ? queue.recent : queue.quiet;
+  return At(index).previous != kNone || list.first == index;
+}
+
+void IdleTimeouts::Remove(StreamConnection& connection) {
+  Queue* const queue = QueueOf(connection);
+  if (queue == nullptr || !IsLinked(*queue, connection)) return;
+  const uint32_t index = connection.id().index();
+  Unlink(connection.state.IsActive() ? queue->recent : queue->quiet, index);
+  connection.state.SetActive();
+  std::unique_ptr<Block>& block = blocks_[index / StreamTable::kCells];
+  if (--block->used == 0) block.reset();
+}
+
+void IdleTimeouts::BecomeActive(StreamConnection& connection) {
+  if (connection.rare != nullptr && connection.rare->deadlines != nullptr &&
+      connection.rare->deadlines->has_idle()) {
+    return connection.rare->deadlines->NoteActivity(clock_.Now());
+  }
+  Queue* const queue = QueueOf(connection);
+  const uint32_t index = connection.id().index();
+  Unlink(queue->quiet, index);
+  connection.state.SetActive();
+  Append(queue->recent, index);
+  Restart(*queue);
+}
+
+void IdleTimeouts::Append(List& list, uint32_t index) {
+  At(index) = {.previous = list.last, .since = static_cast<uint32_t>(clock_.Now())};
+  (list.last == kNone ? list.first : At(list.last).next) = index;
+  list.last = index;
+}
+
+void IdleTimeouts::Unlink(List& list, uint32_t index) {
+  Place& place = At(index);
+  (place.previous == kNone ? list.first : At(place.previous).next) = place.next;
+  (place.next == kNone ? list.last : At(place.next).previous) = place.previous;
+  place = {};
+}
+
+Tick IdleTimeouts::DueOf(const List& list, Tick interval) {
+  if (list.first == kNone) return kNever;
+  const Tick now = clock_.Now();
+  const Tick waited = static_cast<uint32_t>(now) - At(list.first).since;
+  return now - waited + interval;
+}
+
+void IdleTimeouts::Restart(Queue& queue) {
+  const Tick due = std::min(DueOf(queue.quiet, queue.timeout),
+                            DueOf(queue.recent, LookInterval(queue.timeout)));
+  if (queue.scheduled() && queue.due() == due) return;
+  clock_.Cancel(queue);
+  if (due != kNever) clock_.Start(queue, due);
+}
+
+void IdleTimeouts::Fire(Queue& queue) {
+  const Tick now = clock_.Now();
+  for (int i = 0; i < kLooksPerTurn && DueOf(queue.recent, LookInterval(queue.timeout)) <= now;
+       ++i) {
+    const uint32_t index = queue.recent.first;
+    Unlink(queue.recent, index);
+    table_.At(index)->state.ClearActive();
+    Append(queue.quiet, index);
+  }
+  for (int i = 0; i < kClosesPerTurn && DueOf(queue.quiet, queue.timeout) <= now; ++i) {
+    StreamConnection& idle = *table_.At(queue.quiet.first);
+    Remove(idle);
+    timers_.OnIdle(idle);
+  }
+  Restart(queue);
+}
+
+}  // namespace rondo::stream

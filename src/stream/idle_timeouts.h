@@ -1,0 +1,105 @@
+// IdleTimeouts closes the connections of a loop that are idle for longer than their handler's
+// ConnectionOptions::idle_timeout. It costs a message nothing: whoever moves a byte looks at one
+// bit, which is nearly always set. Streams owns it; loop thread only.
+//
+//   quiet    nothing has moved since `since`: due a timeout later
+//     │  ▲
+//     │  └── a look clears the bit; `since` is now
+//     ▼
+//   recent   the first byte after a look sets the bit and `since`; the next look is an eighth of
+//            the timeout later
+//
+// All connections of one handler have the same timeout, so each list is in the order of its due
+// times, and one timer for the first of them serves all. A connection is closed no earlier than the
+// timeout after its last byte, and at most an eighth of it later.
+//
+// A connection has twelve bytes here, in a table beside the slab.
+
+#ifndef RONDO_STREAM_IDLE_TIMEOUTS_H_
+#define RONDO_STREAM_IDLE_TIMEOUTS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/cold.h"
+#include "base/on_loop.h"
+#include "reactor/clock.h"
+#include "stream/stream_connection.h"
+#include "stream/stream_timers.h"
+
+namespace rondo::stream {
+
+class IdleTimeouts {
+ public:
+  IdleTimeouts(StreamTable& table, const reactor::HandlerTable& handlers, reactor::Clock& clock,
+               StreamTimers& timers);
+  IdleTimeouts(const IdleTimeouts&) = delete;
+  IdleTimeouts& operator=(const IdleTimeouts&) = delete;
+  ~IdleTimeouts();
+
+  // Begins to watch `connection`, which is new. False when its handler has no idle timeout, or one
+  // of weeks, for which a connection needs Deadlines.
+  bool Add(StreamConnection& connection);
+  // Ends that, if it was watched.
+  void Remove(StreamConnection& connection);
+  // A byte has moved, in either direction.
+  void NoteActivity(StreamConnection& connection) {
+    if (!connection.state.IsActive()) [[unlikely]] BecomeActive(connection);
+  }
+
+ private:
+  static constexpr uint32_t kNone = ~uint32_t{0};
+
+  // By the index of the connection's slot.
+  struct Place {
+    uint32_t previous = kNone;
+    uint32_t next = kNone;
+    // The low bits of a tick: timeouts are shorter than 2^31 of them.
+    uint32_t since = 0;
+  };
+  struct Block {
+    std::array<Place, StreamTable::kCells> places;
+    uint32_t used = 0;
+  };
+  struct List {
+    uint32_t first = kNone;
+    uint32_t last = kNone;
+  };
+  // The connections of one handler.
+  struct Queue final : reactor::Timer {
+    Queue(IdleTimeouts& owner, reactor::Tick timeout);
+
+    IdleTimeouts& owner;
+    const reactor::Tick timeout;
+    List quiet;
+    List recent;
+  };
+
+  RONDO_COLD void BecomeActive(StreamConnection& connection);
+  Queue* QueueOf(const StreamConnection& connection) { return queues_[connection.handler].get(); }
+  Place& At(uint32_t index) {
+    return blocks_[index / StreamTable::kCells]->places[index % StreamTable::kCells];
+  }
+  // REQUIRES: `index` is, or is not, in a list.
+  void Append(List& list, uint32_t index);
+  void Unlink(List& list, uint32_t index);
+  bool IsLinked(Queue& queue, StreamConnection& connection);
+  // The tick `interval` after the first of `list` began to wait; kNever when it is empty.
+  reactor::Tick DueOf(const List& list, reactor::Tick interval);
+  void Restart(Queue& queue);
+  void Fire(Queue& queue) RONDO_ON_LOOP;
+
+  StreamTable& table_;
+  reactor::Clock& clock_;
+  StreamTimers& timers_;
+  // By handler; null where there is no timeout.
+  std::vector<std::unique_ptr<Queue>> queues_;
+  std::vector<std::unique_ptr<Block>> blocks_;
+};
+
+}  // namespace rondo::stream
+
+#endif  // RONDO_STREAM_IDLE_TIMEOUTS_H_

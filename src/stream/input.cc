@@ -1,0 +1,21 @@
+#include "stream/input.h"
+
+namespace rondo::stream {
+
+absl::Status Input::Decode(StreamConnection& connection, std::string_view bytes,
+                           buffer::ByteTransform::End end, buffer::ByteTransform::Sink reply) {
+  const auto keep = [&](std::string_view plain) { connection.inbound.Append(plain, chunks_); };
+  return connection.rare->transform->Decode(bytes, end, keep, reply);
+}
+
+size_t Input::SizeWithPending(const StreamConnection& connection) const {
+  const size_t pending = MustDecode(connection) ? connection.rare->transform->pending() : 0;
+  return Size(connection) + pending;
+}
+
+void Input::DiscardTaken() {
+  StreamConnection* const connection = std::exchange(taken_from_, nullptr);
+  connection->inbound.Discard(taken_bytes_, chunks_);
+}
+
+}  // namespace rondo::stream

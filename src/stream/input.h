@@ -1,0 +1,110 @@
+// Input is where received bytes enter, on their way from the poller to the handlers: the only
+// place. One a loop, which serves one connection at a time; loop thread only.
+//
+// Nearly always the bytes stay where the poller has put them: they are *lent* to the handler for
+// the time of its callback, and what it leaves is kept in the connection's ring buffer. Bytes that
+// Next or Read take from that buffer leave it only when the next call reads or the callback has
+// returned, because until then the user may look at them: they are *taken*.
+//
+// A connection with a ByteTransform has its bytes decoded here, into its ring buffer.
+
+#ifndef RONDO_STREAM_INPUT_H_
+#define RONDO_STREAM_INPUT_H_
+
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+
+#include "base/check.h"
+#include "base/cold.h"
+#include "buffer/byte_transform.h"
+#include "buffer/chunk_pool.h"
+#include "stream/stream_connection.h"
+
+namespace rondo::stream {
+
+class Input {
+ public:
+  explicit Input(buffer::ChunkPool& chunks) : chunks_(chunks) {}
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+
+  // Has `offer`, which runs a callback of `connection`, see `bytes` behind those that wait, and
+  // keeps what it leaves. REQUIRES: the connection has no transform.
+  template <class Offer>
+  void Deliver(StreamConnection& connection, std::string_view bytes, Offer offer) {
+    if (!connection.inbound.empty()) [[unlikely]] {
+      connection.inbound.Append(bytes, chunks_);
+      return offer();
+    }
+    RONDO_DCHECK(lent_to_ == nullptr);
+    lent_to_ = &connection;
+    lent_ = bytes;
+    offer();
+    lent_to_ = nullptr;
+    if (!lent_.empty()) [[unlikely]] connection.inbound.Append(lent_, chunks_);
+  }
+  // Puts what `bytes` decode to behind the bytes that wait; `reply` takes what the transform has to
+  // say itself. REQUIRES: the connection has a transform.
+  RONDO_COLD absl::Status Decode(StreamConnection& connection, std::string_view bytes,
+                                 buffer::ByteTransform::End end,
+                                 buffer::ByteTransform::Sink reply);
+  // Whether Decode, with nothing more received, would bring bytes.
+  static bool MustDecode(const StreamConnection& connection) {
+    return connection.rare != nullptr && connection.rare->transform != nullptr &&
+           connection.rare->transform->pending() > 0;
+  }
+
+  // How many bytes wait for the handler.
+  size_t Size(const StreamConnection& connection) const {
+    if (lent_to_ == &connection) return lent_.size();
+    return connection.inbound.size() - (taken_from_ == &connection ? taken_bytes_ : 0);
+  }
+  // The same, with those that are still to be decoded: what counts against the limit.
+  size_t SizeWithPending(const StreamConnection& connection) const;
+  // The first `n` of them, valid until the next call that reads. REQUIRES: n <= Size().
+  std::string_view Peek(StreamConnection& connection, size_t n) {
+    if (lent_to_ == &connection) return lent_.substr(0, n);
+    ReleaseTaken();
+    return connection.inbound.Peek(n, chunks_);
+  }
+  // Takes the first `n`. What Peek showed stays readable.
+  void Take(StreamConnection& connection, size_t n) {
+    if (lent_to_ == &connection) return lent_.remove_prefix(n);
+    ReleaseTaken();
+    taken_from_ = &connection;
+    taken_bytes_ = n;
+  }
+  // Takes all of them.
+  std::string_view TakeAll(StreamConnection& connection) {
+    if (lent_to_ == &connection) return std::exchange(lent_, {});
+    const std::string_view bytes = Peek(connection, Size(connection));
+    Take(connection, bytes.size());
+    return bytes;
+  }
+  // Bytes that were taken leave their buffer: nobody looks at them any more.
+  void ReleaseTaken() {
+    if (taken_from_ != nullptr) DiscardTaken();
+  }
+  // The connection has gone.
+  void Clear(StreamConnection& connection) { connection.inbound.Clear(chunks_); }
+
+ private:
+  RONDO_COLD void DiscardTaken();
+
+  buffer::ChunkPool& chunks_;
+  // The connection whose callback runs and the bytes that it is lent and has not taken yet. Set
+  // only while one runs.
+  StreamConnection* lent_to_ = nullptr;
+  std::string_view lent_;
+  // Released before anything else is read.
+  StreamConnection* taken_from_ = nullptr;
+  size_t taken_bytes_ = 0;
+};
+
+}  // namespace rondo::stream
+
+#endif  // RONDO_STREAM_INPUT_H_

@@ -1,0 +1,247 @@
+#include "stream/output.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <new>
+
+#include "net/transport.h"
+
+namespace rondo::stream {
+namespace {
+
+using buffer::ByteTransform;
+using buffer::OutboundQueue;
+
+size_t BytesIn(absl::Span<const std::string_view> pieces) {
+  size_t bytes = 0;
+  for (const std::string_view piece : pieces) bytes += piece.size();
+  return bytes;
+}
+
+size_t LeastOutboundLimit(const reactor::HandlerTable& handlers, size_t most) {
+  for (const reactor::HandlerEntry& entry : handlers) {
+    most = std::min(most, entry.options.outbound_limit_bytes);
+  }
+  return most;
+}
+
+ByteTransform* TransformOf(const StreamConnection& connection) {
+  return connection.rare == nullptr ? nullptr : connection.rare->transform.get();
+}
+
+}  // namespace
+
+Output::Output(poll::Poller& poller, const reactor::HandlerTable& handlers,
+               buffer::ChunkPool& chunks, PendingList& pending, IdleTimeouts& idle)
+    : poller_(poller),
+      pending_(pending),
+      idle_(idle),
+      queues_(chunks),
+      gather_limit_(LeastOutboundLimit(handlers, kGatherBytes)) {}
+
+// --- Writing.
+
+WriteResult Output::WriteSlow(StreamConnection& connection, std::string_view bytes) {
+  if (!Admits(connection, bytes.size())) return WriteResult::kRefused;
+  if (bytes.empty()) {
+    return connection.state.IsBacklogged() ? WriteResult::kAboveHighWater : WriteResult::kOk;
+  }
+  if (TransformOf(connection) != nullptr) return WriteEncoded(connection, bytes);
+  if (!Gathers(connection)) {
+    EnsureQueue(connection).Append(bytes);
+    return Queued(connection);
+  }
+  if (bytes.size() >= kDirectBytes || bytes.size() > kGatherBytes - gathered_) {
+    return SendDirectly(connection, {&bytes, 1});
+  }
+  Gather(bytes);
+  return WriteResult::kOk;
+}
+
+WriteResult Output::Write(StreamConnection& connection, std::string&& bytes) {
+  const std::string_view piece = bytes;
+  if (piece.size() < OutboundQueue::kChunkBytes || TransformOf(connection) != nullptr) {
+    return Write(connection, piece);
+  }
+  if (!Admits(connection, piece.size())) return WriteResult::kRefused;
+  if (Gathers(connection)) return SendDirectly(connection, {&piece, 1});
+  EnsureQueue(connection).Append(std::move(bytes));
+  return Queued(connection);
+}
+
+WriteResult Output::Writev(StreamConnection& connection,
+                           absl::Span<const std::string_view> pieces) {
+  const size_t total = BytesIn(pieces);
+  if (!Admits(connection, total)) return WriteResult::kRefused;
+  if (total == 0) return WriteResult::kOk;
+  WriteResult result = WriteResult::kOk;
+  // As many as one call takes, behind what was gathered.
+  constexpr size_t kTogether = poll::Poller::kMostInline - 1;
+  const bool is_encoded = TransformOf(connection) != nullptr;
+  for (; !pieces.empty() && connection.state.AcceptsWrites();
+       pieces.remove_prefix(std::min(kTogether, pieces.size()))) {
+    const absl::Span<const std::string_view> together = pieces.subspan(0, kTogether);
+    if (Gathers(connection) && !is_encoded && BytesIn(together) >= kDirectBytes) {
+      result = SendDirectly(connection, together);
+    } else {
+      for (const std::string_view piece : together) result = Write(connection, piece);
+    }
+  }
+  return result;
+}
+
+WriteResult Output::SendFile(StreamConnection& connection, int fd, int64_t offset,
+                             size_t length) {
+  if (!Admits(connection, OutboundQueue::kFileBytes)) return WriteResult::kRefused;
+  if (length == 0) return WriteResult::kOk;
+  if (offset < 0) return WriteResult::kRefused;
+  if (TransformOf(connection) != nullptr) return WriteFileEncoded(connection, fd, offset, length);
+  const uint64_t before =
+      connection.outbound == nullptr ? 0 : connection.outbound->total_bytes();
+  if (!OutboundQueue::MayFollow(before, length)) return WriteResult::kRefused;
+  UniqueFd file = net::Duplicate(fd);
+  if (!file) return WriteResult::kRefused;
+  EnsureQueue(connection).AppendFile(std::move(file), offset, length);
+  return Queued(connection);
+}
+
+void Output::Flush(StreamConnection& connection) {
+  if (connection.state.IsAbortingOrEnded() || !MaySendDirectly()) return;
+  const size_t waiting = Bytes(connection);
+  if (Gathers(connection)) {
+    if (waiting > 0) (void)SendDirectly(connection, {});
+    return poller_.Submit();
+  }
+  if (connection.outbound == nullptr) return;
+  const int result = SendQueued(connection);
+  const size_t sent = waiting - Bytes(connection);
+  sent_directly_ += sent;
+  if (sent > 0) idle_.NoteActivity(connection);
+  if (result < 0) connection.Fail("send", -result);
+  pending_.Mark(connection);
+  poller_.Submit();
+}
+
+bool Output::Admits(const StreamConnection& connection, size_t n) const {
+  const size_t limit = connection.options().outbound_limit_bytes;
+  return connection.state.AcceptsWrites() && n <= limit && ChargedBytes(connection) <= limit - n;
+}
+
+size_t Output::Bytes(const StreamConnection& connection) const {
+  if (connection.outbound != nullptr) return connection.outbound->memory_bytes();
+  return pending_.IsInCallback(connection) ? gathered_ : 0;
+}
+
+size_t Output::ChargedBytes(const StreamConnection& connection) const {
+  return connection.outbound != nullptr ? connection.outbound->charged_bytes()
+                                        : Bytes(connection);
+}
+
+void Output::NotifyWhenSent(StreamConnection& connection, ConnectionHandle::Done done) {
+  EnsureQueue(connection).NotifyWhenSent(std::move(done));
+  pending_.Mark(connection);
+}
+
+// --- Sending.
+
+WriteResult Output::SendDirectly(StreamConnection& connection,
+                                 absl::Span<const std::string_view> pieces) {
+  base::AssertOnLoop();
+  std::array<iovec, poll::Poller::kMostInline> batch;
+  size_t count = 0;
+  const auto add = [&](std::string_view piece) {
+    if (!piece.empty()) batch[count++] = {const_cast<char*>(piece.data()), piece.size()};
+  };
+  add({gather_buffer_.get(), std::exchange(gathered_, 0)});
+  for (const std::string_view piece : pieces) add(piece);
+  const ssize_t sent =
+      MaySendDirectly() ? poller_.SendInline(connection.ref(), batch.data(), count) : 0;
+  return QueueUnsent(connection, {batch.data(), count}, sent);
+}
+
+WriteResult Output::QueueUnsent(StreamConnection& connection, absl::Span<const iovec> batch,
+                                ssize_t sent) {
+  if (sent < 0) {
+    connection.Fail("send", static_cast<int>(-sent));
+    return WriteResult::kOk;
+  }
+  if (sent > 0) idle_.NoteActivity(connection);
+  auto taken = static_cast<size_t>(sent);
+  sent_directly_ += taken;
+  try {
+    for (const iovec& piece : batch) {
+      const size_t gone = std::min(taken, piece.iov_len);
+      taken -= gone;
+      if (gone == piece.iov_len) continue;
+      if (connection.outbound == nullptr) connection.outbound = queues_.Borrow();
+      const std::string_view whole(static_cast<const char*>(piece.iov_base), piece.iov_len);
+      connection.outbound->Append(whole.substr(gone));
+    }
+  } catch (const std::bad_alloc&) {
+    // Some of it has gone: what followed would be out of place.
+    connection.Fail("send", ENOMEM);
+    return WriteResult::kOk;
+  }
+  return connection.outbound == nullptr ? WriteResult::kOk : Queued(connection);
+}
+
+WriteResult Output::Queued(StreamConnection& connection) {
+  pending_.Mark(connection);
+  if (connection.outbound->charged_bytes() > connection.options().outbound_high_bytes) {
+    connection.state.SetBacklogged();
+  }
+  return connection.state.IsBacklogged() ? WriteResult::kAboveHighWater : WriteResult::kOk;
+}
+
+OutboundQueue& Output::EnsureQueue(StreamConnection& connection) {
+  if (connection.outbound != nullptr) return *connection.outbound;
+  connection.outbound = queues_.Borrow();
+  if (pending_.IsInCallback(connection)) {
+    connection.outbound->Append(
+        std::string_view(gather_buffer_.get(), std::exchange(gathered_, 0)));
+  }
+  return *connection.outbound;
+}
+
+// --- Through a transform.
+
+void Output::Encode(StreamConnection& connection, std::string_view plain, ByteTransform::End end) {
+  const auto queue = [&](std::string_view wire) { EnsureQueue(connection).Append(wire); };
+  const absl::Status status = TransformOf(connection)->Encode(plain, end, queue);
+  if (!status.ok()) connection.CloseBecause(status);
+}
+
+WriteResult Output::WriteEncoded(StreamConnection& connection, std::string_view bytes) {
+  Encode(connection, bytes, ByteTransform::End::kNo);
+  return connection.outbound == nullptr ? WriteResult::kOk : Queued(connection);
+}
+
+// Its bytes pass through memory, and count as such.
+WriteResult Output::WriteFileEncoded(StreamConnection& connection, int fd, int64_t offset,
+                                     size_t length) {
+  if (!Admits(connection, length)) return WriteResult::kRefused;
+  const auto bytes = std::make_unique<char[]>(length);
+  if (!net::ReadFile(fd, offset, bytes.get(), length)) {
+    // As sendfile(2) would find out: the file is shorter than was promised.
+    connection.Fail("pread", ENODATA);
+    return WriteResult::kOk;
+  }
+  return WriteEncoded(connection, {bytes.get(), length});
+}
+
+void Output::QueueReply(StreamConnection& connection, std::string_view bytes) {
+  EnsureQueue(connection).Append(bytes);
+  pending_.Mark(connection);
+}
+
+bool Output::EndTransform(StreamConnection& connection) {
+  if (TransformOf(connection) == nullptr || connection.rare->transform_ended) return false;
+  connection.rare->transform_ended = true;
+  Encode(connection, {}, ByteTransform::End::kYes);
+  if (connection.outbound == nullptr) return false;
+  pending_.Mark(connection);
+  return true;
+}
+
+}  // namespace rondo::stream

@@ -1,0 +1,166 @@
+// Output is where written bytes leave, on their way from the handlers to the poller: the only place
+// that sends. One a loop; loop thread only.
+//
+//   Write ─▶ gather buffer ─▶ (the callback returns) ─▶ SendInline ─▶ what the socket does not take
+//     │                                                                           │
+//     ├──── large, or Flush: at once, from the user's own memory ─────────────────┤
+//     │                                                                           ▼
+//     └──── behind other output, or outside a callback ──────────▶ OutboundQueue ─▶ Send
+//
+// What the connection whose callback runs writes to an empty queue is *gathered*, and sent from the
+// loop's own buffer when the callback returns: only what the socket does not take costs the
+// connection memory. So a connection that gathers has no queue; one that gets a queue takes what
+// was gathered along. A connection with a ByteTransform has its bytes encoded before the queue.
+
+#ifndef RONDO_STREAM_OUTPUT_H_
+#define RONDO_STREAM_OUTPUT_H_
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/types/span.h"
+
+#include "base/check.h"
+#include "base/cold.h"
+#include "base/on_loop.h"
+#include "buffer/chunk_pool.h"
+#include "buffer/outbound_queue_pool.h"
+#include "poll/poller.h"
+#include "stream/idle_timeouts.h"
+#include "stream/pending_list.h"
+#include "stream/stream_connection.h"
+
+namespace rondo::stream {
+
+class Output {
+ public:
+  Output(poll::Poller& poller, const reactor::HandlerTable& handlers, buffer::ChunkPool& chunks,
+         PendingList& pending, IdleTimeouts& idle);
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  // --- Around a callback.
+
+  void BeginCallback(StreamConnection& connection) {
+    RONDO_DCHECK(gathered_ == 0);
+    pending_.BeginCallback(connection);
+    sent_directly_ = 0;
+  }
+  // Sends what was gathered.
+  void EndCallback(StreamConnection& connection) RONDO_ON_LOOP {
+    pending_.EndCallback();
+    if (gathered_ > 0) SendGathered(connection);
+  }
+  // Code of the user begins that is no callback of a connection.
+  void BeginTask() { sent_directly_ = 0; }
+
+  // --- Writing; see rondo/connection.h.
+
+  WriteResult Write(StreamConnection& connection, std::string_view bytes) {
+    // For an empty write `size() - 1` wraps and the test fails: the slow path handles it.
+    if (connection.state.IsPlain() && Gathers(connection) && bytes.size() - 1 < kDirectBytes - 1 &&
+        bytes.size() <= gather_limit_ - gathered_) [[likely]] {
+      Gather(bytes);
+      return WriteResult::kOk;
+    }
+    return WriteSlow(connection, bytes);
+  }
+  WriteResult Write(StreamConnection& connection, std::string&& bytes);
+  WriteResult Writev(StreamConnection& connection, absl::Span<const std::string_view> pieces);
+  WriteResult SendFile(StreamConnection& connection, int fd, int64_t offset, size_t length);
+  void Flush(StreamConnection& connection) RONDO_ON_LOOP;
+
+  // Whether `n` more bytes of memory may be queued.
+  bool Admits(const StreamConnection& connection, size_t n) const;
+  // Bytes of memory that wait to be sent.
+  size_t Bytes(const StreamConnection& connection) const;
+  // The same, with what files count as, for the marks and the limit.
+  size_t ChargedBytes(const StreamConnection& connection) const;
+
+  // `done` is told when all that was written so far is in the kernel.
+  void NotifyWhenSent(StreamConnection& connection, ConnectionHandle::Done done);
+  // Bytes of the transform's own: behind what was written.
+  void QueueReply(StreamConnection& connection, std::string_view bytes);
+  // Ends the transform's stream, if there is one: before the FIN, and once. Whether bytes of it
+  // wait to be sent now.
+  bool EndTransform(StreamConnection& connection);
+
+  // --- For Streams.
+
+  // Sends from the queue. Returns 0, or a negated errno when the socket has failed.
+  // REQUIRES: connection.outbound is not null.
+  int SendQueued(StreamConnection& connection) RONDO_ON_LOOP {
+    return poller_.Send(connection.ref());
+  }
+  // REQUIRES: it is empty, and no Done waits.
+  void ReturnQueue(StreamConnection& connection) {
+    queues_.Return(std::exchange(connection.outbound, nullptr));
+  }
+
+ private:
+  static constexpr size_t kGatherBytes = 16 << 10;
+  // Writes of this length are sent from the user's own memory, at once, with what was gathered.
+  static constexpr size_t kDirectBytes = 8 << 10;
+  // What one callback or task may have sent at once. The rest is queued: to a peer that reads as
+  // fast as we write, `while (Write(...) == kOk)` would never end.
+  static constexpr size_t kDirectBytesPerCallback = 1 << 20;
+
+  // Whether writes are gathered just now.
+  bool Gathers(const StreamConnection& connection) const {
+    return connection.outbound == nullptr && pending_.IsInCallback(connection);
+  }
+  // REQUIRES: Gathers, and there is room for `bytes`.
+  void Gather(std::string_view bytes) {
+    std::memcpy(gather_buffer_.get() + gathered_, bytes.data(), bytes.size());
+    gathered_ += bytes.size();
+  }
+  bool MaySendDirectly() const { return sent_directly_ < kDirectBytesPerCallback; }
+  void SendGathered(StreamConnection& connection) RONDO_ON_LOOP {
+    const size_t length = std::exchange(gathered_, 0);
+    if (connection.state.IsAbortingOrEnded()) return;
+    const iovec piece = {gather_buffer_.get(), length};
+    const ssize_t sent = poller_.SendInline(connection.ref(), &piece, 1);
+    if (sent != static_cast<ssize_t>(length) || !connection.state.IsActive()) [[unlikely]] {
+      QueueUnsent(connection, {&piece, 1}, sent);
+    }
+  }
+  // Sends `pieces` at once, behind what was gathered; what the socket does not take is queued.
+  // REQUIRES: Gathers(), there is something to send, pieces.size() < Poller::kMostInline.
+  WriteResult SendDirectly(StreamConnection& connection,
+                           absl::Span<const std::string_view> pieces);
+  // Queues what is left of `batch` when SendInline has sent `sent` of it, or was not asked (0).
+  RONDO_COLD WriteResult QueueUnsent(StreamConnection& connection, absl::Span<const iovec> batch,
+                                     ssize_t sent);
+  // A write that is not simply gathered.
+  RONDO_COLD WriteResult WriteSlow(StreamConnection& connection, std::string_view bytes);
+  RONDO_COLD WriteResult WriteEncoded(StreamConnection& connection, std::string_view bytes);
+  RONDO_COLD WriteResult WriteFileEncoded(StreamConnection& connection, int fd, int64_t offset,
+                                          size_t length);
+  // Puts what `plain` encodes to into the queue: the step before it.
+  void Encode(StreamConnection& connection, std::string_view plain,
+              buffer::ByteTransform::End end);
+  // What a write comes to, once it is in the queue; has the loop send it.
+  WriteResult Queued(StreamConnection& connection);
+  // The queue, behind everything that was written before.
+  buffer::OutboundQueue& EnsureQueue(StreamConnection& connection);
+
+  poll::Poller& poller_;
+  PendingList& pending_;
+  IdleTimeouts& idle_;
+  buffer::OutboundQueuePool queues_;
+  const std::unique_ptr<char[]> gather_buffer_{new char[kGatherBytes]};
+  // A write beyond ConnectionOptions::outbound_limit_bytes, of whatever handler, must be refused
+  // and so not be gathered.
+  const size_t gather_limit_;
+  // Of the connection whose callback runs.
+  size_t gathered_ = 0;
+  size_t sent_directly_ = 0;
+};
+
+}  // namespace rondo::stream
+
+#endif  // RONDO_STREAM_OUTPUT_H_

@@ -1,0 +1,56 @@
+// PendingList holds the connections that the loop must look at, because somebody wants something of
+// them: at the end of the turn, or for the one whose callback runs, as soon as that returns. One a
+// loop; loop thread only.
+
+#ifndef RONDO_STREAM_PENDING_LIST_H_
+#define RONDO_STREAM_PENDING_LIST_H_
+
+#include <vector>
+
+#include "base/check.h"
+#include "base/cold.h"
+#include "stream/stream_connection.h"
+
+namespace rondo::stream {
+
+class PendingList {
+ public:
+  // Has the loop look at `connection`.
+  void Mark(StreamConnection& connection) {
+    if (connection.state.IsPending()) return;
+    connection.state.SetPending();
+    if (!IsInCallback(connection)) ListForEndOfTurn(connection);
+  }
+  // The same, and at the end of the turn in any case: what a callback has asked for while its
+  // connection was being looked at is for the next time.
+  void Postpone(StreamConnection& connection) {
+    if (!connection.state.IsPending()) return;
+    ListForEndOfTurn(connection);
+  }
+
+  // Whether a callback of `connection` runs.
+  bool IsInCallback(const StreamConnection& connection) const {
+    return in_callback_ == &connection;
+  }
+  void BeginCallback(StreamConnection& connection) {
+    RONDO_DCHECK(in_callback_ == nullptr);
+    in_callback_ = &connection;
+  }
+  void EndCallback() { in_callback_ = nullptr; }
+
+  bool empty() const { return ids_.empty(); }
+  // Puts those that wait for the end of the turn into `ids`, which is empty.
+  void Take(std::vector<poll::EndpointId>& ids) { ids_.swap(ids); }
+
+ private:
+  RONDO_COLD void ListForEndOfTurn(StreamConnection& connection) {
+    ids_.push_back(connection.id());
+  }
+
+  StreamConnection* in_callback_ = nullptr;
+  std::vector<poll::EndpointId> ids_;
+};
+
+}  // namespace rondo::stream
+
+#endif  // RONDO_STREAM_PENDING_LIST_H_

@@ -1,0 +1,44 @@
+// RareState is what few connections need at any one time, beside the 64 bytes of each. It belongs
+// to its connection; loop thread only.
+
+#ifndef RONDO_STREAM_RARE_STATE_H_
+#define RONDO_STREAM_RARE_STATE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+#include "buffer/byte_transform.h"
+#include "rondo/connection.h"
+#include "stream/closing.h"
+#include "stream/deadlines.h"
+
+namespace rondo::stream {
+
+struct RareState {
+  // Timeouts of this connection's own, and deadlines.
+  std::unique_ptr<Deadlines> deadlines;
+  // While closing, once the queue is empty or the timeout counts.
+  std::unique_ptr<Closing> closing;
+  // Changes the bytes of both directions.
+  std::unique_ptr<buffer::ByteTransform> transform;
+  // Its last bytes were queued.
+  bool transform_ended = false;
+  // How long Close may take; infinite: as ConnectionOptions::close_timeout says.
+  absl::Duration close_timeout = absl::InfiniteDuration();
+  // While draining: bytes that had arrived when that began and were not delivered yet.
+  size_t undelivered = 0;
+  // What OnClose is told.
+  absl::Status reason;
+  std::vector<ConnectionHandle::Done> when_closed;
+  // Of a link-local IPv6 peer (RFC 4007).
+  uint32_t scope_id = 0;
+};
+
+}  // namespace rondo::stream
+
+#endif  // RONDO_STREAM_RARE_STATE_H_

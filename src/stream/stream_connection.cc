@@ -1,0 +1,67 @@
+#include "stream/stream_connection.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+#include "stream/stream_services.h"
+
+namespace rondo::stream {
+
+StreamConnection::StreamConnection(int fd, uint32_t generation, const SocketAddress& peer,
+                                   reactor::HandlerTable::Index handler)
+    : Endpoint(fd, generation), handler(handler), peer_port(htons(peer.port())), peer_host{} {
+  const std::string_view host = peer.host_bytes();
+  if (peer.family() == AF_INET) {
+    // As an IPv4-mapped IPv6 address, RFC 4291 section 2.5.5.2.
+    peer_host[10] = peer_host[11] = '\xff';
+    std::memcpy(peer_host.data() + 12, host.data(), host.size());
+    return;
+  }
+  std::copy(host.begin(), host.end(), peer_host.begin());
+  if (peer.family() == AF_INET6) {
+    const auto* address = reinterpret_cast<const sockaddr_in6*>(peer.data());
+    if (address->sin6_scope_id != 0) EnsureRareState().scope_id = address->sin6_scope_id;
+  }
+}
+
+const reactor::HandlerEntry& StreamConnection::entry() const {
+  return services().handlers[handler];
+}
+
+SocketAddress StreamConnection::peer() const {
+  sockaddr_in6 address = {};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = peer_port;
+  std::memcpy(&address.sin6_addr, peer_host.data(), peer_host.size());
+  if (rare != nullptr) address.sin6_scope_id = rare->scope_id;
+  return SocketAddress(reinterpret_cast<const sockaddr*>(&address), sizeof address);
+}
+
+RareState& StreamConnection::EnsureRareState() {
+  if (rare == nullptr) rare = std::make_unique<RareState>();
+  return *rare;
+}
+
+void StreamConnection::CloseBecause(absl::Status reason) {
+  if (state.IsClosing() || state.IsAbortingOrEnded()) return;
+  if (!reason.ok()) EnsureRareState().reason = std::move(reason);
+  state.BeginClosing();
+  services().pending.Mark(*this);
+}
+
+void StreamConnection::Fail(const char* call, int error) {
+  if (state.IsAbortingOrEnded()) return;
+  if (EnsureRareState().reason.ok()) {
+    rare->reason = base::ErrnoStatus(error, absl::StrCat(call, " ", peer().ToString()));
+  }
+  state.Abort();
+  services().pending.Mark(*this);
+}
+
+}  // namespace rondo::stream

@@ -1,0 +1,72 @@
+// StreamConnection is a stream connection: what is behind `Connection&`, in one cache line. It
+// lives in the slab of its loop, which owns it; loop thread only.
+//
+// It holds what every connection has. What few connections need at any one time (deadlines, the
+// reason of the end) is in its RareState, which exists only then. Its methods record what is
+// wanted; Input, Output and Streams, one of each a loop, do the work.
+
+#ifndef RONDO_STREAM_STREAM_CONNECTION_H_
+#define RONDO_STREAM_STREAM_CONNECTION_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+
+#include "base/slab.h"
+#include "buffer/ring_buffer.h"
+#include "poll/endpoint.h"
+#include "reactor/handler_table.h"
+#include "rondo/connection.h"
+#include "rondo/socket_address.h"
+#include "stream/rare_state.h"
+#include "stream/stream_state.h"
+
+namespace rondo::stream {
+
+class StreamConnection;
+struct StreamServices;
+using StreamTable = base::Slab<StreamConnection, StreamServices>;
+
+class StreamConnection final : public poll::Endpoint, public Connection {
+ public:
+  static constexpr poll::EndpointKind kKind = poll::EndpointKind::kStream;
+  // For Slab: a generation is never 0.
+  static constexpr bool kFirstWordIsNeverZero = true;
+
+  StreamConnection(int fd, uint32_t generation, const SocketAddress& peer,
+                   reactor::HandlerTable::Index handler);
+  // REQUIRES: its buffers were given back.
+  ~StreamConnection() = default;
+
+  StreamServices& services() const { return StreamTable::OwnerOf(*this); }
+  poll::EndpointId id() const { return {StreamTable::SlotOf(*this), generation}; }
+  poll::EndpointRef ref() { return {*this, id()}; }
+  const reactor::HandlerEntry& entry() const;
+  const ConnectionOptions& options() const { return entry().options; }
+  SocketAddress peer() const;
+  RareState& EnsureRareState();
+
+  // As Connection::Close; `reason` is what OnClose is told, unless there is a reason already.
+  void CloseBecause(absl::Status reason);
+  // Records that `call` failed with `error`, an errno: the connection must end. An earlier reason
+  // stays.
+  void Fail(const char* call, int error);
+
+  // These follow the endpoint without a gap: see the size below.
+  const reactor::HandlerTable::Index handler;
+  StreamState state;
+  in_port_t peer_port;  // network order
+  std::array<char, 16> peer_host;
+  buffer::RingBuffer inbound;
+  std::unique_ptr<ConnectionContext> user_context;
+  std::unique_ptr<RareState> rare;
+};
+
+// All that an idle connection costs in user space.
+static_assert(sizeof(StreamConnection) == 64);
+
+}  // namespace rondo::stream
+
+#endif  // RONDO_STREAM_STREAM_CONNECTION_H_

@@ -1,0 +1,49 @@
+// StreamServices is what the stream connections of one loop share. Streams owns it; loop thread
+// only, but for what is marked.
+
+#ifndef RONDO_STREAM_STREAM_SERVICES_H_
+#define RONDO_STREAM_STREAM_SERVICES_H_
+
+#include <memory>
+
+#include "buffer/chunk_pool.h"
+#include "reactor/loop_services.h"
+#include "stream/idle_timeouts.h"
+#include "stream/input.h"
+#include "stream/output.h"
+#include "stream/pending_list.h"
+#include "stream/stream_connection.h"
+#include "stream/stream_timers.h"
+
+namespace rondo::stream {
+
+struct StreamServices {
+  StreamServices(reactor::LoopServices& services, StreamTimers& timers)
+      : loop(services.loop),
+        mailbox(services.mailbox),
+        handlers(services.handlers),
+        clock(services.clock),
+        timers(timers),
+        table(*this),
+        idle(table, handlers, clock, timers),
+        output(services.poller, handlers, chunks, pending, idle) {}
+
+  // Constant after construction; any thread.
+  EventLoop& loop;
+  const std::shared_ptr<reactor::Mailbox>& mailbox;
+  const reactor::HandlerTable& handlers;
+
+  // Loop thread only.
+  reactor::Clock& clock;
+  StreamTimers& timers;
+  buffer::ChunkPool chunks;
+  StreamTable table;
+  PendingList pending;
+  IdleTimeouts idle;
+  Input input{chunks};
+  Output output;
+};
+
+}  // namespace rondo::stream
+
+#endif  // RONDO_STREAM_STREAM_SERVICES_H_

@@ -1,0 +1,27 @@
+// StreamTimers is what the timers of connections call; Streams is it. Loop thread only.
+
+#ifndef RONDO_STREAM_STREAM_TIMERS_H_
+#define RONDO_STREAM_STREAM_TIMERS_H_
+
+#include "base/on_loop.h"
+
+namespace rondo::stream {
+
+class StreamConnection;
+
+class StreamTimers {
+ public:
+  // No byte has moved for the idle timeout.
+  virtual void OnIdle(StreamConnection& connection) RONDO_ON_LOOP = 0;
+  // One of its Deadlines may have passed.
+  virtual void OnDeadline(StreamConnection& connection) RONDO_ON_LOOP = 0;
+  // Its Closing must look again, or give up.
+  virtual void OnClosingTimer(StreamConnection& connection) RONDO_ON_LOOP = 0;
+
+ protected:
+  ~StreamTimers() = default;
+};
+
+}  // namespace rondo::stream
+
+#endif  // RONDO_STREAM_STREAM_TIMERS_H_

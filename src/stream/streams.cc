@@ -1,0 +1,286 @@
+#include "stream/streams.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+
+namespace rondo::stream {
+
+using buffer::ByteTransform;
+using reactor::UserCode;
+
+Streams::Streams(reactor::LoopServices& services)
+    : engine_(services.engine),
+      poller_(services.poller),
+      connections_(services.connections),
+      shared_(services, *this) {}
+
+bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
+                   reactor::HandlerTable::Index handler) {
+  if (++last_generation_ == 0) last_generation_ = 1;
+  StreamConnection& connection =
+      shared_.table.Create(socket.get(), last_generation_, peer, handler);
+  if (const int result = poller_.AddStream(connection.ref()); result < 0) {
+    const absl::Status status =
+        base::ErrnoStatus(-result, absl::StrCat("watching ", peer.ToString()));
+    engine_.Log(LogSeverity::kError, base::ToStd(status.message()));
+    shared_.table.Destroy(connection);
+    return false;
+  }
+  (void)socket.Release();
+  connection.state.Open();
+  if (!shared_.idle.Add(connection)) connection.SetIdleTimeout(connection.options().idle_timeout);
+  if (const buffer::TransformFactory* factory = connection.entry().transform) {
+    connection.EnsureRareState().transform = factory->New();
+    connection.state.SetSlow();
+  }
+  Call(connection, [&] { return connection.entry().handler.OnOpen(connection); });
+  if (draining_) {
+    BeginDrain(connection);
+    EndInputIfDrained(connection);
+  }
+  ApplyIfPending(connection);
+  // A transform may have to say something before the peer does.
+  if (connection.entry().transform != nullptr && connection.state.IsOpen()) {
+    DeliverDecoded(connection, {}, ByteTransform::End::kNo);
+    ApplyIfPending(connection);
+  }
+  return true;
+}
+
+// --- Callbacks.
+
+void Streams::Apply(StreamConnection& connection, Action action) {
+  if (action == Action::kClose) connection.Close();
+  if (action == Action::kShutdown) engine_.RequestStop();
+}
+
+void Streams::CallAndPostpone(StreamConnection& connection,
+                              absl::FunctionRef<Action()> callback) {
+  Call(connection, callback);
+  shared_.pending.Postpone(connection);
+}
+
+bool Streams::Wake(StreamConnection& connection) {
+  if (connection.state.IsClosing() || connection.state.IsAborting()) return false;
+  Call(connection, [&] { return connection.entry().handler.OnTraffic(connection); });
+  ApplyIfPending(connection);
+  return true;
+}
+
+void Streams::RunTask(StreamConnection& connection, absl::FunctionRef<void(Connection&)> task) {
+  Call(connection, [&] {
+    task(connection);
+    return Action::kNone;
+  });
+  ApplyIfPending(connection);
+}
+
+void Streams::Complete(ConnectionHandle::Done done, const absl::Status& status) {
+  if (!done) return;
+  (void)UserCode::Run(engine_, "the callback of a write", [&] { done(status); });
+}
+
+void Streams::ForEach(absl::FunctionRef<void(Connection&)> visit) {
+  shared_.table.ForEach([&](StreamConnection& connection) {
+    if (connection.state.OwesOnClose() && !connection.state.HasEnded()) visit(connection);
+  });
+}
+
+// --- Input.
+
+void Streams::OnReceivedSlow(StreamConnection& connection, std::string_view bytes) {
+  shared_.idle.NoteActivity(connection);
+  if (!connection.state.AcceptsInput()) {
+    if (connection.rare != nullptr && connection.rare->closing != nullptr) {
+      connection.rare->closing->NoteReceived();
+    }
+    return;
+  }
+  if (connection.entry().transform != nullptr) {
+    DeliverDecoded(connection, bytes, ByteTransform::End::kNo);
+    ApplyIfPending(connection);
+  } else {
+    Deliver(connection, bytes);
+  }
+  NoteDelivered(connection, bytes.size());
+}
+
+void Streams::DeliverDecoded(StreamConnection& connection, std::string_view bytes,
+                             ByteTransform::End end) {
+  const size_t before = connection.inbound.size();
+  const auto reply = [&](std::string_view own) { shared_.output.QueueReply(connection, own); };
+  const absl::Status status = shared_.input.Decode(connection, bytes, end, reply);
+  if (!status.ok()) connection.CloseBecause(status);
+  if (connection.inbound.size() > before && connection.state.AcceptsInput()) {
+    Call(connection, [&] { return connection.entry().handler.OnTraffic(connection); });
+    CloseAboveInputLimit(connection);
+  }
+  // The rest once the others have had their turn.
+  if (Input::MustDecode(connection) && connection.state.AcceptsInput()) connection.Yield();
+}
+
+// After OnTraffic, so that only bytes count which the handler has seen.
+void Streams::CloseAboveInputLimit(StreamConnection& connection) {
+  const size_t limit = connection.options().inbound_limit_bytes;
+  const size_t size = shared_.input.SizeWithPending(connection);
+  if (size <= limit) return;
+  connection.CloseBecause(absl::ResourceExhaustedError(absl::StrCat(
+      size, " bytes of input from ", connection.peer().ToString(),
+      " were not consumed; ConnectionOptions::inbound_limit_bytes is ", limit)));
+}
+
+void Streams::OnReceiveEnd(StreamConnection& connection) {
+  if (connection.state.HasEnded()) return;
+  connection.state.SetPeerEnded();
+  if (connection.entry().transform != nullptr && connection.state.AcceptsInput()) {
+    DeliverDecoded(connection, {}, ByteTransform::End::kYes);
+  }
+  EndInput(connection);
+  ApplyRequests(connection);
+}
+
+void Streams::EndInput(StreamConnection& connection) {
+  if (!connection.state.AcceptsInput()) return;
+  // Not before what was received is delivered; OfferInput comes back to it.
+  if (Input::MustDecode(connection)) return connection.Yield();
+  connection.state.SetInputEnded();
+  shared_.pending.Mark(connection);
+  EventHandler& handler = connection.entry().handler;
+  CallAndPostpone(connection, [&] { return handler.OnPeerShutdown(connection); });
+}
+
+// --- What else the poller delivers.
+
+void Streams::OnSent(StreamConnection& connection) {
+  if (connection.state.HasEnded()) return;
+  if (connection.state.IsPlain() && connection.outbound == nullptr) [[likely]] return;
+  shared_.idle.NoteActivity(connection);
+  AfterSending(connection, 0);
+  ApplyRequests(connection);
+}
+
+void Streams::OnFailed(StreamConnection& connection, const char* call, int error) {
+  if (connection.state.HasEnded()) return;
+  // A reset after everything was acknowledged is an orderly end.
+  const bool complete = connection.state.IsClosing() && connection.state.IsFinSent() &&
+                        Closing::PeerHasEverything(connection);
+  if (complete) {
+    End(connection);
+  } else {
+    connection.Fail(call, error);
+    ApplyRequests(connection);
+  }
+}
+
+// --- Doing what was asked for.
+
+void Streams::ApplyPending() {
+  shared_.input.ReleaseTaken();
+  shared_.pending.Take(applying_);
+  for (const poll::EndpointId id : applying_) {
+    base::AssertOnLoop();
+    if (StreamConnection* const connection = Find(id); connection != nullptr) {
+      ApplyIfPending(*connection);
+    }
+  }
+  applying_.clear();
+}
+
+void Streams::ApplyRequests(StreamConnection& connection) {
+  connection.state.ClearPending();
+  if (connection.outbound != nullptr && !connection.state.IsAbortingOrEnded()) {
+    buffer::OutboundQueue& queue = *connection.outbound;
+    const uint64_t before = queue.total_bytes();
+    const int result = shared_.output.SendQueued(connection);
+    if (connection.state.IsPlain() && queue.empty() && !queue.has_done() && result == 0)
+        [[likely]] {
+      return shared_.output.ReturnQueue(connection);
+    }
+    // A retry that sent nothing is no activity; it must not postpone the idle timeout.
+    if (queue.total_bytes() != before) shared_.idle.NoteActivity(connection);
+    AfterSending(connection, result);
+  }
+  if (!connection.state.IsPlain()) ApplyState(connection);
+}
+
+void Streams::ApplyState(StreamConnection& connection) {
+  if (connection.state.HasEnded()) return;
+  if (connection.state.IsAborting()) return End(connection);
+  // Receiving first: what the handler is offered may pause it again.
+  UpdateReceiving(connection);
+  if (AdvanceOutput(connection)) OfferInput(connection);
+}
+
+void Streams::UpdateReceiving(StreamConnection& connection) {
+  if (connection.state.WantsReceive()) {
+    poller_.ResumeReceiving(connection.ref());
+  } else {
+    poller_.PauseReceiving(connection.ref());
+  }
+}
+
+bool Streams::AdvanceOutput(StreamConnection& connection) {
+  const bool ends = connection.state.IsClosing() || connection.state.IsFinWanted();
+  if (ends && !connection.has_output() && shared_.output.EndTransform(connection)) return false;
+  if (connection.state.IsClosing()) {
+    AdvanceClosing(connection);
+    return false;
+  }
+  if (connection.has_output()) return true;
+  if (connection.state.IsFinWanted()) {
+    (void)connection.entry().transport.EndOutput(connection.socket);
+    connection.state.SetFinSent();
+  }
+  if (!connection.state.HaveBothEnded()) return true;
+  connection.Close();
+  return false;
+}
+
+void Streams::OfferInput(StreamConnection& connection) {
+  if (connection.state.HasYielded()) {
+    // It is looked at again at the end of the turn.
+    connection.state.EndYield();
+    return shared_.pending.Mark(connection);
+  }
+  if (!connection.state.MustOffer() || connection.state.IsPaused()) return;
+  connection.state.ClearOffer();
+  if (Input::MustDecode(connection)) {
+    DeliverDecoded(connection, {}, ByteTransform::End::kNo);
+    shared_.pending.Postpone(connection);
+  } else if (shared_.input.Size(connection) > 0) {
+    CallAndPostpone(connection, [&] { return connection.entry().handler.OnTraffic(connection); });
+  }
+  if (connection.state.HasYielded()) return poller_.PauseReceiving(connection.ref());
+  if (connection.state.HasPeerEnded()) EndInput(connection);
+  EndInputIfDrained(connection);
+}
+
+void Streams::AfterSending(StreamConnection& connection, int result) {
+  if (result < 0) return connection.Fail("send", -result);
+  if (connection.outbound == nullptr) return;
+  while (connection.outbound->has_due_done()) {
+    Complete(connection.outbound->TakeDueDone(), absl::OkStatus());
+  }
+  if (connection.outbound->empty()) shared_.output.ReturnQueue(connection);
+  if (connection.state.IsBacklogged()) EndBacklog(connection);
+}
+
+void Streams::EndBacklog(StreamConnection& connection) {
+  if (shared_.output.ChargedBytes(connection) > connection.options().outbound_low_bytes) return;
+  connection.state.ClearBacklogged();
+  if (!connection.state.IsPaused() && !connection.state.HasInputEnded()) {
+    poller_.ResumeReceiving(connection.ref());
+  }
+  if (connection.state.IsClosing() || connection.state.IsAbortingOrEnded()) return;
+  CallAndPostpone(connection, [&] {
+    connection.entry().handler.OnWritable(connection);
+    return Action::kNone;
+  });
+  EndInputIfDrained(connection);
+}
+
+}  // namespace rondo::stream

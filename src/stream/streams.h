@@ -1,0 +1,217 @@
+// Streams is the life of the stream connections of one loop: it opens them, brings what the poller
+// delivers to their handlers, does what was asked for in callbacks, and ends them. The loop owns
+// it; loop thread only.
+//
+//   Open ─▶ OnOpen
+//        ─▶ ( OnReceived ─▶ OnTraffic │ OnSent ─▶ OnWritable │ OnReceiveEnd ─▶ OnPeerShutdown )*
+//        ─▶ End ─▶ (end of the turn) OnClose ─▶ Release
+//
+// A callback is never run inside another one of the same connection: what a callback asks for is
+// only recorded, and ApplyRequests does it once the callback has returned, in three steps:
+// UpdateReceiving, AdvanceOutput, OfferInput.
+
+#ifndef RONDO_STREAM_STREAMS_H_
+#define RONDO_STREAM_STREAMS_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+
+#include "base/cold.h"
+#include "base/on_loop.h"
+#include "poll/endpoint.h"
+#include "reactor/loop_services.h"
+#include "reactor/user_code.h"
+#include "rondo/connection.h"
+#include "rondo/event_handler.h"
+#include "rondo/unique_fd.h"
+#include "stream/stream_connection.h"
+#include "stream/stream_services.h"
+
+namespace rondo::stream {
+
+class Streams final : private StreamTimers {
+ public:
+  explicit Streams(reactor::LoopServices& services);
+  Streams(const Streams&) = delete;
+  Streams& operator=(const Streams&) = delete;
+
+  size_t size() const { return shared_.table.size(); }
+
+  // Takes over an accepted socket, which has a place under max_connections, for the handler of that
+  // index. False when the kernel would not have it; the socket is closed then.
+  bool Open(UniqueFd socket, const SocketAddress& peer,
+            reactor::HandlerTable::Index handler) RONDO_ON_LOOP;
+
+  // The connection that `id` names; null when its memory has gone to another or to nobody.
+  StreamConnection* FindInTable(poll::EndpointId id) {
+    StreamConnection* const connection = shared_.table.At(id.slot);
+    if (connection == nullptr || connection->generation != id.generation) return nullptr;
+    return connection;
+  }
+  // The same, and null also when its end is decided.
+  StreamConnection* Find(poll::EndpointId id) {
+    StreamConnection* const connection = FindInTable(id);
+    return connection != nullptr && connection->state.HasEnded() ? nullptr : connection;
+  }
+
+  // --- What the poller delivers; see poll::Events.
+
+  void OnReceived(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP {
+    if (!connection.state.IsPlain()) [[unlikely]] return OnReceivedSlow(connection, bytes);
+    Deliver(connection, bytes);
+  }
+  void OnReceiveEnd(StreamConnection& connection) RONDO_ON_LOOP;
+  void OnSent(StreamConnection& connection) RONDO_ON_LOOP;
+  void OnFailed(StreamConnection& connection, const char* call, int error) RONDO_ON_LOOP;
+  // The last operation of a closed connection has ended.
+  void OnReleased(StreamConnection& connection) RONDO_ON_LOOP;
+
+  // --- What handles and the loop ask for.
+
+  // Calls OnTraffic with whatever has arrived; false when the connection closes, and it does not.
+  bool Wake(StreamConnection& connection) RONDO_ON_LOOP;
+  // Runs a task of the user as a callback of `connection`.
+  void RunTask(StreamConnection& connection,
+               absl::FunctionRef<void(Connection&)> task) RONDO_ON_LOOP;
+  // Code of the user begins that is no callback of a connection.
+  void BeginTask() { shared_.output.BeginTask(); }
+  void ForEach(absl::FunctionRef<void(Connection&)> visit) RONDO_ON_LOOP;
+  // Tells `done`, if there is one, the outcome of an operation.
+  void Complete(ConnectionHandle::Done done, const absl::Status& status) RONDO_ON_LOOP;
+  // Runs `done` with OK once OnClose of the connection that `id` named has run.
+  void CompleteAfterClose(poll::EndpointId id, ConnectionHandle::Done done) RONDO_ON_LOOP;
+  Output& output() { return shared_.output; }
+
+  // --- Stopping; draining.cc.
+
+  // Serves what has arrived and then ends the input of each connection, of new ones too: the
+  // handler is told OnPeerShutdown, and closes when it has answered.
+  void Drain() RONDO_ON_LOOP;
+  // A turn after Drain, when the poller has delivered what it had received already: ends the input
+  // of connections for which no more than that had arrived.
+  void EndDrained() RONDO_ON_LOOP;
+  // Resets every connection that is left with `reason`; returns how many.
+  size_t AbortAll(const absl::Status& reason) RONDO_ON_LOOP;
+
+  // --- The end of a turn.
+
+  // Whether a connection waits for the next ApplyPending.
+  bool has_pending() const { return !shared_.pending.empty(); }
+  // Does what was asked of connections outside their own callbacks. What is asked for meanwhile
+  // waits for the next turn, so that connections that keep each other busy cannot hold the loop.
+  void ApplyPending() RONDO_ON_LOOP;
+  // Runs OnClose of what has ended and frees it.
+  void CloseEnded() RONDO_ON_LOOP {
+    if (!ended_.empty()) CloseAllEnded();
+  }
+
+ private:
+  // Runs a callback of `connection`, which returns an Action; an exception becomes the reason of
+  // its end.
+  template <class Callback>
+  void Call(StreamConnection& connection, Callback&& callback) RONDO_ON_LOOP;
+  // The same for a connection that is being looked at: what it asks for is for the next time.
+  void CallAndPostpone(StreamConnection& connection,
+                       absl::FunctionRef<Action()> callback) RONDO_ON_LOOP;
+  RONDO_COLD void Apply(StreamConnection& connection, Action action) RONDO_ON_LOOP;
+
+  // --- Input.
+
+  // The way of nearly every byte: lent by the poller, taken by the handler, answered, forgotten.
+  void Deliver(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  RONDO_COLD void OnReceivedSlow(StreamConnection& connection,
+                                 std::string_view bytes) RONDO_ON_LOOP;
+  // Through the connection's transform; what that has left waits for the next turn.
+  RONDO_COLD void DeliverDecoded(StreamConnection& connection, std::string_view bytes,
+                                 buffer::ByteTransform::End end) RONDO_ON_LOOP;
+  RONDO_COLD void CloseAboveInputLimit(StreamConnection& connection) RONDO_ON_LOOP;
+  // Tells the handler, once, that no more input will come.
+  void EndInput(StreamConnection& connection) RONDO_ON_LOOP;
+
+  // --- Doing what was asked for.
+
+  void ApplyRequests(StreamConnection& connection) RONDO_ON_LOOP;
+  void ApplyIfPending(StreamConnection& connection) RONDO_ON_LOOP {
+    if (connection.state.IsPending()) [[unlikely]] ApplyRequests(connection);
+  }
+  RONDO_COLD void ApplyState(StreamConnection& connection) RONDO_ON_LOOP;
+  // Receives, or not, as is wanted now.
+  void UpdateReceiving(StreamConnection& connection) RONDO_ON_LOOP;
+  // Nothing is queued any more: ends this direction, if that is wanted. False when the connection
+  // closes, and there is nothing left to do for it.
+  bool AdvanceOutput(StreamConnection& connection) RONDO_ON_LOOP;
+  // Calls OnTraffic for input that must be offered again.
+  void OfferInput(StreamConnection& connection) RONDO_ON_LOOP;
+  // What a Send that did not simply send everything has come to.
+  RONDO_COLD void AfterSending(StreamConnection& connection, int result) RONDO_ON_LOOP;
+  void EndBacklog(StreamConnection& connection) RONDO_ON_LOOP;
+
+  // --- Draining.
+
+  void BeginDrain(StreamConnection& connection) RONDO_ON_LOOP;
+  // `bytes` of what had arrived were delivered.
+  void NoteDelivered(StreamConnection& connection, size_t bytes) RONDO_ON_LOOP;
+  // While draining, when all is delivered. A connection that is paused is busy: not before it
+  // resumes; nor is one that has yielded, or has a backlog, while it has input left.
+  void EndInputIfDrained(StreamConnection& connection) RONDO_ON_LOOP;
+
+  // --- Ending; ending.cc.
+
+  void OnIdle(StreamConnection& connection) RONDO_ON_LOOP override;
+  void OnDeadline(StreamConnection& connection) RONDO_ON_LOOP override;
+  void OnClosingTimer(StreamConnection& connection) RONDO_ON_LOOP override;
+  // No timeout but that of Close counts any more.
+  void EndTimeouts(StreamConnection& connection) RONDO_ON_LOOP;
+  // Goes on with Close, once the callback has returned and whenever output has gone.
+  void AdvanceClosing(StreamConnection& connection) RONDO_ON_LOOP;
+  void Finish(StreamConnection& connection, Closing::Progress progress) RONDO_ON_LOOP;
+  // Its end is decided: OnClose comes at the end of the turn.
+  void End(StreamConnection& connection) RONDO_ON_LOOP;
+  RONDO_COLD void CloseAllEnded() RONDO_ON_LOOP;
+  void Release(StreamConnection& connection) RONDO_ON_LOOP;
+
+  // Constant after construction.
+  reactor::EngineLink& engine_;
+  poll::Poller& poller_;
+  std::atomic<size_t>& connections_;
+
+  // Loop thread only.
+  StreamServices shared_;
+  uint32_t last_generation_ = 0;
+  bool draining_ = false;
+  std::vector<poll::EndpointId> applying_;
+  std::vector<StreamConnection*> ended_;
+};
+
+template <class Callback>
+void Streams::Call(StreamConnection& connection, Callback&& callback) {
+  shared_.output.BeginCallback(connection);
+  const absl::Status status = reactor::UserCode::Run(engine_, "the event handler", [&] {
+    base::AssertOnLoop();
+    const Action action = callback();
+    if (action != Action::kNone) [[unlikely]] Apply(connection, action);
+  });
+  if (!status.ok()) [[unlikely]] connection.CloseBecause(status);
+  shared_.input.ReleaseTaken();
+  shared_.output.EndCallback(connection);
+}
+
+inline void Streams::Deliver(StreamConnection& connection, std::string_view bytes) {
+  shared_.input.Deliver(connection, bytes, [&] {
+    base::AssertOnLoop();
+    EventHandler& handler = shared_.handlers[connection.handler].handler;
+    Call(connection, [&] { return handler.OnTraffic(connection); });
+  });
+  if (!connection.inbound.empty()) [[unlikely]] CloseAboveInputLimit(connection);
+  ApplyIfPending(connection);
+}
+
+}  // namespace rondo::stream
+
+#endif  // RONDO_STREAM_STREAMS_H_
