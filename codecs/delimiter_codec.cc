@@ -136,7 +136,7 @@ Decoded DelimiterCodec::SkipFrame(std::string_view input, State& state) const {
 
 absl::Status DelimiterCodec::Encode(EncodedFrame& frame) const {
   std::string scratch;
-  const std::string_view whole = codecs::Whole(frame, scratch);
+  const std::string_view whole = codecs::Flatten(frame, scratch);
   const Match match = Find(whole, 0);
   size_t length = whole.size();
   if (options_.keep_delimiter) {

@@ -36,7 +36,7 @@ absl::Status PrependTo(EncodedFrame& frame, std::string_view codec, std::string_
   return frame.Prepend(header) ? absl::OkStatus() : NoRoom(codec);
 }
 
-std::string_view Whole(const EncodedFrame& frame, std::string& scratch) {
+std::string_view Flatten(const EncodedFrame& frame, std::string& scratch) {
   const absl::Span<const std::string_view> pieces = frame.pieces();
   if (pieces.size() == 1) return pieces[0];
   for (std::string_view piece : pieces) scratch.append(piece);

@@ -22,7 +22,7 @@ absl::Status AppendTo(EncodedFrame& frame, std::string_view codec, std::string_v
 absl::Status PrependTo(EncodedFrame& frame, std::string_view codec, std::string_view header);
 
 // The bytes of `frame` in one piece. They are copied, into `scratch`, only where codecs are nested.
-std::string_view Whole(const EncodedFrame& frame, std::string& scratch);
+std::string_view Flatten(const EncodedFrame& frame, std::string& scratch);
 
 }  // namespace rondo::codecs
 

@@ -31,7 +31,7 @@ std::string_view WithoutTrailingSpace(std::string_view text) {
 }
 
 FrameError Corrupt(std::string_view text, uint64_t value, uint64_t limit) {
-  return {.text = text, .value = value, .limit = limit, .resynchronises = false};
+  return {.text = text, .value = value, .limit = limit, .recoverable = false};
 }
 
 // Eight bytes at a time. The lowest bit of the result that is set is in the first byte that is `c`;
@@ -180,7 +180,7 @@ Decoded JsonCodec::Finish(std::string_view input, size_t end, State& state) cons
 absl::Status JsonCodec::Encode(EncodedFrame& frame) const {
   if (frame.bytes() > max_) return codecs::PayloadTooLong(kName, frame.bytes(), max_);
   std::string scratch;
-  const std::string_view whole = codecs::Whole(frame, scratch);
+  const std::string_view whole = codecs::Flatten(frame, scratch);
   State state;
   const Decoded decoded = JsonCodec(MaxFrameBytes(max_)).Decode(whole, state);
   if (decoded.kind() == Decoded::Kind::kFrame && decoded.consumed() == whole.size()) {

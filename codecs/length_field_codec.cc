@@ -96,15 +96,15 @@ absl::StatusOr<LengthFieldCodec> LengthFieldCodec::Create(MaxFrameBytes max,
   // Each of them is at most 2^61: no sum of a few can wrap.
   codec.fixed_bytes_ = static_cast<int64_t>(codec.header_bytes_) + options.length_adjustment;
   const uint64_t shortest = std::max(codec.header_bytes_, codec.strip_bytes_);
-  const int64_t fewest = static_cast<int64_t>(shortest) - codec.fixed_bytes_;
-  const int64_t most = static_cast<int64_t>(codec.max_) - codec.fixed_bytes_;
-  if (most < 0) {
+  const int64_t least = static_cast<int64_t>(shortest) - codec.fixed_bytes_;
+  const int64_t greatest = static_cast<int64_t>(codec.max_) - codec.fixed_bytes_;
+  if (greatest < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("LengthFieldCodec: with length_adjustment ", options.length_adjustment,
                      " every frame is longer than MaxFrameBytes ", max.value));
   }
-  codec.fewest_ = static_cast<uint64_t>(std::max<int64_t>(fewest, 0));
-  codec.most_ = static_cast<uint64_t>(most);
+  codec.least_length_ = static_cast<uint64_t>(std::max<int64_t>(least, 0));
+  codec.greatest_length_ = static_cast<uint64_t>(greatest);
   return codec;
 }
 
@@ -122,14 +122,14 @@ Decoded LengthFieldCodec::Decode(std::string_view input, State& state) const {
   if (input.size() < header_bytes_) return Decoded::NeedMore(header_bytes_);
   const uint64_t length =
       ReadLength(input.data() + options_.length_offset, options_.length_bytes, options_.byte_order);
-  if (length < fewest_ || length > most_) return BadLength(input, length, state);
+  if (length < least_length_ || length > greatest_length_) return BadLength(input, length, state);
   const uint64_t frame_bytes = length + static_cast<uint64_t>(fixed_bytes_);
   if (input.size() < frame_bytes) return Decoded::NeedMore(frame_bytes);
   return Decoded::Frame(input.substr(strip_bytes_, frame_bytes - strip_bytes_), frame_bytes);
 }
 
 Decoded LengthFieldCodec::BadLength(std::string_view input, uint64_t length, State& state) const {
-  FrameError error{.offset = options_.length_offset, .value = length, .limit = fewest_};
+  FrameError error{.offset = options_.length_offset, .value = length, .limit = least_length_};
   if (length > kLargestLength) {
     error.text = "LengthFieldCodec: negative length";
     error.limit = kLargestLength;
@@ -163,7 +163,7 @@ Decoded LengthFieldCodec::BadLength(std::string_view input, uint64_t length, Sta
 
 absl::Status LengthFieldCodec::CheckHeader(const EncodedFrame& frame) const {
   std::string scratch;
-  const std::string_view whole = codecs::Whole(frame, scratch);
+  const std::string_view whole = codecs::Flatten(frame, scratch);
   State state;
   const Decoded decoded = Decode(whole, state);
   if (decoded.kind() == Decoded::Kind::kError) return decoded.error().ToStatus();

@@ -75,7 +75,7 @@ Decoded LineCodec::SkipLine(std::string_view input, State& state) const {
 
 absl::Status LineCodec::Encode(EncodedFrame& frame) const {
   std::string scratch;
-  const std::string_view whole = codecs::Whole(frame, scratch);
+  const std::string_view whole = codecs::Flatten(frame, scratch);
   const std::string_view ending = options_.ending == Options::kCrLf ? "\r\n" : "\n";
   const size_t lf = FindEnd(whole, 0, false, options_.ending);
   if (options_.keep_ending) {

@@ -54,7 +54,7 @@ Decoded VarintLengthCodec::Decode(std::string_view input, State& state) const {
                            .offset = length.bytes == 0 ? kLongestVarint - 1 : 0,
                            .value = length.value,
                            .limit = kLargestLength,
-                           .resynchronises = false};
+                           .recoverable = false};
     return Decoded::Error(error, input.size());
   }
   const uint64_t frame_bytes = length.bytes + length.value;

@@ -131,7 +131,7 @@ class RespCodec {
                                   .offset = at,
                                   .value = static_cast<uint64_t>(value),
                                   .limit = static_cast<uint64_t>(limit),
-                                  .resynchronises = false};
+                                  .recoverable = false};
     return rondo::Decoded::Error(error, 1);
   }
 

@@ -60,7 +60,7 @@ struct FrameError {
   uint64_t value = 0;
   uint64_t limit = 0;
   // Whether decoding may go on: what follows is understood again.
-  bool resynchronises = true;
+  bool recoverable = true;
 
   // "TEXT: VALUE at offset OFFSET of the frame, limit LIMIT".
   absl::Status ToStatus() const;

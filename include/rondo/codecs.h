@@ -186,8 +186,8 @@ class LengthFieldCodec {
   int64_t fixed_bytes_ = 0;  // What is to be added to the field's value to get the frame's length.
   // The values of the field that make a frame which is long enough and not too long; between them
   // no sum wraps.
-  uint64_t fewest_ = 0;
-  uint64_t most_ = 0;
+  uint64_t least_length_ = 0;
+  uint64_t greatest_length_ = 0;
   Options options_;
 };
 

@@ -176,7 +176,7 @@ template <Codec C, std::default_initializable UserContext>
 Action FramedHandler<C, UserContext>::OnError(Connection& connection, const FrameError& error) {
   const absl::Status status = error.ToStatus();
   const Action action = OnFrameError(connection, status);
-  if (!error.resynchronises) connection.Close(status);
+  if (!error.recoverable) connection.Close(status);
   return action;
 }
 

@@ -54,7 +54,7 @@ TEST(JsonCodecTest, LosesTheStreamAtAnythingElse) {
   EXPECT_THAT(outcome.errors,
               ElementsAre(StartsWith("@1 INVALID_ARGUMENT: JsonCodec: a byte that")));
   JsonCodec::State state;
-  EXPECT_FALSE(Json(99).Decode("}", state).error().resynchronises);
+  EXPECT_FALSE(Json(99).Decode("}", state).error().recoverable);
 }
 
 TEST(JsonCodecTest, TakesAValueOfTheLimitAndSkipsALongerOne) {

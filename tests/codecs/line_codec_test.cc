@@ -54,7 +54,7 @@ TEST(LineCodecTest, ReportsTooLongOnceAndAtOnce) {
   const Decoded decoded = lines.Decode("abcd", state);
   ASSERT_EQ(decoded.kind(), Decoded::Kind::kError);
   EXPECT_EQ(decoded.consumed(), 4u);
-  EXPECT_TRUE(decoded.error().resynchronises);
+  EXPECT_TRUE(decoded.error().recoverable);
   EXPECT_EQ(lines.Decode("efgh", state).kind(), Decoded::Kind::kSkip);
   EXPECT_EQ(lines.Decode("ijk\nok\n", state).consumed(), 4u);
   EXPECT_EQ(lines.Decode("ok\n", state).frame(), "ok");

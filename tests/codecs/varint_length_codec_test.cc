@@ -55,7 +55,7 @@ TEST(VarintLengthCodecTest, LosesTheStreamAfterAMalformedLength) {
   VarintLengthCodec::State state;
   const Decoded decoded = Varint(9).Decode("\x80\x80\x80\x80\x80", state);
   ASSERT_EQ(decoded.kind(), Decoded::Kind::kError);
-  EXPECT_FALSE(decoded.error().resynchronises);
+  EXPECT_FALSE(decoded.error().recoverable);
   EXPECT_EQ(Varint(9).Decode("\1a", state).kind(), Decoded::Kind::kSkip);
 }
 
