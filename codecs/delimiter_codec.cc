@@ -4,7 +4,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
-#include "rondo/codecs.h"
+#include "rondo/codecs/delimiter_codec.h"
 
 #include "codecs/encoding.h"
 

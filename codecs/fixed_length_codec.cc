@@ -1,6 +1,6 @@
 #include "absl/strings/str_cat.h"
 
-#include "rondo/codecs.h"
+#include "rondo/codecs/fixed_length_codec.h"
 
 namespace rondo {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "rondo/codecs.h"
+#include "rondo/codecs/json_codec.h"
 
 #include "codecs/encoding.h"
 

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "rondo/codecs.h"
+#include "rondo/codecs/length_field_codec.h"
 
 #include "codecs/encoding.h"
 #include "codecs/skip.h"

@@ -2,7 +2,7 @@
 #include <cstring>
 #include <string>
 
-#include "rondo/codecs.h"
+#include "rondo/codecs/line_codec.h"
 
 #include "codecs/encoding.h"
 

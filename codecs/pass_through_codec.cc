@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "rondo/codecs.h"
+#include "rondo/codecs/pass_through_codec.h"
 
 #include "codecs/encoding.h"
 

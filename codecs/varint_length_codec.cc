@@ -2,7 +2,7 @@
 #include <array>
 #include <limits>
 
-#include "rondo/codecs.h"
+#include "rondo/codecs/varint_length_codec.h"
 
 #include "codecs/encoding.h"
 #include "codecs/skip.h"

@@ -1,7 +1,8 @@
-// A codec cuts a stream of bytes into frames, and wraps payloads into frames. It is a value without
-// a connection, a thread or memory of its own: constant after construction, so any number of
-// connections and threads may share one. What it must remember of a stream between two calls is a
-// small State, which the caller keeps for each stream (FramedHandler does so for connections).
+// A codec cuts a stream of bytes into frames and wraps payloads into frames. It is a value without
+// a connection, a thread or buffers of its own, and constant after construction: any number of
+// connections and threads may share one. What decoding must remember about a stream between two
+// calls is a small State, which the caller keeps for each stream (FramedHandler does so for a
+// connection).
 //
 //   rondo::LineCodec lines{rondo::MaxFrameBytes(8192)};
 //   rondo::LineCodec::State state;
@@ -9,15 +10,15 @@
 //   decoded = lines.Decode("wor", state);                        // NeedMore
 //
 //   rondo::EncodedFrame reply("hello");
-//   if (lines.Encode(reply).ok()) connection.Writev(reply.pieces());   // one send, nothing joined
+//   if (lines.Encode(reply).ok()) connection.Writev(reply.pieces());   // one send
 //
-// Every codec has a limit, MaxFrameBytes, for both directions. What the peer says is checked
-// against it before it is added to anything or waited for: no length makes a stream hang, and no
-// stream makes its reader buffer more than the limit and a header. FramedHandler (framed_handler.h)
-// puts a codec on a connection; ForEachFrame takes a datagram, or any other complete text, apart.
+// Every codec has a limit, MaxFrameBytes, for both directions. A length that the peer announces is
+// checked against it first: no length overflows or stalls the stream, and the reader never buffers
+// more than one frame of that size and its header.
 //
-// The codecs are in codecs.h. One of one's own is a class with what the concept Codec asks for;
-// examples/redis_codec.h has one.
+// framed_handler.h puts a codec on the connections of a server; ForEachFrame decodes a datagram or
+// another complete text. codecs.h lists the codecs of Rondo. To write one of your own, meet the
+// concept Codec below: examples/redis_codec.h does.
 
 #ifndef RONDO_CODEC_H_
 #define RONDO_CODEC_H_
@@ -29,7 +30,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -38,48 +38,73 @@
 
 namespace rondo {
 
-// --- What decoding and encoding speak of -----------------------------------------------------
+class Decoded;
+class EncodedFrame;
 
-// The longest frame a codec takes or makes, in bytes. What it counts is said at each codec.
-// Above kLargest, which nobody can have, means kLargest: codecs may add to it without wrapping.
+// What a codec must offer.
+//
+// Decode(input, state): `input` holds the bytes of the stream that have not been consumed yet.
+// Between two calls with the same State the input loses consumed() bytes at its front, gains new
+// bytes at its end, and does not change otherwise. A State that equals State{} is between two
+// frames. However the stream arrives, each byte is looked at O(1) times.
+//
+// Encode(frame): adds what the framing needs around the payload, so that Decode returns the
+// payload again; or fails with ResourceExhausted (too long) or InvalidArgument.
+template <class C>
+concept Codec = std::equality_comparable<typename C::State> &&
+    std::default_initializable<typename C::State> &&
+    requires(const C& codec, typename C::State& state, std::string_view input,
+             EncodedFrame& frame) {
+  { codec.Decode(input, state) } -> std::same_as<Decoded>;
+  { codec.Encode(frame) } -> std::same_as<absl::Status>;
+};
+
+// The longest frame that a codec decodes or encodes, in bytes. Each codec says what it counts.
+// Larger values are clamped to kLargest, so that adding a header size cannot overflow.
 struct MaxFrameBytes {
   static constexpr size_t kLargest = size_t{1} << 61;
   explicit constexpr MaxFrameBytes(size_t bytes) : value(std::min(bytes, kLargest)) {}
   size_t value;
 };
 
-// What is wrong with a frame, as numbers: a Status is made of it only where somebody wants one.
+// When a frame that is too long is reported: as soon as that is known, or after all of it has been
+// skipped, when its full length is known.
+enum class ReportTooLong { kAtOnce, kAfterSkipping };
+
+// --- Decoding ----------------------------------------------------------------------------------
+
+// What is wrong with a frame, as numbers: a Status is only made where somebody wants one.
 struct FrameError {
   // kResourceExhausted: too long. kInvalidArgument: corrupt.
   absl::StatusCode code = absl::StatusCode::kInvalidArgument;
-  // What is wrong, a sentence's beginning that outlives everything: "LineCodec: line too long".
+  // The beginning of the message, "LineCodec: line too long". A literal: it is not copied.
   std::string_view text;
-  // Where in the frame, from its first byte on the wire; however the stream arrived in pieces.
+  // Where in the frame, counted from its first byte on the wire, however the stream is cut.
   uint64_t offset = 0;
-  // What was found there, and what would have been allowed at most (or at least, or instead).
+  // The value at that place, and the greatest (or the least, or the only) value that is allowed.
   uint64_t value = 0;
   uint64_t limit = 0;
-  // Whether decoding may go on: what follows is understood again.
+  // Whether decoding can go on: the beginning of the next frame is known, or will be found.
   bool recoverable = true;
 
   // "TEXT: VALUE at offset OFFSET of the frame, limit LIMIT".
   absl::Status ToStatus() const;
 };
 
-// DataLoss: a stream ended inside of a frame, of which it had sent `bytes` that wait undecoded.
+// DataLoss: a stream ended inside a frame, of which `bytes` bytes were received and not decoded.
 absl::Status UnfinishedFrame(size_t bytes);
 
-// What Decode made of its input. Small, and trivial to copy.
+// The result of Decode. Small and trivially copyable.
 class Decoded {
  public:
   enum class Kind : uint8_t {
-    // Nothing is complete: call again with needed() bytes or more of which these are the first.
+    // Nothing is complete. Call again with at least needed() bytes, which begin with these.
     kNeedMore,
-    // frame() is the next frame; it lies inside the input.
+    // frame() is the next frame. It lies inside the input.
     kFrame,
-    // The first consumed() bytes hold nothing to deliver (the rest of a bad frame, white space).
+    // The first consumed() bytes hold no frame: the rest of a bad frame, or white space.
     kSkip,
-    // error() says why there is no frame; the first consumed() bytes are to be dropped.
+    // error() says what is wrong. The caller must drop the first consumed() bytes.
     kError,
   };
 
@@ -89,10 +114,9 @@ class Decoded {
   static Decoded Error(const FrameError& error, size_t consumed) { return {error, consumed}; }
 
   Kind kind() const { return kind_; }
-  // Bytes at the front of the input that are done with. Above zero for kFrame and kSkip, zero for
-  // kNeedMore.
+  // Bytes at the front of the input that are done with: zero for kNeedMore, else more than zero.
   size_t consumed() const { return consumed_; }
-  // REQUIRES: the kind that has it.
+  // REQUIRES: kind() is the kind that has it.
   size_t needed() const { return needed_; }
   std::string_view frame() const { return frame_; }
   const FrameError& error() const { return error_; }
@@ -114,12 +138,14 @@ class Decoded {
   };
 };
 
-// A frame on its way out: a payload by reference, and what codecs put around it. Lives on the stack
-// of whoever writes it, while the payload and the codec live. Cannot be copied: its pieces point
-// into it.
+// --- Encoding ----------------------------------------------------------------------------------
+
+// A frame to be sent: the payload by reference, and copies of the headers and trailers that codecs
+// put around it. It lives on the stack, and the payload and the codec must outlive it. Cannot be
+// copied: pieces() points into it.
 class EncodedFrame {
  public:
-  // Bytes of headers and trailers there is room for, and how many of them.
+  // The room for headers and trailers together, in bytes, and the number of pieces on each side.
   static constexpr size_t kRoomBytes = 64;
   static constexpr size_t kRoomPieces = 4;
 
@@ -129,12 +155,12 @@ class EncodedFrame {
   EncodedFrame(const EncodedFrame&) = delete;
   EncodedFrame& operator=(const EncodedFrame&) = delete;
 
-  // Puts a copy of `header` before, or of `trailer` behind, what is there. False when the room is
-  // used up: codecs are nested too deep.
+  // Puts a copy of `header` before, or of `trailer` behind, what the frame holds. False when there
+  // is no room left: codecs are nested too deep.
   [[nodiscard]] bool Prepend(std::string_view header);
   [[nodiscard]] bool Append(std::string_view trailer);
 
-  // What is to be written, in order: for Connection::Writev. Good as long as this object.
+  // What to write, in order, for Connection::Writev. Valid as long as this object.
   absl::Span<const std::string_view> pieces() const {
     return absl::MakeConstSpan(pieces_).subspan(begin_, end_ - begin_);
   }
@@ -152,24 +178,11 @@ class EncodedFrame {
   std::array<char, kRoomBytes> room_;
 };
 
-// What a codec must be able to do. `Decode(input, state)` looks at `input`, the bytes of the stream
-// that were not consumed yet, of which it may have seen a part before: between two calls with one
-// State the input loses the bytes that were consumed() at its front and gains new ones at its end,
-// nothing else. A State that equals State{} lies between two frames; decoding looks at a byte
-// O(1) times however the stream arrives. `Encode(frame)` wraps what is in `frame`, so that
-// Decode gives it back, or says why it cannot: ResourceExhausted (too long) or InvalidArgument.
-template <class C>
-concept Codec = std::equality_comparable<typename C::State> &&
-    std::default_initializable<typename C::State> &&
-    requires(const C& codec, typename C::State& state, std::string_view input,
-             EncodedFrame& frame) {
-  { codec.Decode(input, state) } -> std::same_as<Decoded>;
-  { codec.Encode(frame) } -> std::same_as<absl::Status>;
-};
+// --- Complete texts ----------------------------------------------------------------------------
 
-// Takes apart `input` that is complete: a datagram, a file, the payload of another frame. Calls
-// `visit` for each frame in it, until that returns a failure, which is passed on. The first bad
-// frame ends it with what is wrong, an unfinished last one with DataLoss.
+// Decodes an `input` that is complete: a datagram, a file, the payload of another frame. Calls
+// `visit` for each frame. The first failure that `visit` returns ends it and is returned, and so
+// does the first bad frame; an unfinished last frame is DataLoss.
 template <Codec C>
 absl::Status ForEachFrame(const C& codec, std::string_view input,
                           absl::FunctionRef<absl::Status(std::string_view frame)> visit) {
@@ -188,7 +201,7 @@ absl::Status ForEachFrame(const C& codec, std::string_view input,
   }
 }
 
-// `payload` in a frame, in one string: for a ConnectionHandle, a file or a datagram.
+// `payload` as a frame in one string: for a ConnectionHandle, a file or a datagram.
 template <Codec C>
 absl::StatusOr<std::string> EncodeToString(const C& codec, std::string_view payload) {
   EncodedFrame frame(payload);
@@ -198,72 +211,6 @@ absl::StatusOr<std::string> EncodeToString(const C& codec, std::string_view payl
   for (std::string_view piece : frame.pieces()) encoded.append(piece);
   return encoded;
 }
-
-// The frames inside the frames of another codec: each frame of `Outer` holds whole frames of
-// `Inner`, as many as it likes. An inner frame that is cut off by the end of the outer one is
-// corrupt. Encoding puts one inner frame into one outer frame.
-template <Codec Outer, Codec Inner>
-class NestedCodec {
- public:
-  struct State {
-    typename Outer::State outer;
-    typename Inner::State inner;
-    uint64_t left = 0;     // Bytes of the outer frame that are still to be decoded.
-    uint64_t trailer = 0;  // Bytes behind them that belong to the outer frame.
-    bool operator==(const State&) const = default;
-  };
-  NestedCodec(Outer outer, Inner inner) : outer_(std::move(outer)), inner_(std::move(inner)) {}
-
-  Decoded Decode(std::string_view input, State& state) const {
-    if (state.left > 0) return DecodeInner(input, 0, state);
-    const Decoded outer = outer_.Decode(input, state.outer);
-    if (outer.kind() != Decoded::Kind::kFrame) return outer;
-    if (outer.frame().empty()) return Decoded::Skip(outer.consumed());
-    const size_t header = static_cast<size_t>(outer.frame().data() - input.data());
-    state.left = outer.frame().size();
-    state.trailer = outer.consumed() - header - outer.frame().size();
-    return DecodeInner(input, header, state);
-  }
-
-  absl::Status Encode(EncodedFrame& frame) const {
-    absl::Status status = inner_.Encode(frame);
-    return status.ok() ? outer_.Encode(frame) : status;
-  }
-
- private:
-  Decoded DecodeInner(std::string_view input, size_t header, State& state) const {
-    const Decoded inner = inner_.Decode(input.substr(header, state.left), state.inner);
-    if (inner.kind() == Decoded::Kind::kNeedMore) {
-      const FrameError error{.text = "NestedCodec: the outer frame ends inside of an inner one",
-                             .offset = header,
-                             .value = state.left,
-                             .limit = inner.needed()};
-      return Decoded::Error(error, header + Take(state.left, state));
-    }
-    const size_t consumed = header + Take(inner.consumed(), state);
-    switch (inner.kind()) {
-      case Decoded::Kind::kFrame:
-        return Decoded::Frame(inner.frame(), consumed);
-      case Decoded::Kind::kSkip:
-        return Decoded::Skip(consumed);
-      default:
-        return Decoded::Error(inner.error(), consumed);
-    }
-  }
-
-  // Counts `bytes` of the outer frame as done; with the last ones goes its trailer.
-  size_t Take(uint64_t bytes, State& state) const {
-    state.left -= bytes;
-    if (state.left > 0) return bytes;
-    const uint64_t all = bytes + state.trailer;
-    state.trailer = 0;
-    state.inner = {};
-    return all;
-  }
-
-  Outer outer_;
-  Inner inner_;
-};
 
 }  // namespace rondo
 

@@ -50,7 +50,7 @@ Problems CycleProblems(const std::vector<Source>& sources);
 // `meson_files`: path to text.
 Problems BuildProblems(const std::vector<Source>& sources,
                        const std::map<std::string, std::string>& meson_files);
-// rondo.h is all of Rondo.
+// rondo.h includes every public header; those in a folder X, by way of X.h.
 Problems PublicHeaderProblems(const std::vector<Source>& sources);
 // What sys.h declares, but for its part for Linux alone, is there on every system.
 Problems SystemProblems(const std::vector<Source>& sources);

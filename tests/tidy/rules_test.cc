@@ -173,6 +173,19 @@ TEST(RulesTest, AllOfRondoIsAllOfThePublicHeaders) {
   EXPECT_EQ(PublicHeaderProblems({a, b}).size(), 2u);
 }
 
+TEST(RulesTest, AHeaderInAFolderIsInTheListOfThatFolder) {
+  const Source all = Scan("include/rondo/rondo.h", "#include \"rondo/codecs.h\"\n");
+  const Source list = Scan("include/rondo/codecs.h", "#include \"rondo/codecs/a.h\"\n");
+  const Source a = Scan("include/rondo/codecs/a.h", ""), b = Scan("include/rondo/codecs/b.h", "");
+  EXPECT_TRUE(PublicHeaderProblems({a, all, list}).empty());
+  EXPECT_TRUE(
+      Only(PublicHeaderProblems({a, b, all, list})).starts_with("include/rondo/codecs/b.h:1: "));
+  EXPECT_EQ(PublicHeaderProblems({a, all}).size(), 1u);
+  const Source lists_nothing = Scan("include/rondo/rondo.h", "");
+  EXPECT_TRUE(
+      Only(PublicHeaderProblems({a, lists_nothing, list})).starts_with("include/rondo/codecs.h:1"));
+}
+
 TEST(RulesTest, EverySystemHasWhatSysDeclares) {
   const Source header = Scan("src/sys/sys.h",
                              "// --- Bytes.\nint Count(int fd);\n"
