@@ -25,8 +25,8 @@ FrameError TooLong(uint64_t length, uint64_t max) {
           .limit = max};
 }
 
-// Of two delimiters one may end as the other does (LF and CR LF). Otherwise inside it, the shorter
-// one would end frames in the middle of the longer one, depending on what has arrived already.
+// A delimiter may be the end of a longer one (LF of CR LF). Anywhere else inside the longer one, it
+// would end the frame in the middle of it, depending on how much has arrived.
 absl::Status CheckPair(std::string_view longer, std::string_view shorter) {
   const size_t at = longer.find(shorter);
   if (at == std::string_view::npos) return absl::OkStatus();
@@ -83,7 +83,7 @@ size_t DelimiterCodec::EndsAt(std::string_view input, size_t end) const {
   return 0;
 }
 
-// The first delimiter that ends behind `from`.
+// The first delimiter whose last byte is at `from` or later.
 DelimiterCodec::Match DelimiterCodec::Find(std::string_view input, size_t from) const {
   for (size_t i = from; i < input.size(); ++i) {
     if (one_last_byte_) {
@@ -101,7 +101,8 @@ DelimiterCodec::Match DelimiterCodec::Find(std::string_view input, size_t from) 
 Decoded DelimiterCodec::Decode(std::string_view input, State& state) const {
   if (state.skipping) return SkipFrame(input, state);
   const size_t longest = delimiters_.front().size();
-  // As far as the longest frame's delimiter can reach, whatever has arrived beyond.
+  // Looks no further than the longest frame and its delimiter can reach, so that the result does
+  // not depend on how much has arrived.
   const std::string_view window = input.substr(0, max_ + longest);
   const Match match = Find(window, state.scanned);
   if (match.end > 0) {
@@ -112,7 +113,7 @@ Decoded DelimiterCodec::Decode(std::string_view input, State& state) const {
   }
   state.scanned = window.size();
   if (window.size() < max_ + longest) return Decoded::NeedMore(window.size() + 1);
-  // A delimiter may have begun in the last bytes: they stay.
+  // The last bytes may be the beginning of a delimiter: they are not consumed.
   const size_t consumed = window.size() - (longest - 1);
   state = {.scanned = longest - 1, .skipped = consumed, .skipping = 1};
   if (options_.report == ReportTooLong::kAfterSkipping) return Decoded::Skip(consumed);
@@ -149,7 +150,7 @@ absl::Status DelimiterCodec::Encode(EncodedFrame& frame) const {
   }
   if (length > max_) return codecs::PayloadTooLong(kName, length, max_);
   if (options_.keep_delimiter) return absl::OkStatus();
-  // Its last bytes and the delimiter's first ones could make a delimiter as well.
+  // The payload's last bytes and the delimiter's first bytes may form another delimiter.
   const size_t tail_bytes = std::min(whole.size(), delimiters_.front().size() - 1);
   const std::string seam =
       absl::StrCat(std::string(whole.substr(whole.size() - tail_bytes)), written_);

@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kName = "JsonCodec";
 constexpr size_t kNone = std::string_view::npos;
 
-// White space as RFC 8259 section 2 has it.
+// White space as defined by RFC 8259 section 2.
 bool IsSpace(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
@@ -34,8 +34,8 @@ FrameError Corrupt(std::string_view text, uint64_t value, uint64_t limit) {
   return {.text = text, .value = value, .limit = limit, .recoverable = false};
 }
 
-// Eight bytes at a time. The lowest bit of the result that is set is in the first byte that is `c`;
-// none is set when there is no such byte.
+// Compares eight bytes with `c` at once. The lowest set bit of the result is in the first byte that
+// equals `c`; the result is 0 when no byte does.
 constexpr uint64_t kOnes = 0x0101010101010101;
 uint64_t Holds(uint64_t word, char c) {
   const uint64_t difference = word ^ (kOnes * static_cast<unsigned char>(c));
@@ -48,13 +48,13 @@ uint64_t Load(const char* bytes) {
   return std::endian::native == std::endian::little ? word : __builtin_bswap64(word);
 }
 
-// How many bytes come before the first one that Holds has found.
+// `found` is a result of Holds, not 0: the number of bytes before the first one found.
 size_t BytesBefore(uint64_t found) {
   return static_cast<size_t>(std::countr_zero(found)) / 8;
 }
 
-// The first byte from `i` on, among whole words, that ends a string or escapes; behind them, `i`
-// is where they end.
+// Looks, in whole words from `i` on, for a byte that ends a string or escapes the next byte.
+// Returns its index, or that of the first byte behind the last whole word.
 size_t SkipText(std::string_view window, size_t i) {
   for (; i + 8 <= window.size(); i += 8) {
     const uint64_t word = Load(window.data() + i);
@@ -64,11 +64,11 @@ size_t SkipText(std::string_view window, size_t i) {
   return i;
 }
 
-// The same for a quote, a brace, a bracket or, where they count, a comma.
+// The same for a quote, a brace, a bracket and, if `commas`, a comma.
 size_t SkipPlain(std::string_view window, size_t i, bool commas) {
   for (; i + 8 <= window.size(); i += 8) {
     const uint64_t word = Load(window.data() + i);
-    // 0x20 is all that tells a brace from a bracket.
+    // A brace and a bracket differ only in the bit 0x20.
     const uint64_t folded = word | (kOnes * 0x20);
     uint64_t found = Holds(word, '"') | Holds(folded, '{') | Holds(folded, '}');
     if (commas) found |= Holds(word, ',');
@@ -77,13 +77,13 @@ size_t SkipPlain(std::string_view window, size_t i, bool commas) {
   return i;
 }
 
-// From state.scanned on, goes over `window` up to the byte that ends the value, and returns its
-// index; kNone when it is not there. That is the closing brace or bracket of a value, but for an
-// element what follows it: a comma or the closing bracket of the array.
+// Scans `window` from state.scanned on for the byte that ends the value. Returns its index, or
+// kNone. A value ends with its closing brace or bracket; an element of an array ends at the byte
+// behind it, a comma or the closing bracket of the array.
 size_t FindEnd(std::string_view window, JsonCodec::State& state) {
   const bool element = state.mode == JsonCodec::State::kInElements;
   const uint32_t last_depth = element ? 0 : 1;
-  // A copy: the compiler cannot know that the window does not hold the state.
+  // A copy in registers: for all the compiler knows, `window` could alias `state`.
   JsonCodec::State now = state;
   size_t end = kNone;
   size_t i = state.scanned;
@@ -104,7 +104,7 @@ size_t FindEnd(std::string_view window, JsonCodec::State& state) {
     } else if (c == '"') {
       now.in_string = true;
     } else if (c == '{' || c == '[') {
-      // Only while skipping can there be this many.
+      // Only a value that is being skipped can be nested this deep.
       if (now.depth < std::numeric_limits<uint32_t>::max()) ++now.depth;
     } else if (c == '}' || c == ']') {
       if (now.depth == last_depth) end = i;
@@ -144,7 +144,7 @@ Decoded JsonCodec::Decode(std::string_view input, State& state) const {
 }
 
 Decoded JsonCodec::DecodeValue(std::string_view input, State& state) const {
-  // An element ends before the byte that shows its end.
+  // An element's end is seen at the byte behind it.
   const size_t most = max_ + (state.mode == State::kInElements);
   const std::string_view window = state.skipping ? input : input.substr(0, most);
   const size_t end = FindEnd(window, state);

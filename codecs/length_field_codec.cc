@@ -15,7 +15,7 @@ namespace rondo {
 namespace {
 
 constexpr std::string_view kName = "LengthFieldCodec";
-// Lengths are signed: eight bytes with the highest bit set are a negative number.
+// A length of eight bytes is a signed number: with the highest bit set it is negative.
 constexpr uint64_t kLargestLength = std::numeric_limits<int64_t>::max();
 
 uint64_t LargestLength(int length_bytes) {
@@ -93,7 +93,7 @@ absl::StatusOr<LengthFieldCodec> LengthFieldCodec::Create(MaxFrameBytes max,
   codec.max_ = max.value;
   codec.header_bytes_ = options.length_offset + static_cast<uint64_t>(options.length_bytes);
   codec.strip_bytes_ = options.strip_bytes.value_or(codec.header_bytes_);
-  // Each of them is at most 2^61: no sum of a few can wrap.
+  // Each value is at most 2^61, so that these sums cannot overflow.
   codec.fixed_bytes_ = static_cast<int64_t>(codec.header_bytes_) + options.length_adjustment;
   const uint64_t shortest = std::max(codec.header_bytes_, codec.strip_bytes_);
   const int64_t least = static_cast<int64_t>(shortest) - codec.fixed_bytes_;

@@ -12,8 +12,8 @@ namespace {
 constexpr std::string_view kName = "LineCodec";
 constexpr size_t kNone = std::string_view::npos;
 
-// The index of the LF that ends the first line which ends at `from` or later. `cr_before` says
-// whether a CR came just before the input.
+// The index of the first LF, at `from` or later, that ends a line. `cr_before`: the byte before the
+// input was a CR.
 size_t FindEnd(std::string_view input, size_t from, bool cr_before,
                LineCodec::Options::Ending ending) {
   while (from < input.size()) {
@@ -39,8 +39,8 @@ FrameError TooLong(uint64_t length, uint64_t max) {
 
 Decoded LineCodec::Decode(std::string_view input, State& state) const {
   if (state.skipping) return SkipLine(input, state);
-  // The longest line and its end: nothing beyond is looked at, so that the answer does not depend
-  // on how much has arrived.
+  // Looks no further than the longest line and its end, so that the result does not depend on how
+  // much has arrived.
   const std::string_view window = input.substr(0, max_ + 2);
   const size_t lf = FindEnd(window, state.scanned, false, options_.ending);
   if (lf != kNone) {

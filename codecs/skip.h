@@ -1,4 +1,4 @@
-// Dropping the rest of a rejected frame whose length is known, as it arrives.
+// Drops the rest of a rejected frame of known length as it arrives.
 
 #ifndef RONDO_CODECS_SKIP_H_
 #define RONDO_CODECS_SKIP_H_
@@ -11,7 +11,8 @@
 
 namespace rondo::codecs {
 
-// Takes what is there of `left` bytes, at least one, off it.
+// Drops as many of the `left` bytes as the input holds, and subtracts them from `left`.
+// REQUIRES: left > 0.
 inline Decoded SkipRest(std::string_view input, uint64_t& left) {
   if (input.empty()) return Decoded::NeedMore(1);
   const size_t present = static_cast<size_t>(std::min<uint64_t>(left, input.size()));

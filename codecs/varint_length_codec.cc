@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kName = "VarintLengthCodec";
 constexpr size_t kLongestVarint = 5;
-// Lengths are signed 32-bit numbers to all who use this framing.
+// Implementations of this framing read the length as a signed 32-bit number.
 constexpr uint64_t kLargestLength = std::numeric_limits<int32_t>::max();
 
 struct Varint {
