@@ -1,7 +1,7 @@
 // A codec cuts a stream of bytes into frames and wraps payloads into frames. It is a value without
 // a connection, a thread or buffers of its own, and constant after construction: any number of
 // connections and threads may share one. What decoding must remember about a stream between two
-// calls is a small State, which the caller keeps for each stream (FramedHandler does so for a
+// calls is a small State, which the caller keeps for each stream (FrameReader does so for a
 // connection).
 //
 //   rondo::LineCodec lines{rondo::MaxFrameBytes(8192)};
@@ -16,9 +16,9 @@
 // checked against it first: no length overflows or stalls the stream, and the reader never buffers
 // more than one frame of that size and its header.
 //
-// framed_handler.h puts a codec on the connections of a server; ForEachFrame decodes a datagram or
-// another complete text. codecs.h lists the codecs of Rondo. To write one of your own, meet the
-// concept Codec below: examples/redis_codec.h does.
+// framed_handler.h puts a codec on the connections of a server, frame_reader.h on any connection;
+// ForEachFrame decodes a datagram or another complete text. codecs.h lists the codecs of Rondo. To
+// write one of your own, meet the concept Codec below: examples/redis_codec.h does.
 
 #ifndef RONDO_CODEC_H_
 #define RONDO_CODEC_H_

@@ -26,7 +26,6 @@
 
 #include <cassert>
 #include <concepts>
-#include <cstddef>
 #include <memory>
 #include <string_view>
 #include <typeinfo>
@@ -37,9 +36,8 @@
 
 #include "rondo/codec.h"
 #include "rondo/connection.h"
-#include "rondo/engine.h"
 #include "rondo/event_handler.h"
-#include "rondo/event_loop.h"
+#include "rondo/frame_reader.h"
 
 namespace rondo {
 
@@ -87,16 +85,8 @@ class FramedHandler : public EventHandler {
   const C& codec() const { return codec_; }
 
  private:
-  // Frames, and other steps of the decoder, for each callback of the loop: a connection that has
-  // more waits until the others have had their turn.
-  static constexpr int kStepsPerTurn = 1024;
-
   struct Block final : ConnectionContext {
-    typename C::State state;
-    // Undecoded bytes may hold whole frames, because the handler paused or its turn was over.
-    bool unfinished = false;
-    // The peer has ended the stream behind them.
-    bool ended = false;
+    FrameReader<C> reader;
     [[no_unique_address]] UserContext user;
   };
 
@@ -115,11 +105,11 @@ class FramedHandler : public EventHandler {
     return block;
   }
 
-  // What is left of a turn: why it ended.
-  enum class Stop { kNeedMore, kHandler, kTurnOver };
-  Stop Deliver(Connection& connection, typename C::State& state, Action& action);
-  Action OnError(Connection& connection, const FrameError& error);
-  Action End(Connection& connection, const typename C::State& state);
+  static void Keep(Connection& connection, const FrameReader<C>& reader) {
+    // The handler may have asked for its context meanwhile.
+    if (FindBlock(connection) == nullptr && reader == FrameReader<C>()) return;
+    NeedBlock(connection).reader = reader;
+  }
 
   const C codec_;
 };
@@ -127,77 +117,28 @@ class FramedHandler : public EventHandler {
 template <Codec C, std::default_initializable UserContext>
 Action FramedHandler<C, UserContext>::OnTraffic(Connection& connection) {
   const Block* const before = FindBlock(connection);
-  typename C::State state = before == nullptr ? typename C::State() : before->state;
+  FrameReader<C> reader = before == nullptr ? FrameReader<C>() : before->reader;
   Action action = Action::kNone;
-  const Stop stop = Deliver(connection, state, action);
-  // The handler may have asked for its context meanwhile.
-  Block* block = FindBlock(connection);
-  const bool unfinished = stop != Stop::kNeedMore && action != Action::kClose;
-  if (block == nullptr && (unfinished || !(state == typename C::State()))) {
-    block = &NeedBlock(connection);
-  }
-  if (block == nullptr) return action;
-  block->state = state;
-  block->unfinished = unfinished;
-  if (stop == Stop::kTurnOver) connection.Yield();
-  if (stop == Stop::kNeedMore && block->ended) return End(connection, state);
-  return action;
-}
-
-// Delivers what has arrived. The bytes are taken all at once in the end, so that the frames stay
-// where they are until then.
-template <Codec C, std::default_initializable UserContext>
-auto FramedHandler<C, UserContext>::Deliver(Connection& connection, typename C::State& state,
-                                            Action& action) -> Stop {
-  std::string_view input = connection.Peek();
-  const size_t arrived = input.size();
-  Stop stop = Stop::kTurnOver;
-  for (int step = 0; step < kStepsPerTurn; ++step) {
-    // After kShutdown the rest comes in the next turn: what has arrived is still served.
-    if (action == Action::kShutdown) break;
-    if (action == Action::kClose || !connection.reading()) {
-      stop = Stop::kHandler;
-      break;
-    }
-    const Decoded decoded = codec_.Decode(input, state);
-    if (decoded.kind() == Decoded::Kind::kNeedMore) {
-      stop = Stop::kNeedMore;
-      break;
-    }
-    input.remove_prefix(decoded.consumed());
-    if (decoded.kind() == Decoded::Kind::kFrame) action = OnFrame(connection, decoded.frame());
-    if (decoded.kind() == Decoded::Kind::kError) action = OnError(connection, decoded.error());
-  }
-  connection.Discard(arrived - input.size());
-  return stop;
-}
-
-template <Codec C, std::default_initializable UserContext>
-Action FramedHandler<C, UserContext>::OnError(Connection& connection, const FrameError& error) {
-  const absl::Status status = error.ToStatus();
-  const Action action = OnFrameError(connection, status);
-  if (!error.recoverable) connection.Close(status);
-  return action;
+  const FrameProgress progress = reader.Drain(connection, codec_, [&](const Decoded& decoded) {
+    action = decoded.kind() == Decoded::Kind::kFrame
+                 ? OnFrame(connection, decoded.frame())
+                 : OnFrameError(connection, decoded.error().ToStatus());
+    return action == Action::kNone ? FrameVisit::kContinue : FrameVisit::kStop;
+  });
+  if (action == Action::kClose) return action;
+  Keep(connection, reader);
+  // What has arrived is still served, in the next turn.
+  if (action == Action::kShutdown) connection.Yield();
+  return progress == FrameProgress::kEnded ? OnEndOfFrames(connection) : action;
 }
 
 template <Codec C, std::default_initializable UserContext>
 Action FramedHandler<C, UserContext>::OnPeerShutdown(Connection& connection) {
-  Block* const block = FindBlock(connection);
-  if (block != nullptr && block->unfinished && connection.buffered() > 0) {
-    block->ended = true;
-    return Action::kNone;
-  }
-  return End(connection, block == nullptr ? typename C::State() : block->state);
-}
-
-template <Codec C, std::default_initializable UserContext>
-Action FramedHandler<C, UserContext>::End(Connection& connection, const typename C::State& state) {
-  const size_t left = connection.buffered();
-  if (left == 0 && state == typename C::State()) return OnEndOfFrames(connection);
-  const bool stopping = connection.loop().engine().stopping();
-  connection.Close(stopping ? absl::CancelledError("the engine has stopped inside of a frame")
-                            : UnfinishedFrame(left));
-  return Action::kNone;
+  const Block* const before = FindBlock(connection);
+  FrameReader<C> reader = before == nullptr ? FrameReader<C>() : before->reader;
+  const FrameProgress progress = reader.End(connection);
+  Keep(connection, reader);
+  return progress == FrameProgress::kEnded ? OnEndOfFrames(connection) : Action::kNone;
 }
 
 }  // namespace rondo

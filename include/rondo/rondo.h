@@ -11,6 +11,7 @@
 #include "rondo/engine.h"
 #include "rondo/event_handler.h"
 #include "rondo/event_loop.h"
+#include "rondo/frame_reader.h"
 #include "rondo/framed_handler.h"
 #include "rondo/load_balancer.h"
 #include "rondo/options.h"

@@ -19,12 +19,14 @@
 #include "rondo/codecs.h"
 #include "rondo/rondo.h"
 
+#include "tests/codecs/server.h"
 #include "tests/server/client.h"
 
 namespace rondo {
 namespace {
 
 using testing::Client;
+using tests::Server;
 using ::testing::HasSubstr;
 
 struct Visits {
@@ -79,20 +81,6 @@ using AnsweringLines = Answering<LineCodec>;
 AnsweringLines Lines(size_t max = 100) {
   return AnsweringLines(LineCodec(MaxFrameBytes(max)));
 }
-
-class Server {
- public:
-  explicit Server(EventHandler& handler, Options options = {}) {
-    auto engine = Engine::Start(handler, "tcp4://127.0.0.1:0", options);
-    EXPECT_TRUE(engine.ok()) << engine.status();
-    engine_ = *std::move(engine);
-  }
-  const SocketAddress& address() const { return engine_->addresses()[0]; }
-  absl::Status Stop() { return engine_->Stop(absl::Seconds(10)); }
-
- private:
-  std::unique_ptr<Engine> engine_;
-};
 
 TEST(FramedHandlerTest, DeliversFramesHoweverTheyArrive) {
   AnsweringLines handler = Lines();
