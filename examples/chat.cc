@@ -16,6 +16,9 @@
 
 namespace {
 
+using rondo::Action;
+using rondo::Connection;
+
 constexpr size_t kLongestLine = 4096;
 
 // What the room knows of a member; on the member's own loop only.
@@ -28,16 +31,16 @@ struct Member : rondo::ConnectionContext {
 
 class Chat : public rondo::EventHandler {
  public:
-  rondo::Action OnOpen(rondo::Connection& connection) override {
+  Action OnOpen(Connection& connection) override {
     auto member = std::make_unique<Member>();
     member->name = connection.remote_address().ToString();
     connection.Write("you are " + member->name + "\n");
     Tell(connection, "* " + member->name + " is here\n");
     connection.set_context(std::move(member));
-    return rondo::Action::kNone;
+    return Action::kNone;
   }
 
-  rondo::Action OnTraffic(rondo::Connection& connection) override {
+  Action OnTraffic(Connection& connection) override {
     const std::string& name = connection.context<Member>()->name;
     for (;;) {
       const std::string_view input = connection.Peek();
@@ -45,12 +48,12 @@ class Chat : public rondo::EventHandler {
       if (end == std::string_view::npos) break;
       Tell(connection, name + ": " + std::string(connection.Next(end + 1)));
     }
-    if (connection.buffered() <= kLongestLine) return rondo::Action::kNone;
+    if (connection.buffered() <= kLongestLine) return Action::kNone;
     connection.Write("* lines may have 4096 characters\n");
-    return rondo::Action::kClose;
+    return Action::kClose;
   }
 
-  void OnWritable(rondo::Connection& connection) override {
+  void OnWritable(Connection& connection) override {
     Member& member = *connection.context<Member>();
     member.behind = false;
     if (member.missed == 0) return;
@@ -59,19 +62,19 @@ class Chat : public rondo::EventHandler {
     member.missed = 0;
   }
 
-  rondo::Action OnClose(rondo::Connection& connection, const absl::Status&) override {
+  Action OnClose(Connection& connection, const absl::Status&) override {
     Tell(connection, "* " + connection.context<Member>()->name + " has left\n");
-    return rondo::Action::kNone;
+    return Action::kNone;
   }
 
  private:
   // Each loop writes to its own members: one task a loop and line, not one a member.
-  static void Tell(rondo::Connection& speaker, const std::string& line) {
+  static void Tell(Connection& speaker, const std::string& line) {
     rondo::Engine& engine = speaker.loop().engine();
     for (size_t i = 0; i < engine.loop_count(); ++i) {
       rondo::EventLoop& loop = engine.loop(i);
       const bool posted = loop.Post([&loop, line, from = speaker.handle()] {
-        loop.ForEach([&](rondo::Connection& member) {
+        loop.ForEach([&](Connection& member) {
           if (!(member.handle() == from)) Hear(member, line);
         });
       });
@@ -80,7 +83,7 @@ class Chat : public rondo::EventHandler {
     }
   }
 
-  static void Hear(rondo::Connection& member, const std::string& line) {
+  static void Hear(Connection& member, const std::string& line) {
     Member* const state = member.context<Member>();
     if (state == nullptr) return;
     // What it has not read yet is worth more than what it would miss.

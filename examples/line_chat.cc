@@ -4,8 +4,10 @@
 //
 //   examples/run line_chat      in several other terminals: nc 127.0.0.1 7000
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
@@ -26,24 +28,26 @@ constexpr size_t kLongestLine = 4096;
 // A reader this far behind misses lines.
 constexpr size_t kTooFarBehind = 64 << 10;
 
-struct Member {
+// What the room knows of a member; on the member's own loop only.
+struct Member : rondo::FramedHandler<rondo::LineCodec>::Context {
   std::string name;
 };
 
-class Room : public rondo::FramedHandler<rondo::LineCodec, Member> {
+class Chat : public rondo::FramedHandler<rondo::LineCodec> {
  public:
-  Room() : FramedHandler(rondo::LineCodec(rondo::MaxFrameBytes(kLongestLine))) {}
+  Chat() : FramedHandler(rondo::LineCodec(rondo::MaxFrameBytes(kLongestLine))) {}
 
   Action OnOpen(Connection& connection) override {
-    std::string& name = ContextOf(connection).name;
-    name = connection.remote_address().ToString();
-    connection.Write(absl::StrCat("* you are ", name, "; /name NEW to change that\n"));
-    Tell(connection, absl::StrCat("* ", name, " is here\n"));
+    auto member = std::make_unique<Member>();
+    member->name = connection.remote_address().ToString();
+    connection.Write(absl::StrCat("* you are ", member->name, "; /name NEW to change that\n"));
+    Tell(connection, absl::StrCat("* ", member->name, " is here\n"));
+    connection.set_context(std::move(member));
     return Action::kNone;
   }
 
   Action OnFrame(Connection& connection, std::string_view line) override {
-    std::string& name = ContextOf(connection).name;
+    std::string& name = connection.context<Member>()->name;
     if (line == "/quit") return Action::kClose;
     if (line.starts_with("/name ")) {
       const std::string before = std::exchange(name, std::string(line.substr(6, 40)));
@@ -60,7 +64,7 @@ class Room : public rondo::FramedHandler<rondo::LineCodec, Member> {
   }
 
   Action OnClose(Connection& connection, const absl::Status&) override {
-    Tell(connection, absl::StrCat("* ", ContextOf(connection).name, " has left\n"));
+    Tell(connection, absl::StrCat("* ", connection.context<Member>()->name, " has left\n"));
     return Action::kNone;
   }
 
@@ -85,6 +89,6 @@ class Room : public rondo::FramedHandler<rondo::LineCodec, Member> {
 
 int main(int argc, char** argv) {
   examples::ParseFlags(argc, argv, "A chat room in lines. Join it: nc 127.0.0.1 7000");
-  Room room;
-  return examples::Serve(room, absl::GetFlag(FLAGS_address), examples::OptionsFromFlags());
+  Chat chat;
+  return examples::Serve(chat, absl::GetFlag(FLAGS_address), examples::OptionsFromFlags());
 }

@@ -16,6 +16,7 @@
 #ifndef RONDO_CONNECTION_H_
 #define RONDO_CONNECTION_H_
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -55,7 +56,15 @@ enum class WriteResult {
 // Whatever a handler keeps for a connection derives from this (Connection::set_context).
 class ConnectionContext {
  public:
+  // Tells types of contexts apart by its address, where Rondo itself must do so: it uses no RTTI.
+  struct Tag {};
+
   virtual ~ConnectionContext() = default;
+
+ private:
+  friend class Connection;
+  // The kContextTag of the type, if it has one.
+  virtual const Tag* context_tag() const { return nullptr; }
 };
 
 class Connection {
@@ -152,10 +161,15 @@ class Connection {
   ConnectionHandle handle() const;
   // Keeps `context` until the connection is gone, after OnClose; replaces an earlier one.
   void set_context(std::unique_ptr<ConnectionContext> context);
-  // The context, which must be a T; null when there is none.
+  // The context, which must be a T; null when there is none. If T derives from a type with a
+  // kContextTag, such as FramedHandler::Context, also null when the context does not.
   template <class T>
   T* context() const {
-    return static_cast<T*>(ContextOrNull());
+    ConnectionContext* const context = ContextOrNull();
+    if constexpr (HasContextTag<T>) {
+      if (context != nullptr && context->context_tag() != &T::kContextTag) return nullptr;
+    }
+    return static_cast<T*>(context);
   }
 
   // --- Socket options (tcp(7), socket(7)). Errors name the option and the errno.
@@ -173,6 +187,10 @@ class Connection {
   ~Connection() = default;
 
  private:
+  template <class T>
+  static constexpr bool HasContextTag = requires {
+    { &T::kContextTag } -> std::same_as<const ConnectionContext::Tag*>;
+  };
   ConnectionContext* ContextOrNull() const;
 };
 

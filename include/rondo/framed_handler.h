@@ -1,6 +1,6 @@
 // FramedHandler is an EventHandler whose connections speak in frames: name a codec, override
-// OnFrame, and partial frames, bad frames and floods of frames are taken care of. As with every
-// handler, one may serve all loops, and the callbacks of a connection run on its loop's thread.
+// OnFrame, and it handles partial frames, bad frames and floods of frames. As with every handler,
+// one may serve all loops, and the callbacks of a connection run on its loop's thread.
 //
 //   struct Upper : rondo::FramedHandler<rondo::LineCodec> {
 //     Upper() : FramedHandler(rondo::LineCodec(rondo::MaxFrameBytes(8192))) {}
@@ -10,13 +10,18 @@
 //     }
 //   };
 //
-// OnOpen, OnWritable, OnClose, OnTick, OnBoot and OnShutdown are the user's as before. OnTraffic
-// and OnPeerShutdown are taken; OnEndOfFrames is there for the latter.
+// OnTraffic and OnPeerShutdown are final; OnEndOfFrames replaces the latter. The other callbacks
+// are the user's.
 //
-// A frame is a view of the bytes where they arrived. A connection between two frames costs no
-// memory beyond its own; one that has stopped inside of a frame keeps a few bytes of decoder state
-// as its context. So the context belongs to this class: what the user wants to keep for a
-// connection is a `UserContext`, reached by ContextOf(connection), not by Connection::set_context.
+// What the user keeps for a connection derives from FramedHandler<C>::Context, which holds the
+// FrameReader, and is used as in every handler:
+//
+//   struct Member : rondo::FramedHandler<rondo::LineCodec>::Context { std::string name; };
+//   connection.set_context(std::make_unique<Member>());   // in OnOpen
+//   connection.context<Member>()->name
+//
+// Without such a context, a connection between two frames costs no memory beyond its own. While it
+// is inside a frame FramedHandler keeps a few bytes for it, which context<Member>() does not show.
 //
 // A codec's limit must be below ConnectionOptions::inbound_limit_bytes, or that closes the
 // connection first.
@@ -24,11 +29,9 @@
 #ifndef RONDO_FRAMED_HANDLER_H_
 #define RONDO_FRAMED_HANDLER_H_
 
-#include <cassert>
-#include <concepts>
 #include <memory>
+#include <optional>
 #include <string_view>
-#include <typeinfo>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -41,41 +44,48 @@
 
 namespace rondo {
 
-struct NoContext {};
-
-template <Codec C, std::default_initializable UserContext = NoContext>
+template <Codec C>
 class FramedHandler : public EventHandler {
  public:
+  // The base of every context of a connection of this handler. Set it in OnOpen, OnFrame or
+  // OnFrameError: a context that replaces another one elsewhere loses the place inside a frame. A
+  // context that does not derive from this is an error in the program: when the next bytes arrive,
+  // the connection is closed with FailedPrecondition.
+  struct Context : ConnectionContext {
+    static constexpr Tag kContextTag{};
+    FrameReader<C> reader;
+
+   private:
+    const Tag* context_tag() const final { return &kContextTag; }
+  };
+
   explicit FramedHandler(C codec) : codec_(std::move(codec)) {}
 
-  // A frame has arrived. `frame` is good until the callback returns; reading from the connection
-  // is not for the callback to do. When it pauses reading, closes or aborts, no further frame is
+  // A frame has arrived. `frame` is valid until the callback returns, which must not read from the
+  // connection. After the callback has paused reading, closed or aborted, no further frame is
   // delivered; after ResumeReading those that had arrived are.
   virtual Action OnFrame(Connection& connection, std::string_view frame) = 0;
 
-  // What arrived is no frame: ResourceExhausted (too long) or InvalidArgument (corrupt), with
-  // offset, value and limit. By default the connection is closed and OnClose told `error`. A
-  // handler that returns kNone without closing goes on with the next frame; where the framing does
-  // not allow that the connection is closed all the same.
+  // What arrived is not a frame: ResourceExhausted (too long) or InvalidArgument (corrupt), with
+  // offset, value and limit. By default the connection is closed with `error` as its reason. A
+  // handler that returns kNone without closing goes on with the next frame; if the error is not
+  // recoverable the connection is closed all the same.
   virtual Action OnFrameError(Connection& connection, const absl::Status& error) {
     connection.Close(error);
     return Action::kNone;
   }
 
   // The peer will send no more, and all its frames were delivered: as OnPeerShutdown. Not called
-  // when the stream ends inside of a frame: that closes the connection, with DataLoss as reason, or
-  // Cancelled when it was the engine that stopped.
+  // when the stream ends inside a frame: the connection is then closed with DataLoss as its reason,
+  // or Cancelled when it is the engine that stops.
   virtual Action OnEndOfFrames(Connection&) { return Action::kClose; }
 
   Action OnTraffic(Connection& connection) final;
   Action OnPeerShutdown(Connection& connection) final;
 
  protected:
-  // What the user keeps for `connection`; made when it is first asked for.
-  UserContext& ContextOf(Connection& connection) const { return NeedBlock(connection).user; }
-
-  // Sends `payload` as one frame, header, payload and trailer together. The codec's refusal, or
-  // what became of the write.
+  // Sends `payload` as one frame: header, payload and trailer together. Returns the codec's error,
+  // or what became of the write.
   absl::StatusOr<WriteResult> WriteFrame(Connection& connection, std::string_view payload) const {
     EncodedFrame frame(payload);
     if (absl::Status status = codec_.Encode(frame); !status.ok()) return status;
@@ -85,60 +95,75 @@ class FramedHandler : public EventHandler {
   const C& codec() const { return codec_; }
 
  private:
-  struct Block final : ConnectionContext {
+  // The context of a connection inside a frame whose user has set none. Not a Context: the user's
+  // context<Member>() must not find it.
+  struct PartialFrame final : ConnectionContext {
+    static constexpr Tag kContextTag{};
     FrameReader<C> reader;
-    [[no_unique_address]] UserContext user;
+
+   private:
+    const Tag* context_tag() const override { return &kContextTag; }
   };
 
-  static Block* FindBlock(Connection& connection) {
-    auto* const context = connection.context<ConnectionContext>();
-    if (context == nullptr) return nullptr;
-    const bool ours = typeid(*context) == typeid(Block);
-    assert(ours && "Connection::set_context was used; a FramedHandler keeps a UserContext");
-    return ours ? static_cast<Block*>(context) : nullptr;
-  }
-  static Block& NeedBlock(Connection& connection) {
-    if (Block* block = FindBlock(connection); block != nullptr) return *block;
-    auto made = std::make_unique<Block>();
-    Block& block = *made;
-    connection.set_context(std::move(made));
-    return block;
-  }
-
-  static void Keep(Connection& connection, const FrameReader<C>& reader) {
-    // The handler may have asked for its context meanwhile.
-    if (FindBlock(connection) == nullptr && reader == FrameReader<C>()) return;
-    NeedBlock(connection).reader = reader;
-  }
+  static std::optional<FrameReader<C>> Load(Connection& connection);
+  static void Store(Connection& connection, const FrameReader<C>& reader);
 
   const C codec_;
 };
 
-template <Codec C, std::default_initializable UserContext>
-Action FramedHandler<C, UserContext>::OnTraffic(Connection& connection) {
-  const Block* const before = FindBlock(connection);
-  FrameReader<C> reader = before == nullptr ? FrameReader<C>() : before->reader;
+template <Codec C>
+Action FramedHandler<C>::OnTraffic(Connection& connection) {
+  // A copy: OnFrame may replace the context.
+  std::optional<FrameReader<C>> reader = Load(connection);
+  if (!reader.has_value()) return Action::kNone;
   Action action = Action::kNone;
-  const FrameProgress progress = reader.Drain(connection, codec_, [&](const Decoded& decoded) {
+  const FrameProgress progress = reader->Drain(connection, codec_, [&](const Decoded& decoded) {
     action = decoded.kind() == Decoded::Kind::kFrame
                  ? OnFrame(connection, decoded.frame())
                  : OnFrameError(connection, decoded.error().ToStatus());
     return action == Action::kNone ? FrameVisit::kContinue : FrameVisit::kStop;
   });
   if (action == Action::kClose) return action;
-  Keep(connection, reader);
-  // What has arrived is still served, in the next turn.
+  Store(connection, *reader);
+  // The frames that have arrived are still served, in the next turn.
   if (action == Action::kShutdown) connection.Yield();
   return progress == FrameProgress::kEnded ? OnEndOfFrames(connection) : action;
 }
 
-template <Codec C, std::default_initializable UserContext>
-Action FramedHandler<C, UserContext>::OnPeerShutdown(Connection& connection) {
-  const Block* const before = FindBlock(connection);
-  FrameReader<C> reader = before == nullptr ? FrameReader<C>() : before->reader;
-  const FrameProgress progress = reader.End(connection);
-  Keep(connection, reader);
+template <Codec C>
+Action FramedHandler<C>::OnPeerShutdown(Connection& connection) {
+  std::optional<FrameReader<C>> reader = Load(connection);
+  if (!reader.has_value()) return Action::kNone;
+  const FrameProgress progress = reader->End(connection);
+  Store(connection, *reader);
   return progress == FrameProgress::kEnded ? OnEndOfFrames(connection) : Action::kNone;
+}
+
+// Nothing, and the connection is closed, if the context is of another type.
+template <Codec C>
+std::optional<FrameReader<C>> FramedHandler<C>::Load(Connection& connection) {
+  if (connection.context<ConnectionContext>() == nullptr) return FrameReader<C>();
+  if (const auto* users = connection.context<Context>()) return users->reader;
+  if (const auto* partial = connection.context<PartialFrame>()) return partial->reader;
+  connection.Close(absl::FailedPreconditionError(
+      "the connection's context does not derive from FramedHandler<C>::Context; make it do so"));
+  return std::nullopt;
+}
+
+template <Codec C>
+void FramedHandler<C>::Store(Connection& connection, const FrameReader<C>& reader) {
+  const bool between_frames = reader == FrameReader<C>();
+  if (connection.context<ConnectionContext>() == nullptr) {
+    if (between_frames) return;
+    auto partial = std::make_unique<PartialFrame>();
+    partial->reader = reader;
+    connection.set_context(std::move(partial));
+  } else if (auto* users = connection.context<Context>()) {
+    users->reader = reader;
+  } else if (auto* partial = connection.context<PartialFrame>()) {
+    partial->reader = reader;
+    if (between_frames) connection.set_context(nullptr);
+  }
 }
 
 }  // namespace rondo

@@ -29,19 +29,22 @@ using testing::Client;
 using tests::Server;
 using ::testing::HasSubstr;
 
-struct Visits {
-  int frames = 0;
-};
-
 // Answers each line with "<LINE>", and notes how connections end.
 template <class C>
-class Answering : public FramedHandler<C, Visits> {
+class Answering : public FramedHandler<C> {
  public:
-  using Base = FramedHandler<C, Visits>;
+  using Base = FramedHandler<C>;
+  struct Visits : Base::Context {
+    int frames = 0;
+  };
   explicit Answering(C codec) : Base(std::move(codec)) {}
 
+  Action OnOpen(Connection& connection) override {
+    connection.set_context(std::make_unique<Visits>());
+    return Action::kNone;
+  }
   Action OnFrame(Connection& connection, std::string_view frame) override {
-    ++this->ContextOf(connection).frames;
+    ++connection.context<Visits>()->frames;
     if (on_frame) return on_frame(connection, frame);
     connection.Write(absl::StrCat("<", std::string(frame), ">"));
     return Action::kNone;
@@ -57,7 +60,7 @@ class Answering : public FramedHandler<C, Visits> {
   }
   Action OnClose(Connection& connection, const absl::Status& why) override {
     absl::MutexLock lock(&mutex);
-    frames = this->ContextOf(connection).frames;
+    frames = connection.context<Visits>()->frames;
     reason = why;
     closed = true;
     return Action::kNone;
@@ -321,6 +324,13 @@ TEST(FramedHandlerTest, KeepsNothingForAConnectionBetweenFrames) {
   EXPECT_EQ(client.Receive(4), "a-b-");
   client.Send("c\nd\n");
   EXPECT_EQ(client.Receive(4), "c-d-");
+  // The state of a partial frame is freed with the frame.
+  client.Send("e\nf");
+  EXPECT_EQ(client.Receive(2), "e-");
+  client.Send("f\n");
+  EXPECT_EQ(client.Receive(3), "ff+");
+  client.Send("g\n");
+  EXPECT_EQ(client.Receive(2), "g-");
 }
 
 }  // namespace
