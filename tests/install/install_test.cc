@@ -18,16 +18,23 @@ using ::testing::HasSubstr;
 
 constexpr char kProgram[] = R"(
 #include <iostream>
+#include <memory>
 
 #include <rondo/rondo.h>
+
+struct Visitor : rondo::FramedHandler<rondo::LineCodec>::Context {
+  int lines = 0;
+};
 
 struct Hello : rondo::FramedHandler<rondo::LineCodec> {
   Hello() : FramedHandler(rondo::LineCodec(rondo::MaxFrameBytes(100))) {}
   rondo::Action OnOpen(rondo::Connection& connection) override {
+    connection.set_context(std::make_unique<Visitor>());
     connection.Write("hello\n");
     return rondo::Action::kNone;
   }
   rondo::Action OnFrame(rondo::Connection& connection, std::string_view line) override {
+    ++connection.context<Visitor>()->lines;
     return WriteFrame(connection, line).ok() ? rondo::Action::kNone : rondo::Action::kClose;
   }
 };
@@ -87,6 +94,12 @@ TEST_F(InstallTest, AStrangerCompilesAgainstTheSharedLibrary) {
 TEST_F(InstallTest, AStrangerCompilesAgainstTheStaticLibrary) {
   const auto ran = CompileAndRun("-static", "--static");
   EXPECT_EQ(ran.status, 0);
+  EXPECT_THAT(ran.output, HasSubstr("listening on tcp://127.0.0.1:"));
+}
+
+TEST_F(InstallTest, AStrangerMayCompileWithoutRtti) {
+  const auto ran = CompileAndRun("-fno-rtti", "");
+  EXPECT_EQ(ran.status, 0) << ran.output;
   EXPECT_THAT(ran.output, HasSubstr("listening on tcp://127.0.0.1:"));
 }
 

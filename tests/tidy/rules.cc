@@ -142,6 +142,16 @@ Problems BannedWordProblems(const Source& source) {
   return problems;
 }
 
+Problems RttiProblems(const Source& source) {
+  if (!InLibrary(source.path) && LayerOf(source.path) != "examples") return {};
+  Problems problems;
+  for (const Word& word : Words(source)) {
+    if (word.name != "typeid" && word.name != "dynamic_cast") continue;
+    problems.push_back(At(source.path, word.line) + word.name + ": Rondo compiles with -fno-rtti");
+  }
+  return problems;
+}
+
 Problems ThreadProblems(const Source& source) {
   if (!InLibrary(source.path)) return {};
   // src/sys has the one call by which others borrow a thread for a moment.

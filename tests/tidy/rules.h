@@ -30,6 +30,7 @@ Problems LayerProblems(const Source& source);
 Problems KernelCallProblems(const Source& source);
 Problems SystemHeaderProblems(const Source& source);
 Problems BannedWordProblems(const Source& source);
+Problems RttiProblems(const Source& source);
 Problems ThreadProblems(const Source& source);
 Problems SleepProblems(const Source& source);
 Problems ConditionalProblems(const Source& source);

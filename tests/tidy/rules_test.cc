@@ -82,6 +82,13 @@ TEST(RulesTest, TheLibraryMayNotPrintOrExit) {
   EXPECT_TRUE(BannedWordProblems(Scan("examples/a.cc", text)).empty());
 }
 
+TEST(RulesTest, RttiIsForTestsAlone) {
+  const std::string text = "if (typeid(a) == typeid(B)) b = dynamic_cast<B*>(&a);\n// typeid\n";
+  EXPECT_EQ(RttiProblems(Scan("include/rondo/a.h", text)).size(), 3u);
+  EXPECT_EQ(RttiProblems(Scan("examples/a.cc", text)).size(), 3u);
+  EXPECT_TRUE(RttiProblems(Scan("tests/a.cc", text)).empty());
+}
+
 TEST(RulesTest, ThreadsMayNotBeStartedOutsideTheEngine) {
   const std::string text = "std::thread t;\nstd::thread::id i = std::this_thread::get_id();\n";
   EXPECT_EQ(ThreadProblems(Scan("src/reactor/a.cc", text)).size(), 1u);

@@ -99,6 +99,10 @@ TEST(TidyTest, TheLibraryNeverExitsPrintsOrReadsTheEnvironment) {
   HoldEverySourceTo(BannedWordProblems);
 }
 
+TEST(TidyTest, TheLibraryNeedsNoRtti) {
+  HoldEverySourceTo(RttiProblems);
+}
+
 TEST(TidyTest, OnlyTheEngineStartsThreads) {
   HoldEverySourceTo(ThreadProblems);
 }
