@@ -39,8 +39,7 @@ TEST_P(AcceptTest, HoldsExactlyAsManyConnectionsAsItMay) {
     most = std::max(most.load(), connection.loop().engine().connection_count());
     return connection.Write("welcome"), Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::vector<Client> clients;
   for (int i = 0; i < 40; ++i) {
     clients.push_back(Connect());
@@ -70,8 +69,7 @@ TEST_P(AcceptTest, HoldsExactlyAsManyConnectionsAsItMay) {
 
 TEST_P(AcceptTest, StopsWhileNewcomersWaitForAPlace) {
   options.max_connections = 2;
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::vector<Client> clients;
   for (int i = 0; i < 10; ++i) clients.push_back(Connect());
   ASSERT_TRUE(handler.WaitForOpened(2));
@@ -84,8 +82,7 @@ TEST_P(AcceptTest, ServesOnWithoutDescriptorsAndRecoversWithin100Milliseconds) {
   options.log = [&](LogSeverity severity, std::string_view) {
     warnings += severity == LogSeverity::kWarning;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client old_client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   rlimit before = {};
@@ -166,8 +163,7 @@ TEST_P(AcceptTest, GivesSocketsTheOptionsThatWereAskedFor) {
     checked.Notify();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(checked.WaitForNotificationWithTimeout(kPatience));
 }
@@ -182,8 +178,7 @@ TEST_P(AcceptTest, SetsNoDelayUnlessToldOtherwise) {
     checked.Notify();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(checked.WaitForNotificationWithTimeout(kPatience));
 }
@@ -205,8 +200,7 @@ TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
     return Action::kNone;
   };
   // Both families at once, where there are two.
-  Start("tcp://:0");
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start("tcp://:0");
   const uint16_t port = address().port();
   EXPECT_NE(port, 0);
   sockaddr_in over4 = {};
@@ -214,15 +208,15 @@ TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
   over4.sin_port = htons(port);
   over4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const SocketAddress ipv4(reinterpret_cast<const sockaddr*>(&over4), sizeof over4);
-  for (const SocketAddress& server : {ipv4, address()}) {
-    Client client(server);
+  for (const SocketAddress& target : {ipv4, address()}) {
+    Client client(target);
     ASSERT_TRUE(client.Send("x"));
     ASSERT_EQ(client.Receive(1), "x");
     {
       absl::MutexLock lock(&mutex);
       EXPECT_EQ(peer, client.local_address());
       EXPECT_EQ(local.port(), port);
-      EXPECT_EQ(local.host(), server == ipv4 ? "127.0.0.1" : "::1");
+      EXPECT_EQ(local.host(), target == ipv4 ? "127.0.0.1" : "::1");
     }
     client.Close();
     ASSERT_TRUE(Eventually([&] { return handler.open() == 0; }));
@@ -231,8 +225,7 @@ TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
 
 TEST_P(AcceptTest, RefusesToStartOnAPortThatIsTakenAndNamesIt) {
   options.private_descriptor_tables = false;  // Or a second would be refused for that.
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Recorder second;
   const size_t descriptors = CountDescriptors();
   Options other;
@@ -246,8 +239,7 @@ TEST_P(AcceptTest, RefusesToStartOnAPortThatIsTakenAndNamesIt) {
 }
 
 TEST_P(AcceptTest, LeavesNoStrangersDescriptorToDuplicate) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   const SocketAddress listening = address();
   const auto duplicate = engine->DuplicateListener(listening);
   // In a loop's own table its number is nobody else's business.

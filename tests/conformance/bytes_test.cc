@@ -25,8 +25,7 @@ class BytesTest : public ConformanceTest {};
 INSTANTIATE_TEST_SUITE_P(All, BytesTest, ::testing::ValuesIn(Setups()), NameOf);
 
 TEST_P(BytesTest, EchoesManyConnectionsInBothDirectionsAtOnce) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::vector<std::thread> pairs;
   for (uint32_t i = 0; i < 6; ++i) {
     pairs.emplace_back([this, i] {
@@ -56,8 +55,7 @@ TEST_P(BytesTest, AnswersAPipelineInOrder) {
       connection.Write(absl::StrCat("re: ", std::string(connection.Next(end + 1))));
     }
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::string requests, replies;
   for (int i = 0; i < 50'000; ++i) {
     absl::StrAppend(&requests, "request ", i, "\n");
@@ -95,8 +93,7 @@ TEST_P(BytesTest, ReassemblesWhatTheHandlerLeavesAndTakesInOddPieces) {
     received += connection.Next();
     return Action::kClose;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   const std::string bytes = RandomBytes(3 << 20, 7);
   Client client = Connect();
   ASSERT_TRUE(client.Send(bytes));
@@ -120,8 +117,7 @@ TEST_P(BytesTest, WritevOfMoreThanOneCallTakesIsInOrder) {
     connection.Close();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   EXPECT_TRUE(client.ReceiveAll() == content);
@@ -161,8 +157,7 @@ TEST_P(BytesTest, KeepsTheOrderOfEveryKindOfWrite) {
     connection.Write(all.substr(at));
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 4096});
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(client.Send("again"));
@@ -185,8 +180,7 @@ TEST_P(BytesTest, KeepsFilesOfAnyPromisedLengthToTheirConnection) {
     return Action::kNone;
   };
   options.loops = 1;
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client first = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   Client second = Connect();
@@ -200,8 +194,7 @@ TEST_P(BytesTest, KeepsFilesOfAnyPromisedLengthToTheirConnection) {
 TEST_P(BytesTest, KeepsTheOrderOfEachThreadThatWrites) {
   constexpr int kThreads = 4, kLines = 3000;
   handler.on_open = [](Connection&) { return Action::kNone; };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const ConnectionHandle handle = handler.handles()[0];
@@ -248,8 +241,7 @@ TEST_P(BytesTest, MakesProgressWhenBothSidesWriteAllBeforeTheyRead) {
   constexpr size_t kAll = 64 << 20;
   options.connection.outbound_limit_bytes = 2 * kAll;
   options.connection.outbound_high_bytes = 2 * kAll;
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   const std::string bytes = RandomBytes(kAll, 9);
   ASSERT_TRUE(client.Send(bytes));

@@ -32,8 +32,7 @@ TEST_P(ClosingTest, SendsEverythingBeforeItCloses) {
     EXPECT_EQ(connection.Write("after Close"), WriteResult::kRefused);
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("request"));
   EXPECT_TRUE(client.ReceiveAll() == reply_);
@@ -47,8 +46,7 @@ TEST_P(ClosingTest, SendsEverythingToASlowReaderBeforeItCloses) {
     connection.Write(reply_);
     return Action::kClose;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 4096});
   std::string received;
   while (received.size() < kLarge / 64) received += client.Receive(1000);
@@ -65,8 +63,7 @@ TEST_P(ClosingTest, LosesNothingWhenInputWaitsUnreadInTheKernel) {
     connection.Close();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send(RandomBytes(300 << 10, 2)));
   EXPECT_TRUE(client.ReceiveAll() == reply_);
@@ -79,8 +76,7 @@ TEST_P(ClosingTest, LosesNothingWhileThePeerGoesOnSending) {
     connection.Close();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   std::thread sender([&] {
     const std::string more = RandomBytes(64 << 10, 3);
@@ -99,8 +95,7 @@ TEST_P(ClosingTest, AnswersAPeerThatHasFinishedSending) {
     connection.Write(reply_);
     return Action::kClose;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("all of the request"));
   client.ShutdownWrite();
@@ -114,8 +109,7 @@ TEST_P(ClosingTest, KeepsSendingAReplyWhenThePeerHalfClosesMeanwhile) {
     connection.Write(reply_);
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("request"));
   const std::string first = client.Receive(1000);
@@ -142,8 +136,7 @@ TEST_P(ClosingTest, AnswersFromAnotherThreadLongAfterThePeerHasFinished) {
     });
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   client.ShutdownWrite();
   EXPECT_TRUE(client.ReceiveAll() == reply_);
@@ -165,8 +158,7 @@ TEST_P(ClosingTest, GoesOnReceivingAfterShutdownWrite) {
     received += connection.Next();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   EXPECT_TRUE(client.ReceiveAll() == reply_);
   EXPECT_EQ(client.ending(), Client::Ending::kFin);
@@ -185,8 +177,7 @@ TEST_P(ClosingTest, EndsWhenBothSidesHaveShutDownWriting) {
     return Action::kNone;
   };
   handler.on_peer_shutdown = [](Connection&) { return Action::kNone; };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
@@ -202,8 +193,7 @@ TEST_P(ClosingTest, DeliversTheLastBytesOfAPeerThatClosesAtOnce) {
     received += connection.Next();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   const std::string request = RandomBytes(1 << 20, 6);
   Client client = Connect();
   ASSERT_TRUE(client.Send(request));
@@ -219,8 +209,7 @@ TEST_P(ClosingTest, AbortResetsAndDropsWhatWasQueued) {
     connection.Abort();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("request"));
   // Not before: a client that reads meanwhile might let all of it into the kernel.
@@ -256,8 +245,7 @@ TEST_P(ClosingTest, LingersAsLongAsItWasToldAndHoldsNobodyUp) {
     connection.Write(std::string(200 << 10, 'x'));
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client never_reads = Connect({.receive_buffer_bytes = 4096});
   // That it has no more to send does not say that it has got anything.
   never_reads.ShutdownWrite();
@@ -278,8 +266,7 @@ TEST_P(ClosingTest, LearnsOfAResetWhenBothSidesHaveEndedAlready) {
     connection.loop().Schedule(absl::Milliseconds(2), [&] { ended.Notify(); });
     return Action::kClose;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 4096});
   EXPECT_EQ(client.Receive(1), "x");
   client.ShutdownWrite();
@@ -295,8 +282,7 @@ TEST_P(ClosingTest, SaysSoWhenAResetLosesWhatTheKernelHad) {
     connection.Write(std::string(200 << 10, 'x'));
     return Action::kClose;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 4096});
   EXPECT_EQ(client.Receive(1), "x");
   client.Reset();
@@ -314,8 +300,7 @@ TEST_P(ClosingTest, SendsAFileBeforeItCloses) {
     connection.Write("tail");
     return Action::kClose;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("request"));
   EXPECT_TRUE(client.ReceiveAll() == "head" + reply_.substr(1000) + "tail");
@@ -330,8 +315,7 @@ TEST_P(ClosingTest, NamesAFileThatTurnedOutShorter) {
     connection.SendFile(fileno(file.get()), 0, 1000);
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("request"));
   EXPECT_EQ(client.ReceiveAll().substr(0, 5), "short");

@@ -19,7 +19,7 @@ constexpr size_t kRequests = 20, kReply = 200'000;
 class DrainTest : public ConformanceTest {
  protected:
   // A server that answers each byte with kReply of them, as far as its output takes.
-  void StartLargeReplies() {
+  [[nodiscard]] RunningServer StartLargeReplies() {
     const auto answer = [](Connection& connection) {
       while (!connection.Next(1).empty()) {
         if (connection.Write(std::string(kReply, 'r')) == WriteResult::kAboveHighWater) return;
@@ -32,7 +32,7 @@ class DrainTest : public ConformanceTest {
     };
     handler.on_writable = answer;
     options.connection.socket.send_buffer_bytes = 64 << 10;
-    Start();
+    return Start();
   }
 
   // Every loop has had some turns.
@@ -48,9 +48,9 @@ class DrainTest : public ConformanceTest {
 
   // Stops the server while `client` reads: whether it gets every reply.
   void ExpectAllReplies(Client& client) {
-    const SocketAddress server = address();
+    const SocketAddress listener = address();
     std::thread stopper([&] { EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus()); });
-    EXPECT_TRUE(Eventually([&] { return !Client(server).connected(); }))
+    EXPECT_TRUE(Eventually([&] { return !Client(listener).connected(); }))
         << "the listener is still open";
     EXPECT_EQ(client.ReceiveAll().size(), kRequests * kReply);
     stopper.join();
@@ -69,8 +69,7 @@ TEST_P(DrainTest, ServesWhatAHandlerLeftForItsNextTurn) {
     (void)connection.loop().engine().Stop(absl::Seconds(10));
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   const std::string requests = RandomBytes(100);
   ASSERT_TRUE(client.Send(requests));
@@ -79,8 +78,7 @@ TEST_P(DrainTest, ServesWhatAHandlerLeftForItsNextTurn) {
 }
 
 TEST_P(DrainTest, ServesWhatAHandlerLeftUntilItsBacklogHasGone) {
-  StartLargeReplies();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = StartLargeReplies();
   Client client = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(client.Send(std::string(kRequests, 'q')));
   answered.WaitForNotification();
@@ -90,8 +88,7 @@ TEST_P(DrainTest, ServesWhatAHandlerLeftUntilItsBacklogHasGone) {
 TEST_P(DrainTest, ServesWhatArrivedWhileOutputWaited) {
   options.connection.outbound_high_bytes = kReply / 4;
   options.connection.outbound_low_bytes = kReply / 8;
-  StartLargeReplies();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = StartLargeReplies();
   Client client = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(client.Send("q"));
   answered.WaitForNotification();

@@ -65,8 +65,7 @@ class FairnessTest : public ConformanceTest {
       }
       return Action::kNone;
     };
-    Start();
-    const StopAtEnd stop_at_end(*this);
+    const auto server = Start();
     std::atomic<bool> stop = false;
     std::vector<std::thread> readers;
     for (int i = 0; i < 2; ++i) {
@@ -90,8 +89,7 @@ TEST_P(FairnessTest, AFloodingConnectionHoldsUpNobody) {
     if (bytes.size() < 100) connection.Write(bytes);
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::atomic<bool> stop = false;
   std::vector<std::thread> floods;
   for (int i = 0; i < 2; ++i) {
@@ -118,8 +116,7 @@ TEST_P(FairnessTest, AConnectionThatWakesItselfHoldsUpNobody) {
     connection.Write(connection.Next());
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::vector<Client> busy;
   for (int i = 0; i < 4; ++i) {
     busy.push_back(Connect());
@@ -141,8 +138,7 @@ TEST_P(FairnessTest, AConnectionThatIsOfferedItsInputAgainAndAgainHoldsUpNobody)
     connection.Write(connection.Next());
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::vector<Client> busy;
   for (int i = 0; i < 4; ++i) {
     busy.push_back(Connect());
@@ -153,8 +149,7 @@ TEST_P(FairnessTest, AConnectionThatIsOfferedItsInputAgainAndAgainHoldsUpNobody)
 }
 
 TEST_P(FairnessTest, ATaskThatPostsItselfHoldsUpNobody) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::atomic<bool> stop = false;
   std::atomic<int64_t> runs = 0;
   std::function<void(EventLoop&)> again = [&](EventLoop& loop) {
@@ -173,8 +168,7 @@ TEST_P(FairnessTest, ATaskThatPostsItselfHoldsUpNobody) {
 
 TEST_P(FairnessTest, ThreadsThatFloodTheMailboxHoldUpNobody) {
   options.mailbox_limit_bytes = 32 << 20;
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::atomic<bool> stop = false;
   std::vector<std::thread> posters;
   for (int i = 0; i < 2; ++i) {
@@ -195,8 +189,7 @@ TEST_P(FairnessTest, ATimerThatIsAlwaysDueHoldsUpNobody) {
     ++ticks;
     return absl::ZeroDuration();
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   EXPECT_LT(WorstEcho(), kBound);
   EXPECT_GT(ticks, 0);
 }
@@ -212,8 +205,7 @@ TEST_P(FairnessTest, ManyTimersOfOneMomentHoldUpNobody) {
     connection.Write(connection.Next());
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("x") && client.Receive(1) == "x");
   ASSERT_TRUE(handler.handles()[0].Post([&](Connection& connection) {
@@ -265,8 +257,7 @@ TEST_P(FairnessTest, APeerThatDoesNotReadWhileItIsClosedHoldsUpNobody) {
     return Action::kClose;
   };
   options.connection.close_timeout = absl::Seconds(2);
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::vector<Client> never_read;
   for (int i = 0; i < 8; ++i) {
     never_read.push_back(Connect({.receive_buffer_bytes = 4096}));

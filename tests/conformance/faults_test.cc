@@ -40,8 +40,7 @@ class FaultsTest : public ServerTest {
 
 TEST_F(FaultsTest, ByteByByteEverythingComesBack) {
   const std::string bytes = RandomBytes(20'000);
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   for (const Call call : {Call::kReceive, Call::kSend, Call::kSendMessage}) {
     for (const size_t limit : {size_t{1}, size_t{7}}) {
       FaultySys kernel;
@@ -61,8 +60,7 @@ TEST_F(FaultsTest, LargePiecesAreOneCall) {
     connection.Writev(std::vector<std::string_view>(kPieces, bytes));
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   FaultySys kernel;
   ASSERT_TRUE(client.Send("x"));
@@ -76,8 +74,7 @@ TEST_F(FaultsTest, SmallPiecesAreGathered) {
     connection.Writev(std::vector<std::string_view>(2000, "12345678"));
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   FaultySys kernel;
   ASSERT_TRUE(client.Send("x"));
@@ -87,8 +84,7 @@ TEST_F(FaultsTest, SmallPiecesAreGathered) {
 
 TEST_F(FaultsTest, CallsThatFailForNowLoseNothing) {
   const std::string bytes = RandomBytes(1 << 20);
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   for (const Call call : {Call::kReceive, Call::kSend, Call::kSendMessage}) {
     for (const int error : {EAGAIN, call == Call::kReceive ? EAGAIN : ENOBUFS}) {
       FaultySys kernel;
@@ -102,8 +98,7 @@ TEST_F(FaultsTest, CallsThatFailForNowLoseNothing) {
 
 TEST_F(FaultsTest, ACallThatFailsEndsItsConnectionWithItsNameAndNoOther) {
   const std::string bytes = RandomBytes(1 << 20);
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   size_t ended = 0;
   for (const Call call : {Call::kReceive, Call::kSend}) {
     for (const int error : {ECONNRESET, ETIMEDOUT, ENOMEM, EIO, EPIPE, EHOSTUNREACH}) {
@@ -128,8 +123,7 @@ TEST_F(FaultsTest, ACallThatFailsEndsItsConnectionWithItsNameAndNoOther) {
 
 TEST_F(FaultsTest, AFailureToWatchIsNoHang) {
   const std::string bytes = RandomBytes(4 << 20);
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   // The first calls are those that add a connection; the later ones arm and disarm it.
   for (int nth = 0; nth < 12; ++nth) {
     FaultySys kernel;
@@ -145,8 +139,7 @@ TEST_F(FaultsTest, AFailureToWatchIsNoHang) {
 }
 
 TEST_F(FaultsTest, ConnectionsThatDieInTheBacklogAreSkipped) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   for (const int error : {ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH, ETIMEDOUT}) {
     FaultySys kernel;
     kernel.Fail(Call::kAccept, error, 5);
@@ -158,8 +151,7 @@ TEST_F(FaultsTest, ConnectionsThatDieInTheBacklogAreSkipped) {
 TEST_F(FaultsTest, AcceptsAgainSoonAfterResourcesRanOut) {
   std::vector<std::string> log;
   options.log = [&](LogSeverity, std::string_view text) { log.emplace_back(text); };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
     log.clear();
     FaultySys kernel;
@@ -193,8 +185,7 @@ TEST_F(FaultsTest, AcceptsAgainSoonAfterResourcesRanOut) {
 }
 
 TEST_F(FaultsTest, AShutdownThatFailsStillEndsTheConnection) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   FaultySys kernel;
   kernel.Fail(Call::kShutdown, ENOTCONN);
   kernel.Fail(Call::kUnacknowledgedBytes, EINVAL);
@@ -210,8 +201,7 @@ TEST_F(FaultsTest, AShutdownThatFailsStillEndsTheConnection) {
 }
 
 TEST_F(FaultsTest, AStopPassesOverTheDeadInTheBacklog) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   absl::Notification held, go;
   ASSERT_TRUE(engine->loop(0).Post([&] {
     held.Notify();
@@ -262,8 +252,7 @@ TEST_F(FaultsTest, AnIdleServerIsNotWokenUp) {
 }
 
 TEST_F(FaultsTest, AQuietConnectionCostsOneCallOfEachKindForAMessage) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("warm"));
   ASSERT_EQ(client.Receive(4), "warm");

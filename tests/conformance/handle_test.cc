@@ -39,8 +39,7 @@ TEST_P(HandleTest, AStaleHandleTouchesNothingOfTheConnectionThatTookItsPlace) {
   handler.on_traffic = [](Connection& connection) {
     return connection.Discard(connection.buffered()), Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Connect().Close();
   ASSERT_TRUE(handler.WaitForClosed(1));
   const ConnectionHandle stale = handler.handles()[0];
@@ -71,8 +70,7 @@ TEST_P(HandleTest, AStaleHandleTouchesNothingOfTheConnectionThatTookItsPlace) {
 }
 
 TEST_P(HandleTest, AHandleOutlivesItsEngine) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const ConnectionHandle handle = handler.handles()[0];
@@ -108,8 +106,7 @@ TEST_P(HandleTest, AHandleThatNamesNothingSaysSo) {
 }
 
 TEST_P(HandleTest, TellsEveryWriterWhatBecameOfItsBytesWhenThePeerResets) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(handler.WaitForOpened(1));
   const ConnectionHandle handle = handler.handles()[0];
@@ -134,8 +131,7 @@ TEST_P(HandleTest, TellsWhoeverWakesAConnectionThatCloses) {
     connection.Write(std::string(8 << 20, 'x'));
     return Action::kClose;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   const Client never_reads = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(handler.WaitForOpened(1));
   std::atomic<bool> told = false;
@@ -148,8 +144,7 @@ TEST_P(HandleTest, TellsWhoeverWakesAConnectionThatCloses) {
 }
 
 TEST_P(HandleTest, AnExceptionOfADoneHurtsNobody) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const ConnectionHandle handle = handler.handles()[0];
@@ -176,8 +171,7 @@ TEST_P(HandleTest, AnExceptionOfADoneHurtsNobodyWhenTheLoopHasEnded) {
     }
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   EXPECT_EQ(Stop(), absl::OkStatus());
@@ -187,8 +181,7 @@ TEST_P(HandleTest, AnExceptionOfADoneHurtsNobodyWhenTheLoopHasEnded) {
 // --- Tasks and timers.
 
 TEST_P(HandleTest, RunsTasksInTheOrderOfEachThreadOnTheLoop) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   for (size_t index = 0; index < engine->loop_count(); ++index) {
     EventLoop& loop = engine->loop(index);
     EXPECT_EQ(loop.index(), index);
@@ -207,8 +200,7 @@ TEST_P(HandleTest, RunsTasksInTheOrderOfEachThreadOnTheLoop) {
 }
 
 TEST_P(HandleTest, RunsATaskNotBeforeItsTimeAndSoonAfterIt) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   const absl::Time begin = absl::Now();
   absl::Duration worst;
   for (const int delay_ms : {0, 1, 5, 30, 70}) {
@@ -228,8 +220,7 @@ TEST_P(HandleTest, RunsATaskNotBeforeItsTimeAndSoonAfterIt) {
 }
 
 TEST_P(HandleTest, DoesNotRunWhatWasCancelled) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   EventLoop& loop = engine->loop(0);
   std::atomic<int> ran = 0;
   absl::Notification cancelled;
@@ -273,8 +264,7 @@ TEST_P(HandleTest, DestroysTasksThatNeverRanEvenWhenThatSchedulesAndCancels) {
     std::atomic<int>& destroyed;
   };
   std::atomic<int> destroyed = 0;
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   EventLoop& loop = engine->loop(0);
   TimerId last = TimerId::kNone;
   for (int i = 0; i < 100; ++i) {
@@ -296,14 +286,12 @@ TEST_P(HandleTest, TicksOnEveryLoopAndOnNoOther) {
     EXPECT_LT(loop.index(), loop.engine().loop_count());
     return ++ticks < 20 ? absl::Milliseconds(1) : absl::InfiniteDuration();
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   EXPECT_TRUE(Eventually([&] { return ticks >= 20; }));
 }
 
 TEST_P(HandleTest, VisitsEveryConnectionOfTheLoopAlsoWhileTheyEnd) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::vector<Client> clients;
   for (int i = 0; i < 30; ++i) clients.push_back(Connect());
   ASSERT_TRUE(handler.WaitForOpened(30));
@@ -329,8 +317,7 @@ TEST_P(HandleTest, VisitsEveryConnectionOfTheLoopAlsoWhileTheyEnd) {
 
 TEST_P(HandleTest, EnginesInOneProcessShareNothing) {
   options.private_descriptor_tables = false;  // Or there could be but one.
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Recorder second;
   auto other = Engine::Start(second, "tcp://127.0.0.1:0", options);
   ASSERT_TRUE(other.ok());

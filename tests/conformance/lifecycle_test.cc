@@ -80,8 +80,7 @@ std::vector<std::pair<const char*, Hook>> Callbacks() {
 }
 
 TEST_P(LifecycleTest, TellsTheStoryOfEachConnectionInOrder) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   constexpr size_t kClients = 20;
   for (size_t i = 0; i < kClients; ++i) {
     Client client = Connect();
@@ -143,8 +142,7 @@ TEST_P(LifecycleTest, SurvivesEveryCallInOnClose) {
     throw std::runtime_error("in OnClose");
   };
   handler.on_traffic = [](Connection&) { return Action::kNone; };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   for (size_t i = 0; i < 8; ++i) {
     Client client = Connect();
     ASSERT_TRUE(client.Send("unread"));
@@ -161,8 +159,7 @@ TEST_P(LifecycleTest, SurvivesEveryCallInOnClose) {
 }
 
 TEST_P(LifecycleTest, NamesTheResetOfAPeer) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   const std::string peer = client.local_address().ToString();
   ASSERT_TRUE(client.Send("x"));
@@ -186,8 +183,7 @@ TEST_P(LifecycleTest, DoesNotRunOnCloseInsideAWriteThatFails) {
     }
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("request"));
   ASSERT_TRUE(handler.WaitForOpened(1));
@@ -205,8 +201,7 @@ TEST_P(LifecycleTest, KeepsTheFirstReasonWhenThePeerResetsAfterwards) {
     connection.Close(absl::InvalidArgumentError("no such command"));
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(client.Send("request"));
   EXPECT_EQ(client.Receive(1), "x");
@@ -219,8 +214,7 @@ TEST_P(LifecycleTest, KeepsTheFirstReasonWhenThePeerResetsAfterwards) {
 
 TEST_P(LifecycleTest, EndsAnIdleConnectionWithDeadlineExceeded) {
   options.connection.idle_timeout = absl::Milliseconds(30);
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   const absl::Time begin = absl::Now();
   Client client = Connect();
   EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
@@ -232,8 +226,7 @@ TEST_P(LifecycleTest, EndsAnIdleConnectionWithDeadlineExceeded) {
 
 TEST_P(LifecycleTest, DoesNotCallAConnectionIdleThatReceivesOrSends) {
   options.connection.idle_timeout = absl::Milliseconds(200);
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   EXPECT_TRUE(AtLeastOnce([&] {
     Client client = Connect();
     const absl::Time begin = absl::Now();
@@ -255,8 +248,7 @@ TEST_P(LifecycleTest, CallsAConnectionIdleWhoseOutputOnlyWaits) {
     connection.Write(std::string(8 << 20, 'x'));
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   const Client never_reads = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(handler.WaitForOpened(1));
   const ConnectionHandle handle = handler.handles()[0];
@@ -277,8 +269,7 @@ TEST_P(LifecycleTest, EndsAConnectionAtItsReadDeadline) {
     connection.SetReadDeadline(absl::Now() + absl::Milliseconds(20));
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
   ASSERT_TRUE(handler.WaitForClosed(1));
@@ -296,8 +287,7 @@ TEST_P(LifecycleTest, EndsAConnectionAtItsWriteDeadlineOnlyWhileBytesWait) {
     connection.SetWriteDeadline(absl::Now() + absl::Milliseconds(20));
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   absl::Notification later;
   (void)engine->loop(0).Schedule(absl::Milliseconds(60), [&] { later.Notify(); });
@@ -330,8 +320,7 @@ TEST_P(LifecycleTest, KeepsTheContextUntilOnCloseHasReturned) {
     EXPECT_EQ(destroyed, 1);
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Connect().Close();
   ASSERT_TRUE(handler.WaitForClosed(1));
   EXPECT_TRUE(Eventually([&] { return destroyed == 2; }));
@@ -339,8 +328,7 @@ TEST_P(LifecycleTest, KeepsTheContextUntilOnCloseHasReturned) {
 
 TEST_P(LifecycleTest, ClosesOnceWhenEverybodyClosesAtTheSameTime) {
   constexpr int kThreads = 4, kRounds = 20;
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   for (int round = 0; round < kRounds; ++round) {
     Client client = Connect();
     ASSERT_TRUE(handler.WaitForOpened(static_cast<size_t>(round) + 1));
@@ -375,8 +363,7 @@ TEST_P(LifecycleTest, ToldOfACloseOnlyAfterOnCloseEvenWhenItWasEndingAlready) {
     });
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   ASSERT_TRUE(told.WaitForNotificationWithTimeout(kPatience));
@@ -388,8 +375,7 @@ TEST_P(LifecycleTest, StopsAtOnceWhenOnBootAsksForIt) {
     EXPECT_FALSE(engine.Wait().ok()) << "it would wait for itself";
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   EXPECT_EQ(engine->Wait(), absl::OkStatus());
 }
 

@@ -36,8 +36,7 @@ TEST_P(MemoryTest, HoldsUpAPeerThatSendsForEverAndNeverReads) {
     most = std::max(most.load(), connection.outbound_bytes());
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 64 << 10, .send_buffer_bytes = 64 << 10});
   const size_t before = ResidentBytes();
   const std::string bytes(1 << 20, 'x');
@@ -65,8 +64,7 @@ TEST_P(MemoryTest, ClosesAConnectionWhoseInputNobodyConsumes) {
     EXPECT_LE(connection.buffered(), options.connection.inbound_limit_bytes + OneReceive());
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   std::thread sender([&] { (void)client.Send(std::string(64 << 20, 'x')); });
   ASSERT_TRUE(handler.WaitForClosed(1));
@@ -90,8 +88,7 @@ TEST_P(MemoryTest, CountsAsUnconsumedOnlyWhatTheHandlerHasLeft) {
     }
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send(std::string(200 * kFrame, 'x')));
   client.ShutdownWrite();
@@ -108,8 +105,7 @@ TEST_P(MemoryTest, ReceivesNoMoreAtATimeThanAHandlerMayLeave) {
     if (connection.buffered() > 0) connection.Yield();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send(std::string(1 << 20, 'x')));
   client.ShutdownWrite();
@@ -142,8 +138,7 @@ TEST_P(MemoryTest, RefusesWholeWhatWouldPassTheOutboundLimit) {
     EXPECT_EQ(connection.Writev({"", std::string_view()}), WriteResult::kOk) << "nothing was asked";
     return Action::kClose;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 4096});
   const std::string received = client.ReceiveAll();
   EXPECT_EQ(client.ending(), Client::Ending::kFin);
@@ -153,8 +148,7 @@ TEST_P(MemoryTest, RefusesWholeWhatWouldPassTheOutboundLimit) {
 
 TEST_P(MemoryTest, RefusesAWriteOfAHandleAboveTheLimitAndSaysWhy) {
   options.connection.outbound_limit_bytes = 1 << 20;
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(handler.WaitForOpened(1));
   const ConnectionHandle handle = handler.handles()[0];
@@ -189,8 +183,7 @@ TEST_P(MemoryTest, SaysOnceThatItIsWritableAgain) {
     EXPECT_EQ(connection.Write(std::string(options.connection.outbound_low_bytes + 1, 'x')),
               WriteResult::kOk);
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(handler.WaitForOpened(1));
   EXPECT_EQ(writable, 0);
@@ -216,8 +209,7 @@ TEST_P(MemoryTest, HoldsUpAPeerThatAsksForFilesAndNeverReads) {
     // The first is the peer that never reads; the others only show that time has passed.
     return handler.opened() == 1 ? Action::kNone : Action::kClose;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(handler.WaitForOpened(1));
   const size_t before = CountDescriptors();
@@ -232,8 +224,7 @@ TEST_P(MemoryTest, HoldsUpAPeerThatAsksForFilesAndNeverReads) {
 TEST_P(MemoryTest, RefusesPostsWhenTheMailboxIsFull) {
   options.mailbox_limit_bytes = 64 << 10;
   options.loops = 1;
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   absl::Notification go, blocked;
   ASSERT_TRUE(engine->loop(0).Post([&] {
     blocked.Notify();
@@ -253,8 +244,7 @@ TEST_P(MemoryTest, RefusesPostsWhenTheMailboxIsFull) {
 
 TEST_P(MemoryTest, TellsTheWriterWhenTheMailboxIsFull) {
   options.mailbox_limit_bytes = 1 << 20;
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   bool told = false;
@@ -280,8 +270,7 @@ TEST_P(MemoryTest, PausesReadingAndOffersAgainWhatWasThere) {
     received += connection.Next();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("first "));
   ASSERT_TRUE(Eventually([&] { return offered == 1; }));
@@ -303,8 +292,7 @@ TEST_P(MemoryTest, NoticesAResetWhilePausedAndDoesNotSpin) {
     paused.Notify();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   ASSERT_TRUE(paused.WaitForNotificationWithTimeout(kPatience));
@@ -323,8 +311,7 @@ TEST_P(MemoryTest, NoticesAResetWhilePausedAndDoesNotSpin) {
 
 TEST_P(MemoryTest, DoesNotSpinOnAPeerThatHasFinishedWhileThisSideGoesOn) {
   handler.on_peer_shutdown = [&](Connection&) { return Action::kNone; };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   EXPECT_EQ(client.Receive(1), "x");

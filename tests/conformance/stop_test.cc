@@ -32,14 +32,13 @@ TEST_P(StopTest, AnswersUnderLoadWhateverItHasAccepted) {
     }
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
-  const SocketAddress server = address();
+  const auto server = Start();
+  const SocketAddress listener = address();
   std::vector<std::thread> clients;
   std::atomic<int> broken = 0;
   for (int i = 0; i < 8; ++i) {
     clients.emplace_back([&] {
-      Client client(server);
+      Client client(listener);
       std::thread sender([&] {
         const std::string requests(kRequest * 10, 'q');
         while (client.Send(requests)) {}
@@ -63,8 +62,7 @@ TEST_P(StopTest, AnswersUnderLoadWhateverItHasAccepted) {
 
 TEST_P(StopTest, RunsEveryDoneOnceUnderLoad) {
   options.mailbox_limit_bytes = 8 << 20;
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::vector<Client> clients;
   for (int i = 0; i < 8; ++i) clients.push_back(Connect());
   ASSERT_TRUE(handler.WaitForOpened(8));
@@ -94,8 +92,7 @@ TEST_P(StopTest, RunsEveryDoneOnceUnderLoad) {
 }
 
 TEST_P(StopTest, ReturnsWhenItIsDoneAndNotLater) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::vector<Client> idle;
   for (int i = 0; i < 50; ++i) idle.push_back(Connect());
   ASSERT_TRUE(handler.WaitForOpened(50));
@@ -108,8 +105,7 @@ TEST_P(StopTest, ReturnsWhenItIsDoneAndNotLater) {
 
 TEST_P(StopTest, ServesTheBacklogAndWhatHasArrivedInIt) {
   // The loops are held while requests arrive that nobody has accepted yet.
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   absl::Notification go;
   std::atomic<size_t> held = 0;
   for (size_t i = 0; i < engine->loop_count(); ++i) {
@@ -137,8 +133,7 @@ TEST_P(StopTest, ResetsWhatIsNotDoneAfterTheGraceAndCountsIt) {
     connection.Write(std::string(8 << 20, 'x'));
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client never_reads = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(never_reads.Send("x"));
   ASSERT_EQ(never_reads.Receive(1), "x");
@@ -174,17 +169,16 @@ TEST_P(StopTest, WaitsForRepliesThatWorkersStillMake) {
     return Action::kNone;
   };
   options.loops = 1;
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client paused = Connect(), finished = Connect();
   ASSERT_TRUE(paused.Send("pause"));
   finished.ShutdownWrite();
   ASSERT_TRUE(Eventually([&] {
     return handler.story(0).ends_with("traffic") && handler.story(1).ends_with("peer_shutdown");
   }));
-  const SocketAddress server = address();
+  const SocketAddress listener = address();
   std::thread stopper([&] { EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus()); });
-  EXPECT_TRUE(Eventually([&] { return !Client(server).connected(); }))
+  EXPECT_TRUE(Eventually([&] { return !Client(listener).connected(); }))
       << "the listener is still open";
   go.Notify();
   EXPECT_EQ(paused.ReceiveAll(), "paused");
@@ -199,8 +193,7 @@ TEST_P(StopTest, EndsWhatShutsItsWritingDownWhenItsInputEnds) {
     connection.ShutdownWrite();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const absl::Time begin = absl::Now();
@@ -254,14 +247,12 @@ TEST_P(StopTest, StopsFromOnShutdown) {
     EXPECT_FALSE(engine.Wait().ok()) << "it would wait for itself";
     EXPECT_FALSE(engine.loop(0).Post([] {}));
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   EXPECT_EQ(Stop(), absl::OkStatus());
 }
 
 TEST_P(StopTest, StopsOnceForManyThreads) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
@@ -282,15 +273,14 @@ TEST_P(StopTest, StopsBeforeAnyConnectionAndRightAfterTheStart) {
 }
 
 TEST_P(StopTest, StopsDuringAStormOfConnections) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
-  const SocketAddress server = address();
+  const auto server = Start();
+  const SocketAddress listener = address();
   std::atomic<bool> stop = false;
   std::vector<std::thread> storm;
   for (int i = 0; i < 3; ++i) {
     storm.emplace_back([&] {
       while (!stop) {
-        Client client(server);
+        Client client(listener);
         if (client.connected() && client.Send("x")) client.Receive(1);
       }
     });
@@ -304,8 +294,7 @@ TEST_P(StopTest, StopsDuringAStormOfConnections) {
 }
 
 TEST_P(StopTest, IsStoppedByItsDestructor) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   EXPECT_EQ(client.Receive(1), "x");

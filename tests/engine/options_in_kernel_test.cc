@@ -48,7 +48,7 @@ class OptionsInKernelTest : public ConformanceTest {
     };
     // Or there would be no duplicate.
     options.private_descriptor_tables = false;
-    Start();
+    const auto server = Start();
     const Client client = Connect();
     EXPECT_TRUE(handler.WaitForOpened(1));
     const absl::StatusOr<UniqueFd> listener = engine->DuplicateListener(address());
@@ -106,7 +106,7 @@ TEST_P(OptionsInKernelTest, ThePortIsSharedInBothModesWhenAskedFor) {
 TEST_P(OptionsInKernelTest, ASecondEngineMayShareThePort) {
   options.private_descriptor_tables = false;  // Or there could be no second.
   options.reuse_port = true;
-  Start();
+  const auto server = Start();
   EventHandler other;
   auto second = Engine::Start(other, address().ToString(), options);
   EXPECT_TRUE(second.ok()) << second.status();
@@ -135,7 +135,7 @@ TEST_P(OptionsInKernelTest, TheSettersOfAConnectionReachItsSocket) {
     seen["linger"] = linger.l_onoff != 0 ? linger.l_linger : -1;
     return Action::kNone;
   };
-  Start();
+  const auto server = Start();
   const Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   EXPECT_TRUE(Stop().ok());

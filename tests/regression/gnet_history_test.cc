@@ -39,8 +39,7 @@ TEST_F(GnetHistoryTest, B2OneClientThatResetKilledTheLoop) {
     connection.Write(std::string(k8MiB, 'x'));
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   for (int i = 0; i < 20; ++i) {
     Client client = Connect();
     ASSERT_TRUE(client.Send("large"));
@@ -62,8 +61,7 @@ TEST_F(GnetHistoryTest, B6MoreThanIovMaxPiecesLostTheConnection) {
   };
   expected.append(k8MiB, 'x');
   for (int i = 0; i < 5000; ++i) expected.append(4096 + i % 7, static_cast<char>('a' + i % 26));
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("x"));
   EXPECT_TRUE(client.Receive(expected.size()) == expected);
@@ -83,8 +81,7 @@ TEST_F(GnetHistoryTest, B10NextShowedMemoryThatWasDiscardedAlready) {
     received += connection.Next(n - n / 2);
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   const std::string bytes = RandomBytes(300'000, 3);
   std::thread reader([&] { (void)client.ReceiveAll(); });
@@ -109,8 +106,7 @@ TEST_F(GnetHistoryTest, B11AWakeWithoutInputShowedStaleBytes) {
     checked.Notify();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("stale"));
   EXPECT_EQ(client.Receive(5), "stale");
@@ -124,8 +120,7 @@ TEST_F(GnetHistoryTest, B13ALargeReplyInOnOpenBrokeTheConnection) {
     connection.Write(welcome);
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("and then?"));
   EXPECT_TRUE(client.Receive(k8MiB) == welcome);
@@ -139,16 +134,14 @@ TEST_F(GnetHistoryTest, B18TheDescriptorWasClosedBeforeOnClose) {
     EXPECT_EQ(connection.local_address(), address());
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Connect().Close();
   Connect().Reset();
   ASSERT_TRUE(handler.WaitForClosed(2));
 }
 
 TEST_F(GnetHistoryTest, B22OptimisedWakeUpsGotLost) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   constexpr int kPosters = 3, kPosts = 20'000;
   std::atomic<int> ran = 0;
   std::vector<std::thread> posters;
@@ -169,8 +162,7 @@ TEST_F(GnetHistoryTest, B22OptimisedWakeUpsGotLost) {
 
 TEST_F(GnetHistoryTest, B24ChildrenInheritedDescriptors) {
   options.loops = 2;
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const auto duplicate = engine->DuplicateListener(address());
@@ -182,8 +174,7 @@ TEST_F(GnetHistoryTest, B24ChildrenInheritedDescriptors) {
 }
 
 TEST_F(GnetHistoryTest, B27TheEndOfInputKeptTheConnectionOpenAndTheLoopBusy) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const absl::Time begin = absl::Now();
@@ -198,8 +189,7 @@ TEST_F(GnetHistoryTest, B30AddressesChangedAfterTheConnectionHadGone) {
     kept.push_back(connection.remote_address());
     return Action::kNone;
   };
-  Start("tcp://[::1]:0");
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start("tcp://[::1]:0");
   std::vector<std::string> expected;
   for (int i = 0; i < 5; ++i) {
     Client client = Connect();

@@ -36,8 +36,7 @@ class GnetTest : public ServerTest {};
 
 TEST_F(GnetTest, D1UnreadInputGrewTheHeapWithoutLimit) {
   handler.on_traffic = [](Connection&) { return Action::kNone; };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   const size_t before = ResidentBytes();
   std::thread sender([&] { (void)client.Send(std::string(100 << 20, 'x')); });
@@ -62,8 +61,7 @@ TEST_F(GnetTest, D2CloseRightAfterALargeWriteCutItShort) {
     }).join();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   for (const char* how : {"now", "later"}) {
     Client client = Connect();
     ASSERT_TRUE(client.Send(how));
@@ -81,8 +79,7 @@ TEST_F(GnetTest, D3HalfCloseOfThePeerLostTheReply) {
     connection.Discard(connection.buffered());
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("request"));
   client.ShutdownWrite();
@@ -90,8 +87,7 @@ TEST_F(GnetTest, D3HalfCloseOfThePeerLostTheReply) {
 }
 
 TEST_F(GnetTest, D4RunningOutOfDescriptorsStoppedTheEngine) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   rlimit before = {};
   ::getrlimit(RLIMIT_NOFILE, &before);
   Client old_client = Connect();
@@ -116,8 +112,7 @@ TEST_F(GnetTest, D5AnOldConnectionWroteIntoWhateverTookItsDescriptor) {
     closed_fd = connection.fd();
     return Action::kClose;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
@@ -148,8 +143,7 @@ TEST_F(GnetTest, D6OnCloseRanInsideAWriteAndTheConnectionWasGoneAfterIt) {
     EXPECT_NE(connection.remote_address().ToString(), "none");
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   ASSERT_TRUE(handler.WaitForOpened(1));
@@ -168,16 +162,14 @@ TEST_F(GnetTest, D7FlushOfALargeReplyStalledForEver) {
     }
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("x"));
   EXPECT_TRUE(client.Receive(k8MiB) == reply);
 }
 
 TEST_F(GnetTest, D8AWriteAfterTheStopSaidNothingAndItsCallbackNeverRan) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
   const ConnectionHandle handle = handler.handles()[0];
@@ -196,8 +188,7 @@ TEST_F(GnetTest, D9OnShutdownCameBeforeTheLastOnClose) {
     EXPECT_EQ(handler.closed(), 10u);
     EXPECT_EQ(stopped.connection_count(), 0u);
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   std::vector<Client> clients;
   for (int i = 0; i < 10; ++i) clients.push_back(Connect());
   ASSERT_TRUE(handler.WaitForOpened(10));
@@ -211,8 +202,7 @@ TEST_F(GnetTest, D10StopWasNotGracefulAndPolledEvery500Milliseconds) {
     connection.Write(reply);
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect({.receive_buffer_bytes = 64 << 10});
   ASSERT_TRUE(client.Send("x"));
   const std::string first = client.Receive(1);
@@ -234,8 +224,7 @@ TEST_F(GnetTest, D11AConnectionThatWakesItselfStarvedEveryOther) {
     connection.Write(connection.Next());
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client busy = Connect();
   ASSERT_TRUE(busy.Send("wake"));
   const absl::Time begin = absl::Now();
@@ -250,8 +239,7 @@ TEST_F(GnetTest, D13OnlyTheFirstLoopHadTheFamilyThatWasAskedFor) {
   options.loops = 4;
   options.accept_mode = AcceptMode::kReusePort;
   std::set<int> families;
-  Start("tcp4://127.0.0.1:0");
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start("tcp4://127.0.0.1:0");
   const uint16_t port = address().port();
   for (int fd = 0; fd < 200; ++fd) {
     sockaddr_storage storage = {};
@@ -275,8 +263,7 @@ TEST_F(GnetTest, D14EveryLoopGotAnotherPortForPort0) {
     EXPECT_EQ(connection.local_address().port(), address().port());
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   EXPECT_NE(address().port(), 0);
   // The kernel spreads them by a hash: many connections reach every loop.
   for (int i = 0; i < 500 && loops_seen != 15; ++i) EXPECT_TRUE(Echoes());
@@ -284,8 +271,7 @@ TEST_F(GnetTest, D14EveryLoopGotAnotherPortForPort0) {
 }
 
 TEST_F(GnetTest, D15KeepAliveHidTheErrorOfBind) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   options.connection.socket.keep_alive = KeepAlive();
   Recorder second;
   const absl::Status status = Engine::Start(second, address().ToString(), options).status();
@@ -294,8 +280,7 @@ TEST_F(GnetTest, D15KeepAliveHidTheErrorOfBind) {
 }
 
 TEST_F(GnetTest, D16AFailedAddressLeakedTheListenersBeforeIt) {
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   const size_t before = CountDescriptors();
   for (int i = 0; i < 10; ++i) {
     Recorder second;
@@ -319,8 +304,7 @@ TEST_F(GnetTest, D18ZeroMeantEverything) {
     checked.Notify();
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("abcdef"));
   ASSERT_TRUE(checked.WaitForNotificationWithTimeout(kPatience));
@@ -337,8 +321,7 @@ TEST_F(GnetTest, D20AnExceptionInAHandlerKilledTheProcess) {
     connection.Write(connection.Next());
     return Action::kNone;
   };
-  Start();
-  const StopAtEnd stop_at_end(*this);
+  const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("throw"));
   EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);

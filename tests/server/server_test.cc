@@ -1,6 +1,7 @@
 #include "tests/server/server_test.h"
 
 #include <cstdio>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -45,10 +46,12 @@ ServerTest::ServerTest()
 
 ServerTest::~ServerTest() = default;
 
-void ServerTest::Start(const std::string& address) {
+ServerTest::RunningServer ServerTest::Start(const std::string& address) {
   auto started = Engine::Start(handler, address, options);
-  ASSERT_TRUE(started.ok()) << started.status();
+  // ASSERT_TRUE would only end this function, and the test would go on without an engine.
+  if (!started.ok()) throw std::runtime_error(started.status().ToString());
   engine = *std::move(started);
+  return RunningServer(*this);
 }
 
 absl::Status ServerTest::Stop(absl::Duration grace) {

@@ -31,9 +31,25 @@ class ServerTest : public ::testing::Test {
   ServerTest();
   ~ServerTest() override;
 
-  // Starts the engine with `options`, which a test changes before.
-  void Start(const std::string& address = "tcp://127.0.0.1:0");
-  // Ends it and checks what is to be checked. At the end of each test, or earlier.
+  // Stops the engine, unless Stop did, at the end of the scope: hooks may refer to variables that
+  // were declared before it.
+  class [[nodiscard]] RunningServer {
+   public:
+    explicit RunningServer(ServerTest& test) : test_(test) {}
+    RunningServer(const RunningServer&) = delete;
+    RunningServer& operator=(const RunningServer&) = delete;
+    ~RunningServer() {
+      if (test_.engine != nullptr) (void)test_.Stop();
+    }
+
+   private:
+    ServerTest& test_;
+  };
+
+  // Starts the engine with `options`, which a test changes before: const auto server = Start();
+  // A start that fails ends the test, which has failed then: it throws, and GoogleTest catches.
+  [[nodiscard]] RunningServer Start(const std::string& address = "tcp://127.0.0.1:0");
+  // Stops the engine and checks that every connection was closed. RunningServer does so, too.
   absl::Status Stop(absl::Duration grace = absl::Seconds(10));
   const SocketAddress& address() const { return engine->addresses()[0]; }
   Client Connect() const { return Client(address()); }
@@ -43,21 +59,6 @@ class ServerTest : public ::testing::Test {
   // Whether a new connection gets its echo, from handlers that echo.
   bool Echoes() const;
   void TearDown() override;
-
-  // Stops the engine at the end of the test's body: hooks may touch the variables in there. Stand
-  // it behind Start.
-  class StopAtEnd {
-   public:
-    explicit StopAtEnd(ServerTest& test) : test_(test) {}
-    StopAtEnd(const StopAtEnd&) = delete;
-    StopAtEnd& operator=(const StopAtEnd&) = delete;
-    ~StopAtEnd() {
-      if (test_.engine != nullptr) (void)test_.Stop();
-    }
-
-   private:
-    ServerTest& test_;
-  };
 
   Options options;
   Recorder handler;
