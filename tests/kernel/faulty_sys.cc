@@ -1,12 +1,5 @@
 #include "tests/kernel/faulty_sys.h"
 
-// The real calls, compiled once more under the name of rondo::real_sys.
-#define sys real_sys
-#include "sys/direct_call_any.cc"
-#include "sys/sys.cc"
-#include "sys/sys_linux.cc"
-#undef sys
-#undef RONDO_SYS_SYS_H_
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -15,7 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "sys/sys.h"
+#include "tests/kernel/real_sys.h"
 
 namespace rondo::testing {
 namespace {
