@@ -6,7 +6,8 @@
 import unittest
 import xml.dom.minidom
 
-from harness import instructions, measure, micro, plots, servers, suites, summary, svg, tables
+from harness import (
+    instructions, measure, micro, plots, redis, servers, suites, summary, svg, tables)
 
 
 def sample(rate=1000.0, cpu=2.0, **changes):
@@ -140,6 +141,17 @@ class ParsersTest(unittest.TestCase):
                 '{"name": "Push_median", "aggregate_name": "median", "cpu_time": 3.5},'
                 '{"name": "Push_stddev", "aggregate_name": "stddev", "cpu_time": 0.1}]}')
         self.assertEqual(micro.parse(text), [{"name": "Push_median", "nanoseconds": 3.5}])
+
+    def test_the_operation_of_a_stream_is_one_of_its_items(self):
+        text = ('{"benchmarks": [{"name": "Lines", "cpu_time": 1e6, "bytes_per_second": 1e9,'
+                ' "items_per_second": 5e7}]}')
+        self.assertEqual(micro.parse(text), [{"name": "Lines", "nanoseconds": 20.0}])
+
+    def test_reads_redis_benchmarks_last_rate(self):
+        text = "SET: rps=0.0\rSET: 100.5 requests per second, p50=1 msec\n"
+        self.assertEqual(redis.rate_of(text), 100.5)
+        with self.assertRaises(RuntimeError):
+            redis.rate_of("Could not connect")
 
 
 class SvgTest(unittest.TestCase):

@@ -22,6 +22,8 @@ def parse_arguments():
     parser.add_argument("--seconds", type=float, default=1.0, help="measuring time of one turn")
     parser.add_argument("--servers", default="", help="a,b,c: only these")
     parser.add_argument("--poller", help="run Rondo on this one only: epoll, io_uring, auto, ...")
+    parser.add_argument("--cpu_share", type=float,
+                        help="redis: such as 0.5, each server gets no more of its CPU; as root")
     parser.add_argument("--servers_dir", type=pathlib.Path,
                         help="use the programs in this directory, and build and install nothing")
     parser.add_argument("--build_dir", type=pathlib.Path,
@@ -41,6 +43,8 @@ def prepare(arguments, wanted):
         needed = needed + packages.INSTRUCTIONS
     if "micro" in wanted:
         needed = needed + packages.MICRO
+    if "redis" in wanted:
+        needed = needed + packages.REDIS
     packages.ensure(needed)
     return servers.build_all(chosen, arguments.build_dir)
 

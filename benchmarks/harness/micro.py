@@ -12,8 +12,15 @@ def programs(directory):
 
 
 def parse(text):
-    """Rows of name and nanoseconds per operation from Google Benchmark's JSON."""
-    return [{"name": entry["name"], "nanoseconds": entry["cpu_time"]}
+    """Rows of name and nanoseconds per operation from Google Benchmark's JSON.
+
+    One that reports items and bytes works through a stream: its operation is one item of that.
+    """
+    def nanoseconds(entry):
+        if "bytes_per_second" in entry and "items_per_second" in entry:
+            return 1e9 / entry["items_per_second"]
+        return entry["cpu_time"]
+    return [{"name": entry["name"], "nanoseconds": nanoseconds(entry)}
             for entry in json.loads(text)["benchmarks"]
             if entry.get("aggregate_name", "median") == "median"]
 

@@ -13,6 +13,7 @@ REQUIRED = [
 PEERS = ["libevent-dev", "libuv1-dev", "libasio-dev"]
 MICRO = ["libbenchmark-dev"]
 INSTRUCTIONS = ["valgrind"]
+REDIS = ["redis-server", "redis-tools"]
 
 
 def missing(packages):

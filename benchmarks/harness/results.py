@@ -16,6 +16,8 @@ def document(suite, arguments, **contents):
         flags.append(f"--servers={arguments.servers}")
     if arguments.poller:
         flags.append(f"--poller={arguments.poller}")
+    if arguments.cpu_share:
+        flags.append(f"--cpu_share={arguments.cpu_share:g}")
     return {
         "suite": suite,
         "command": " ".join(["benchmarks/run", suite, *flags]),

@@ -3,11 +3,11 @@
 import shutil
 import sys
 
-from harness import instructions, measure, micro, plots, results, suites, summary, tables
+from harness import instructions, measure, micro, plots, redis, results, suites, summary, tables
 
 
 def names():
-    return [*suites.SUITES, "scaling", "instructions", "micro"]
+    return [*suites.SUITES, "scaling", "instructions", "micro", "redis"]
 
 
 def run(name, fleet, arguments, shapes):
@@ -16,6 +16,8 @@ def run(name, fleet, arguments, shapes):
         return _instructions(fleet, arguments)
     if name == "micro":
         return _micro(arguments)
+    if name == "redis":
+        return _redis(arguments)
     measured = []
     for shape in shapes:
         if not fleet.servers_of(shape):
@@ -89,5 +91,30 @@ def _micro(arguments):
     document = results.document("micro", arguments, rows=rows)
     plot = plots.draw_rows(document, "one operation on one data structure", "ns of CPU time",
                            "name", "nanoseconds")
+    results.save(arguments.results_dir, document, plot)
+    return True
+
+
+def _redis(arguments):
+    if arguments.servers_dir:
+        program = arguments.servers_dir / "redis"
+    else:
+        program = arguments.build_dir / "examples" / "redis"
+    needed = [str(program), "redis-server", "redis-benchmark"]
+    for command in needed:
+        if shutil.which(command) is None:
+            print(f"Skipping redis: there is no {command}", file=sys.stderr)
+            return True
+    rows = redis.measure(program, arguments.rounds, arguments.cpu_share)
+    title = "examples/redis beside redis-server, under redis-benchmark -P 16"
+    print(title + "\n")
+    print(tables.render(["command", "requests/s", "CPU ns/request", "requests/s ratio",
+                         "CPU ratio"],
+                        [[row["name"], f"{row['requests_per_second']:,.0f}".replace(",", " "),
+                          f"{row['nanoseconds']:.0f}", f"{row['rate_ratio']:.2f}",
+                          f"{row['cpu_ratio']:.2f}"] for row in rows]) + "\n")
+    document = results.document("redis", arguments, rows=rows)
+    plot = plots.draw_rows(document, title, "ns of the server's CPU time for a request", "name",
+                           "nanoseconds")
     results.save(arguments.results_dir, document, plot)
     return True
