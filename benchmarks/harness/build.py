@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 
+from harness import machine
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PEER_SOURCES = ROOT / "benchmarks" / "peers"
 PEER_PROGRAMS = ROOT / "build" / "peers"
@@ -30,15 +32,21 @@ def meson(directory, options=(), targets=()):
 
     `targets`: only those of these that there are; empty: everything.
     """
-    if not (directory / "build.ninja").exists():
+    # Meson looks for a library only when it configures: again after one was installed.
+    installed = " ".join(sorted(machine.package_versions(machine.wanted_packages())))
+    known = directory / "packages"
+    configured = (directory / "build.ninja").exists()
+    if not configured or not known.exists() or known.read_text(encoding="utf-8") != installed:
         print(f"Configuring {directory}", file=sys.stderr)
-        if not _run(["meson", "setup", directory, ROOT, "--buildtype=release",
-                     "-Dbenchmarks=true", "-Db_ndebug=true", *options]):
+        if not _run(["meson", "setup", *(["--reconfigure"] if configured else []), directory, ROOT,
+                     "--buildtype=release", "-Dbenchmarks=true", "-Db_ndebug=true", *options]):
             sys.exit("meson setup failed")
+        known.write_text(installed, encoding="utf-8")
     print(f"Building {directory}", file=sys.stderr)
     rules = (directory / "build.ninja").read_text(encoding="utf-8")
     chosen = [target for target in targets if f"\nbuild {target}:" in rules]
-    if not _run(["ninja", "-C", directory, *chosen]):
+    jobs = os.environ.get("JOBS", os.cpu_count())
+    if not _run(["ninja", "-C", directory, "-j", jobs, *chosen]):
         sys.exit("The build failed")
 
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 
-from harness import build, packages, servers
+from harness import build, servers
 
 
 # Debian's mimalloc is found as a shared library, so here every program keeps libc's allocator.
@@ -22,7 +22,6 @@ def make(directory):
     """Fills `directory` with the generator, Rondo's server and every peer that links statically."""
     if directory is None:
         sys.exit("bundle: say where to, with --servers_dir=DIR")
-    packages.ensure(packages.REQUIRED + packages.PEERS)
     os.environ["RUSTFLAGS"] = "-C target-feature=+crt-static"
     built = build.ROOT / "build" / "static"
     chosen = servers.select_servers([])

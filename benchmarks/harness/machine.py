@@ -28,9 +28,14 @@ def memory_gib():
     return round(kib / 1024 / 1024, 1)
 
 
+def wanted_packages():
+    """The Debian packages that benchmarks/run builds with; none for ready-made programs."""
+    return os.environ.get("BENCHMARK_PACKAGES", "").split()
+
+
 def package_versions(packages):
     """Versions of installed Debian packages, by name."""
-    if shutil.which("dpkg-query") is None:
+    if not packages or shutil.which("dpkg-query") is None:
         return {}
     result = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages],

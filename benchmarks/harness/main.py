@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from harness import build, bundle, machine, packages, results, runs, servers, suites
+from harness import build, bundle, machine, results, runs, servers, suites
 
 
 def parse_arguments():
@@ -32,20 +32,12 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def prepare(arguments, wanted):
+def prepare(arguments):
     """The servers to measure, built unless they are ready-made."""
     names = [name for name in arguments.servers.split(",") if name]
     chosen = servers.select_servers(names, arguments.poller)
     if arguments.servers_dir:
         return servers.find(chosen, arguments.servers_dir)
-    needed = packages.REQUIRED + packages.PEERS
-    if "instructions" in wanted:
-        needed = needed + packages.INSTRUCTIONS
-    if "micro" in wanted:
-        needed = needed + packages.MICRO
-    if "redis" in wanted:
-        needed = needed + packages.REDIS
-    packages.ensure(needed)
     return servers.build_all(chosen, arguments.build_dir)
 
 
@@ -54,7 +46,7 @@ def main():
     if arguments.suite == "bundle":
         return bundle.make(arguments.servers_dir)
     wanted = runs.names() if arguments.suite == "all" else [arguments.suite]
-    fleet = servers.those_that_start(prepare(arguments, wanted))
+    fleet = servers.those_that_start(prepare(arguments))
     if not fleet.servers:
         sys.exit("There is no server to measure")
     print(machine.sentence(machine.describe()) + "\n")

@@ -4,7 +4,7 @@ import datetime
 import json
 import pathlib
 
-from harness import machine, packages
+from harness import machine
 
 DIRECTORY = pathlib.Path(__file__).resolve().parents[1] / "results"
 
@@ -22,7 +22,7 @@ def document(suite, arguments, **contents):
         "suite": suite,
         "command": " ".join(["benchmarks/run", suite, *flags]),
         "date": datetime.date.today().isoformat(),
-        "machine": machine.describe(packages.REQUIRED + packages.PEERS),
+        "machine": machine.describe(machine.wanted_packages()),
         **contents,
     }
 

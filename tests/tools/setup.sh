@@ -10,35 +10,83 @@ fail() {
   exit 1
 }
 
-# install_packages PACKAGE...: installs what is missing of these and of what every build needs.
-install_packages() {
-  local missing as_root=() install
+# --- Packages of Debian, by what they are for ----------------------------------------------------
+
+declare -A packages=(
   # make: g++ runs it to optimise at link time on several CPUs.
-  set -- g++ make meson ninja-build pkg-config cmake libabsl-dev libmimalloc-dev liburing-dev "$@"
+  [build]='g++ make meson ninja-build pkg-config cmake libabsl-dev libmimalloc-dev liburing-dev'
+  [tests]='libgtest-dev libgmock-dev socat netcat-openbsd curl python3 sockperf strace'
+  [clang]='clang'
+  [benchmarks]='python3 libgtest-dev'
+  [peers]='libevent-dev libuv1-dev libasio-dev'
+  [micro]='libbenchmark-dev'
+  [instructions]='valgrind'
+  [redis]='redis-server redis-tools'
+)
+
+# packages_of GROUP...: prints the names of all packages of these groups.
+packages_of() {
+  local group
+  for group; do echo "${packages[$group]}"; done
+}
+
+# missing_packages GROUP...: prints, on one line, which packages of these are not installed.
+missing_packages() {
+  local wanted
+  # shellcheck disable=SC2207  # one word for each package
+  wanted=($(packages_of "$@"))
+  comm -23 <(printf '%s\n' "${wanted[@]}" | sort -u) <(
+    dpkg-query -W -f "\${db:Status-Status} \${Package}\n" "${wanted[@]}" 2>/dev/null |
+      sed -n 's/^installed //p' | sort -u) | paste -s -d ' '
+}
+
+# apt_install PACKAGE...: fails where this user or this machine cannot.
+apt_install() {
+  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q)
+  if [[ $(id -u) != 0 ]]; then
+    # Sudo may ask for a password only at a terminal.
+    { command -v sudo && { sudo -n true || [[ -t 0 ]]; }; } >/dev/null 2>&1 || return 1
+    apt=(sudo "${apt[@]}")
+  fi
+  echo "installing $*" >&2
+  {
+    # Once, and the install may work without: one of several sources may be unreachable.
+    [[ ${lists_updated:-} ]] || "${apt[@]}" update || true
+    lists_updated=yes
+    "${apt[@]}" install -y --no-install-recommends "$@"
+  } >&2
+}
+
+# install_packages GROUP...: installs what is missing of these groups, or ends the program with the
+# command that would.
+install_packages() {
+  local missing
   if ! command -v dpkg-query >/dev/null; then
-    command -v meson >/dev/null || fail "not Debian; please install the likes of: $*"
+    command -v meson >/dev/null || fail "not Debian; install the likes of: $(packages_of "$@")"
     return 0
   fi
-  missing=$(comm -23 <(printf '%s\n' "$@" | sort -u) <(
-    dpkg-query -W -f "\${db:Status-Status} \${Package}\n" "$@" 2>/dev/null |
-      sed -n 's/^installed //p' | sort -u))
-  [[ $missing ]] || return 0
-
-  install="apt-get install -y --no-install-recommends ${missing//$'\n'/ }"
-  if [[ $EUID != 0 ]]; then
-    command -v sudo >/dev/null ||
-      fail "packages are missing and there is no sudo; as root, run:" "  apt-get update && $install"
-    as_root=(sudo)
-  fi
-  echo "installing ${missing//$'\n'/ }" >&2
+  missing=$(missing_packages "$@")
   # shellcheck disable=SC2086  # one word for each package
-  {
-    # One source that cannot be reached need not be the one that counts.
-    "${as_root[@]}" apt-get update -q || true
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $install -q
-  } >&2 ||
-    fail "could not install; as root, run:" "  apt-get update && $install"
+  [[ ! $missing ]] || apt_install $missing ||
+    fail "packages are missing; as root, run: $(install_command "$missing")"
 }
+
+# try_packages GROUP...: the same for what the program can do without.
+try_packages() {
+  local package
+  command -v dpkg-query >/dev/null || return 0
+  for package in $(missing_packages "$@"); do
+    apt_install "$package" ||
+      printf '%s\n' "skipping what needs $package; to have it, as root, run: $(
+        install_command "$package")" >&2
+  done
+}
+
+install_command() {
+  echo "apt-get update && apt-get install -y --no-install-recommends $*"
+}
+
+# --- Building ------------------------------------------------------------------------------------
 
 # configure FOLDER OPTION...: sets up build/FOLDER, unless it is already set up in just this way.
 # Warnings are errors where the environment says CI.
