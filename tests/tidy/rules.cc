@@ -9,13 +9,9 @@ namespace rondo::tidy {
 
 namespace {
 
-constexpr int kFunctionLines = 60;
-constexpr int kFileLines = 400;
+const Budget kFunctionBudget = {60, "lines", "split it by ideas"};
+const Budget kFileBudget = {400, "lines", "split it by ideas"};
 constexpr size_t kColumns = 100;
-
-std::string At(const std::string& path, int line) {
-  return path + ":" + std::to_string(line) + ": ";
-}
 
 // Names the function of the C library or the kernel, and not one of ours that is called alike.
 bool IsGlobal(const Word& word) {
@@ -31,17 +27,6 @@ bool IsForLinuxAlone(const Source& source, int line) {
   };
   while (line > 1 && !says("---")) --line;
   return says("---") && says("on Linux");
-}
-
-Problems RatchetProblems(const std::string& where, const std::string& name, int lines, int budget,
-                         const Ratchet& exceptions) {
-  const auto entry = exceptions.find(name);
-  const int allowed = entry == exceptions.end() ? budget : std::max(entry->second, budget);
-  const std::string has = where + name + " has " + std::to_string(lines) + " lines, ";
-  if (lines > allowed) return {has + std::to_string(allowed) + " are allowed; split it by ideas"};
-  if (entry != exceptions.end() && lines <= budget) return {has + "so take it off the list"};
-  if (lines < allowed && allowed > budget) return {has + "so lower its entry to that"};
-  return {};
 }
 
 std::string GuardOf(const std::string& path) {
@@ -209,7 +194,7 @@ Problems HeaderProblems(const Source& source) {
   for (const Directive& directive : Directives(source)) directives.push_back(directive.text);
   if (directives.size() < 3 || directives[0] != "#ifndef " + guard ||
       directives[1] != "#define " + guard || source.lines.back() != "#endif  // " + guard) {
-    problems.push_back(At(source.path, 1) + "its include guard is to be " + guard +
+    problems.push_back(At(source.path, 1) + "its include guard must be " + guard +
                        ", and its last line `#endif  // " + guard + "`");
   }
   return problems;
@@ -220,7 +205,7 @@ Problems FunctionSizeProblems(const Source& source, const Ratchet& exceptions) {
   for (const Function& function : Functions(source)) {
     const Problems found =
         RatchetProblems(At(source.path, function.line), source.path + ":" + function.name,
-                        function.lines, kFunctionLines, exceptions);
+                        function.lines, kFunctionBudget, exceptions);
     problems.insert(problems.end(), found.begin(), found.end());
   }
   return problems;
@@ -228,7 +213,7 @@ Problems FunctionSizeProblems(const Source& source, const Ratchet& exceptions) {
 
 Problems FileSizeProblems(const Source& source, const Ratchet& exceptions) {
   return RatchetProblems(At(source.path, 1), source.path, static_cast<int>(source.lines.size()),
-                         kFileLines, exceptions);
+                         kFileBudget, exceptions);
 }
 
 Problems UnfinishedProblems(const std::string& path, const std::vector<std::string>& remarks) {
@@ -278,11 +263,7 @@ Problems StaleProblems(const std::vector<Source>& sources, const Ratchet& except
       names.insert(source.path + ":" + function.name);
     }
   }
-  Problems problems;
-  for (const auto& [name, lines] : exceptions) {
-    if (!names.contains(name)) problems.push_back(name + " is gone; take it off the list");
-  }
-  return problems;
+  return GoneProblems(names, exceptions);
 }
 
 Problems CycleProblems(const std::vector<Source>& sources) {
@@ -327,7 +308,7 @@ Problems BuildProblems(const std::vector<Source>& sources,
               text.find("'" + name.substr(0, name.size() - 3) + "'") != text.npos);
     };
     if (std::any_of(meson_files.begin(), meson_files.end(), names_it)) continue;
-    // A private header is built by whoever includes it.
+    // A private header is built by the files that include it.
     const bool header = source.path.ends_with(".h");
     if (header && LayerOf(source.path) != "include" && included.contains(source.path)) continue;
     problems.push_back(At(source.path, 1) + "no meson.build names it" +

@@ -9,13 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "tests/tidy/ratchet.h"
 #include "tests/tidy/scanner.h"
 #include "tests/tidy/tables.h"
 
 namespace rondo::tidy {
-
-// "src/net/socket.cc:12: what is wrong; the cure".
-using Problems = std::vector<std::string>;
 
 // The layer of a file: a folder of src, or a folder of the top level; "" for any other file.
 std::string LayerOf(const std::string& path);
@@ -55,6 +53,8 @@ Problems BuildProblems(const std::vector<Source>& sources,
 Problems PublicHeaderProblems(const std::vector<Source>& sources);
 // What sys.h declares, but for its part for Linux alone, is there on every system.
 Problems SystemProblems(const std::vector<Source>& sources);
+// Each folder of src, without those inside it, has its budget.
+Problems FolderSizeProblems(const std::vector<Source>& sources, const Ratchet& exceptions);
 Problems TopLevelProblems(const std::set<std::string>& names);
 
 }  // namespace rondo::tidy

@@ -3,6 +3,7 @@
 #include "tests/tidy/rules.h"
 
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -137,6 +138,20 @@ TEST(RulesTest, GrantedSizesMayOnlyShrink) {
   EXPECT_NE(Only(FileSizeProblems(Scan("a.cc", Lines(400)), {{"a.cc", 450}})).find("off the list"),
             std::string::npos);
   EXPECT_EQ(StaleProblems({source}, {{"b.cc", 450}}).size(), 1u);
+}
+
+TEST(RulesTest, FoldersOfSrcHaveABudget) {
+  const std::vector<Source> sources = {
+      Scan("src/net/a.cc", Lines(1000)), Scan("src/net/b.h", Lines(501)),
+      Scan("src/net/inner/c.cc", Lines(1500)), Scan("tests/net/d.cc", Lines(2000))};
+  EXPECT_TRUE(
+      Only(FolderSizeProblems(sources, {})).starts_with("src/net has 1501 lines, 1500 are"));
+  EXPECT_TRUE(FolderSizeProblems(sources, {{"src/net", 1600}}).empty());
+  EXPECT_NE(Only(FolderSizeProblems(sources, {{"src/net", 1702}})).find("lower"),
+            std::string::npos);
+  EXPECT_NE(Only(FolderSizeProblems({sources[0]}, {{"src/net", 1600}})).find("off the list"),
+            std::string::npos);
+  EXPECT_NE(Only(FolderSizeProblems({}, {{"src/net", 1600}})).find("gone"), std::string::npos);
 }
 
 TEST(RulesTest, WhatIsUnfinishedNeedsAReason) {

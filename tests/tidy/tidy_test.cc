@@ -130,6 +130,10 @@ TEST(TidyTest, FilesHoldOneIdea) {
   Report(StaleProblems(ThisTree().sources, kLongFiles));
 }
 
+TEST(TidyTest, FoldersHoldOneIdea) {
+  Report(FolderSizeProblems(ThisTree().sources, kLargeFolders));
+}
+
 TEST(TidyTest, NothingIsLeftUnfinishedWithoutAReason) {
   HoldEverySourceTo([](const Source& s) { return UnfinishedProblems(s.path, s.comments); });
 }
