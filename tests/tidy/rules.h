@@ -55,6 +55,8 @@ Problems PublicHeaderProblems(const std::vector<Source>& sources);
 Problems SystemProblems(const std::vector<Source>& sources);
 // Each folder of src, without those inside it, has its budget.
 Problems FolderSizeProblems(const std::vector<Source>& sources, const Ratchet& exceptions);
+// An endpoint becomes what it is in src/poll/endpoint.h alone, where its kind is checked.
+Problems CastProblems(const std::vector<Source>& sources, const Grants& granted);
 Problems TopLevelProblems(const std::set<std::string>& names);
 
 }  // namespace rondo::tidy

@@ -154,6 +154,20 @@ TEST(RulesTest, FoldersOfSrcHaveABudget) {
   EXPECT_NE(Only(FolderSizeProblems({}, {{"src/net", 1600}})).find("gone"), std::string::npos);
 }
 
+TEST(RulesTest, EndpointsAreNotCastJustAnywhere) {
+  const Source acceptor = Scan("src/loop/a.cc", "auto& a = static_cast<Acceptor&>(endpoint);\n");
+  EXPECT_TRUE(Only(CastProblems({acceptor}, {})).starts_with("src/loop/a.cc:1: static_cast<Acc"));
+  EXPECT_TRUE(CastProblems({acceptor}, {{"src/loop/a.cc", "Acceptor"}}).empty());
+  EXPECT_NE(Only(CastProblems({}, {{"src/loop/a.cc", "Acceptor"}})).find("off the list"),
+            std::string::npos);
+  const std::string stream = "static_cast<const stream::StreamConnection&>(endpoint)\n";
+  EXPECT_EQ(CastProblems({Scan("src/loop/a.cc", stream)}, {}).size(), 1u);
+  EXPECT_TRUE(CastProblems({Scan("src/poll/endpoint.h", stream)}, {}).empty());
+  EXPECT_TRUE(CastProblems({Scan("tests/loop/a.cc", stream)}, {}).empty());
+  const std::string others = "static_cast<Acceptor*>(p) static_cast<MyAcceptor&>(e)\n";
+  EXPECT_TRUE(CastProblems({Scan("src/loop/a.cc", others)}, {}).empty());
+}
+
 TEST(RulesTest, WhatIsUnfinishedNeedsAReason) {
   const std::string word =
       "TO"

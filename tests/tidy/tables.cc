@@ -33,6 +33,13 @@ const Grants kBannedWordsGranted = {
     {"src/base/check.cc", "std::fprintf"},
 };
 
+const Grants kCastsGranted = {
+    // From the public face, which is only ever the base of one.
+    {"src/reactor/connection.cc", "StreamConnection"},
+    // From its timer.
+    {"src/reactor/loop.cc", "Acceptor"},
+};
+
 // --- What is held.
 
 const std::map<std::string, Names> kMayInclude = {
@@ -90,6 +97,8 @@ const Names kForeign = Split("absl benchmark gmock gtest");
 
 const Names kSleeps =
     Split("sleep_for sleep_until usleep nanosleep sleep SleepFor clock_nanosleep");
+
+const Names kEndpointTypes = Split("StreamConnection Acceptor");
 
 const Names kTopLevel = Split(
     "src include codecs loadbalance tests benchmarks examples meson.build README.md "

@@ -20,6 +20,8 @@ using Ratchet = std::map<std::string, int>;
 extern const Ratchet kLongFiles;
 extern const Ratchet kLongFunctions;
 extern const Ratchet kLargeFolders;
+// Path and type: casts to a type of kEndpointTypes from something else than an endpoint.
+extern const Grants kCastsGranted;
 // Directives by which something is compiled only sometimes, besides include guards.
 extern const Grants kConditionals;
 // Where the library does print, or end the process.
@@ -37,6 +39,9 @@ extern const Names kBannedWords;
 // First folders of quoted includes that are not of this tree.
 extern const Names kForeign;
 extern const Names kSleeps;
+// The kinds of poll::Endpoint.
+extern const Names kEndpointTypes;
+
 extern const Names kTopLevel;
 
 }  // namespace rondo::tidy

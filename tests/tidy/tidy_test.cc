@@ -134,6 +134,10 @@ TEST(TidyTest, FoldersHoldOneIdea) {
   Report(FolderSizeProblems(ThisTree().sources, kLargeFolders));
 }
 
+TEST(TidyTest, EndpointsAreCastInOnePlace) {
+  Report(CastProblems(ThisTree().sources, kCastsGranted));
+}
+
 TEST(TidyTest, NothingIsLeftUnfinishedWithoutAReason) {
   HoldEverySourceTo([](const Source& s) { return UnfinishedProblems(s.path, s.comments); });
 }
