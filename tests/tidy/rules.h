@@ -57,6 +57,8 @@ Problems SystemProblems(const std::vector<Source>& sources);
 Problems FolderSizeProblems(const std::vector<Source>& sources, const Ratchet& exceptions);
 // An endpoint becomes what it is in src/poll/endpoint.h alone, where its kind is checked.
 Problems CastProblems(const std::vector<Source>& sources, const Grants& granted);
+// Few files share a field of the structs of kFieldUses.
+Problems FieldUseProblems(const std::vector<Source>& sources);
 Problems TopLevelProblems(const std::set<std::string>& names);
 
 }  // namespace rondo::tidy

@@ -168,6 +168,31 @@ TEST(RulesTest, EndpointsAreNotCastJustAnywhere) {
   EXPECT_TRUE(CastProblems({Scan("src/loop/a.cc", others)}, {}).empty());
 }
 
+TEST(RulesTest, AFieldOfLoopServicesIsUsedInFewFiles) {
+  const Source header = Scan("src/reactor/loop_services.h",
+                             "struct LoopServices {\n"
+                             "  LoopServices(int a);\n"
+                             "  int Tick() { return now; }\n"
+                             "  Poller& poller;\n"
+                             "  int now ABSL_GUARDED_BY(on_loop) = 0;\n"
+                             "  Timers timers ABSL_GUARDED_BY(on_loop);\n"
+                             "};\nstruct Other {\n  int budget;\n};\n");
+  std::vector<Source> sources = {header};
+  const std::string uses =
+      "services.poller.Wait(); services_.now = 1; services->timers; services.Tick();\n"
+      "services.budget; my_services.nowhere;\n";
+  for (const char* name : {"a", "b", "c"}) {
+    sources.push_back(Scan(std::string("src/loop/") + name + ".cc", uses));
+  }
+  EXPECT_TRUE(FieldUseProblems(sources).empty());
+  sources.push_back(Scan("src/loop/d.cc", uses));
+  EXPECT_EQ(FieldUseProblems(sources).size(), 3u);
+  EXPECT_TRUE(FieldUseProblems({sources.begin() + 1, sources.end()}).empty());
+  sources.back() = Scan("src/loop/d.cc", "// services.poller\nservices_.now\n");
+  EXPECT_TRUE(Only(FieldUseProblems(sources))
+                  .starts_with("src/reactor/loop_services.h: 4 files use LoopServices::now, 3"));
+}
+
 TEST(RulesTest, WhatIsUnfinishedNeedsAReason) {
   const std::string word =
       "TO"

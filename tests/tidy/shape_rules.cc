@@ -1,5 +1,7 @@
-// The rules that keep the shape of the tree: sizes of folders, one place for casts.
+// The rules that keep the shape of the tree: sizes of folders, one place for casts, few users of a
+// shared field.
 
+#include <algorithm>
 #include <regex>
 
 #include "tests/tidy/rules.h"
@@ -24,6 +26,34 @@ std::string AnyOf(const Names& names) {
   std::string words;
   for (const std::string& name : names) words += (words.empty() ? "" : "|") + name;
   return "(?:" + words + ")";
+}
+
+// The fields that the struct `name` declares, by the lines of its body.
+Names FieldsOf(const Source& header, const std::string& name) {
+  const std::regex field(R"((\w+)\s*(?:ABSL_\w+\([^)]*\)\s*)?(?:=[^;]*|\{[^;]*\})?;\s*$)");
+  Names fields;
+  int depth = 0;  // 1 in the body
+  for (const std::string& line : header.code) {
+    if (depth == 0 && !std::regex_search(line, std::regex("struct " + name + R"(\b[^;]*\{)"))) {
+      continue;
+    }
+    const std::string plain = std::regex_replace(line, std::regex(R"(ABSL_\w+\([^)]*\))"), "");
+    std::smatch match;
+    const bool function = plain.find('(') < plain.find('=');
+    const bool alias = plain.find("using ") != plain.npos;
+    if (depth == 1 && !function && !alias && std::regex_search(line, match, field)) {
+      fields.insert(match[1]);
+    }
+    depth += static_cast<int>(std::count(line.begin(), line.end(), '{') -
+                              std::count(line.begin(), line.end(), '}'));
+    if (depth == 0) break;
+  }
+  return fields;
+}
+
+bool Contains(const Source& source, const std::regex& pattern) {
+  return std::any_of(source.code.begin(), source.code.end(),
+                     [&](const std::string& line) { return std::regex_search(line, pattern); });
 }
 
 }  // namespace
@@ -64,6 +94,26 @@ Problems CastProblems(const std::vector<Source>& sources, const Grants& granted)
   for (const auto& [path, type] : granted) {
     if (used.contains({path, type})) continue;
     problems.push_back(path + " does not cast to " + type + "& any more; take it off the list");
+  }
+  return problems;
+}
+
+Problems FieldUseProblems(const std::vector<Source>& sources) {
+  Problems problems;
+  for (const FieldUse& use : kFieldUses) {
+    const auto header = std::find_if(sources.begin(), sources.end(),
+                                     [&](const Source& s) { return s.path == use.header; });
+    if (header == sources.end()) continue;
+    for (const std::string& field : FieldsOf(*header, use.name)) {
+      const std::regex pattern("\\b" + AnyOf(use.variables) + R"((?:\.|->))" + field + "\\b");
+      const auto files = std::count_if(sources.begin(), sources.end(), [&](const Source& source) {
+        return IsOfSrc(source) && source.path != use.header && Contains(source, pattern);
+      });
+      if (files <= use.most_files) continue;
+      problems.push_back(use.header + ": " + std::to_string(files) + " files use " + use.name +
+                         "::" + field + ", " + std::to_string(use.most_files) +
+                         " are allowed; give it an owner, and them a function");
+    }
   }
   return problems;
 }

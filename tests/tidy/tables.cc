@@ -100,6 +100,10 @@ const Names kSleeps =
 
 const Names kEndpointTypes = Split("StreamConnection Acceptor");
 
+const std::vector<FieldUse> kFieldUses = {
+    {"src/reactor/loop_services.h", "LoopServices", {"services", "services_"}, 3},
+};
+
 const Names kTopLevel = Split(
     "src include codecs loadbalance tests benchmarks examples meson.build README.md "
     "meson_options.txt LICENSE .clang-format .gitignore .ci");

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace rondo::tidy {
 
@@ -42,6 +43,15 @@ extern const Names kSleeps;
 // The kinds of poll::Endpoint.
 extern const Names kEndpointTypes;
 
+// A struct that many could come to share, and in how many files a field of it may be used.
+struct FieldUse {
+  std::string header;
+  std::string name;
+  Names variables;  // what variables of it are called
+  int most_files;
+};
+
+extern const std::vector<FieldUse> kFieldUses;
 extern const Names kTopLevel;
 
 }  // namespace rondo::tidy

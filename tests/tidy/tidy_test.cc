@@ -138,6 +138,10 @@ TEST(TidyTest, EndpointsAreCastInOnePlace) {
   Report(CastProblems(ThisTree().sources, kCastsGranted));
 }
 
+TEST(TidyTest, FewFilesShareAField) {
+  Report(FieldUseProblems(ThisTree().sources));
+}
+
 TEST(TidyTest, NothingIsLeftUnfinishedWithoutAReason) {
   HoldEverySourceTo([](const Source& s) { return UnfinishedProblems(s.path, s.comments); });
 }
