@@ -40,6 +40,11 @@ Problems FileSizeProblems(const Source& source, const Ratchet& exceptions);
 
 Problems UnfinishedProblems(const std::string& path, const std::vector<std::string>& remarks);
 Problems LayoutProblems(const std::string& path, const std::string& text);
+// The comments of a shell or Python script, line by line, without their mark.
+std::vector<std::string> ScriptComments(const std::string& text);
+// Comments avoid the phrases of kUnclearPhrases.
+Problems PhraseProblems(const std::string& path, const std::vector<std::string>& comments,
+                        const Ratchet& exceptions);
 
 // --- The whole tree.
 

@@ -154,6 +154,23 @@ TEST(RulesTest, FoldersOfSrcHaveABudget) {
   EXPECT_NE(Only(FolderSizeProblems({}, {{"src/net", 1600}})).find("gone"), std::string::npos);
 }
 
+TEST(RulesTest, CommentsAvoidUnclearPhrases) {
+  const Source source = Scan("src/net/a.cc",
+                             "// It is to be had.\nint x;  // Nobody comes\n"
+                             "// and they are\n// to be left.\nF(\"is to be\");\n");
+  EXPECT_TRUE(Only(PhraseProblems(source.path, source.comments, {}))
+                  .starts_with("src/net/a.cc has 3 unclear phrases in comments, 0 are allowed"));
+  EXPECT_TRUE(PhraseProblems(source.path, source.comments, {{"src/net/a.cc", 3}}).empty());
+  EXPECT_NE(Only(PhraseProblems(source.path, source.comments, {{"src/net/a.cc", 4}})).find("lower"),
+            std::string::npos);
+  EXPECT_TRUE(PhraseProblems("a.cc", {"// what this is to begin with, of which"}, {}).empty());
+}
+
+TEST(RulesTest, ScriptsHaveCommentsToo) {
+  const std::vector<std::string> expected = {"", " one", " two", "", ""};
+  EXPECT_EQ(ScriptComments("#!/bin/bash\n# one\nx=1  # two\n${#x}\n\n"), expected);
+}
+
 TEST(RulesTest, EndpointsAreNotCastJustAnywhere) {
   const Source acceptor = Scan("src/loop/a.cc", "auto& a = static_cast<Acceptor&>(endpoint);\n");
   EXPECT_TRUE(Only(CastProblems({acceptor}, {})).starts_with("src/loop/a.cc:1: static_cast<Acc"));

@@ -1,7 +1,8 @@
 // The rules that keep the shape of the tree: sizes of folders, one place for casts, few users of a
-// shared field.
+// shared field, plain words.
 
 #include <algorithm>
+#include <cctype>
 #include <regex>
 
 #include "tests/tidy/rules.h"
@@ -12,6 +13,8 @@ namespace rondo::tidy {
 namespace {
 
 const Budget kFolderBudget = {1500, "lines", "split it by ideas", 200};
+const Budget kPhraseBudget = {0, "unclear phrases in comments",
+                              "say it with a subject and a verb (tables.cc lists the phrases)"};
 
 std::string FolderOf(const std::string& path) {
   return path.substr(0, path.rfind('/'));
@@ -19,6 +22,19 @@ std::string FolderOf(const std::string& path) {
 
 bool IsOfSrc(const Source& source) {
   return source.path.starts_with("src/");
+}
+
+// The comments in one line, so that a phrase is found that goes on in the next line.
+std::string Flow(const std::vector<std::string>& comments) {
+  std::string flow = " ";
+  for (const std::string& line : comments) {
+    for (const char c : line) {
+      const bool blank = std::isspace(static_cast<unsigned char>(c)) || c == '/' || c == '#';
+      if (!blank || flow.back() != ' ') flow += blank ? ' ' : c;
+    }
+    if (flow.back() != ' ') flow += ' ';
+  }
+  return flow;
 }
 
 // A group of a regular expression that matches any of `names`.
@@ -73,6 +89,25 @@ Problems FolderSizeProblems(const std::vector<Source>& sources, const Ratchet& e
   const Problems gone = GoneProblems(folders, exceptions);
   problems.insert(problems.end(), gone.begin(), gone.end());
   return problems;
+}
+
+std::vector<std::string> ScriptComments(const std::string& text) {
+  const std::regex comment(R"((?:^|\s)#(?!!)(.*))");
+  std::vector<std::string> comments;
+  for (const std::string& line : Scan("", text).lines) {
+    std::smatch match;
+    comments.push_back(std::regex_search(line, match, comment) ? match[1].str() : "");
+  }
+  return comments;
+}
+
+Problems PhraseProblems(const std::string& path, const std::vector<std::string>& comments,
+                        const Ratchet& exceptions) {
+  const std::regex phrase("\\b" + AnyOf(kUnclearPhrases) + "\\b", std::regex::icase);
+  const std::string flow = Flow(comments);
+  const auto count = std::distance(std::sregex_iterator(flow.begin(), flow.end(), phrase),
+                                   std::sregex_iterator());
+  return RatchetProblems("", path, static_cast<int>(count), kPhraseBudget, exceptions);
 }
 
 Problems CastProblems(const std::vector<Source>& sources, const Grants& granted) {

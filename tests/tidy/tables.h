@@ -21,6 +21,8 @@ using Ratchet = std::map<std::string, int>;
 extern const Ratchet kLongFiles;
 extern const Ratchet kLongFunctions;
 extern const Ratchet kLargeFolders;
+// Files whose comments still have phrases of kUnclearPhrases, and how many.
+extern const Ratchet kUnclearPhrasesGranted;
 // Path and type: casts to a type of kEndpointTypes from something else than an endpoint.
 extern const Grants kCastsGranted;
 // Directives by which something is compiled only sometimes, besides include guards.
@@ -40,6 +42,8 @@ extern const Names kBannedWords;
 // First folders of quoted includes that are not of this tree.
 extern const Names kForeign;
 extern const Names kSleeps;
+// Phrases that need a second reading: the sentence has a plainer form with a subject and a verb.
+extern const Names kUnclearPhrases;
 // The kinds of poll::Endpoint.
 extern const Names kEndpointTypes;
 

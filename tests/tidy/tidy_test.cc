@@ -134,6 +134,20 @@ TEST(TidyTest, FoldersHoldOneIdea) {
   Report(FolderSizeProblems(ThisTree().sources, kLargeFolders));
 }
 
+TEST(TidyTest, CommentsArePlain) {
+  std::set<std::string> paths;
+  for (const Source& source : ThisTree().sources) {
+    paths.insert(source.path);
+    Report(PhraseProblems(source.path, source.comments, kUnclearPhrasesGranted));
+  }
+  for (const auto& [path, text] : ThisTree().texts) {
+    if (!path.ends_with(".py") && !path.ends_with(".sh") && !path.ends_with("run")) continue;
+    paths.insert(path);
+    Report(PhraseProblems(path, ScriptComments(text), kUnclearPhrasesGranted));
+  }
+  Report(GoneProblems(paths, kUnclearPhrasesGranted));
+}
+
 TEST(TidyTest, EndpointsAreCastInOnePlace) {
   Report(CastProblems(ThisTree().sources, kCastsGranted));
 }
