@@ -1,6 +1,7 @@
 // FrameReader reads the frames of one connection, a turn at a time. It is a value that holds what a
-// codec must remember between two turns; whoever reads the connection keeps it: FramedHandler, a
-// handler or a client of your own. It belongs to the thread of the connection's loop.
+// codec must remember between two turns; the owner of the connection's input keeps it:
+// FramedHandler, a handler or a client of your own. It belongs to the thread of the connection's
+// loop.
 //
 //   struct Session : rondo::ConnectionContext {
 //     rondo::FrameReader<rondo::LineCodec> reader;

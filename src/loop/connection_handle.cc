@@ -7,7 +7,7 @@
 #include "loop/event_loop_impl.h"
 #include "reactor/mailbox.h"
 #include "reactor/user_code.h"
-#include "stream/stream_connection.h"
+#include "stream/connection/stream_connection.h"
 
 namespace rondo {
 namespace {

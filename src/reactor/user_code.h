@@ -25,7 +25,7 @@ class UserCode {
     return absl::OkStatus();
   }
 
-  // Runs `code` where nobody is left to be told of an exception.
+  // Runs `code` where an exception can no longer be reported.
   template <class Code>
   static void RunUnreported(Code&& code) {
     try {

@@ -8,12 +8,12 @@
 
 #include "buffer/chunk_pool.h"
 #include "reactor/loop_services.h"
-#include "stream/idle_timeouts.h"
-#include "stream/input.h"
-#include "stream/output.h"
-#include "stream/pending_list.h"
-#include "stream/stream_connection.h"
-#include "stream/stream_timers.h"
+#include "stream/time/idle_timeouts.h"
+#include "stream/bytes/input.h"
+#include "stream/bytes/output.h"
+#include "stream/bytes/pending_list.h"
+#include "stream/connection/stream_connection.h"
+#include "stream/time/stream_timers.h"
 
 namespace rondo::stream {
 

@@ -30,7 +30,7 @@
 #include "rondo/connection.h"
 #include "rondo/event_handler.h"
 #include "rondo/unique_fd.h"
-#include "stream/stream_connection.h"
+#include "stream/connection/stream_connection.h"
 #include "stream/stream_services.h"
 
 namespace rondo::stream {
@@ -48,7 +48,7 @@ class Streams final : private StreamTimers {
   bool Open(UniqueFd socket, const SocketAddress& peer,
             reactor::HandlerTable::Index handler) RONDO_ON_LOOP;
 
-  // The connection that `id` names; null when its memory has gone to another or to nobody.
+  // The connection that `id` names; null when its memory has been freed or reused.
   StreamConnection* FindInTable(poll::EndpointId id) {
     StreamConnection* const connection = shared_.table.At(id.slot);
     if (connection == nullptr || connection->generation != id.generation) return nullptr;

@@ -1,4 +1,4 @@
-#include "stream/stream_connection.h"
+#include "stream/connection/stream_connection.h"
 
 #include <netinet/in.h>
 

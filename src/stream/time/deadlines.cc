@@ -1,8 +1,8 @@
-#include "stream/deadlines.h"
+#include "stream/time/deadlines.h"
 
 #include <algorithm>
 
-#include "stream/stream_connection.h"
+#include "stream/connection/stream_connection.h"
 #include "stream/stream_services.h"
 
 namespace rondo::stream {

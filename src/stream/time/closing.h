@@ -21,8 +21,8 @@
 //
 // The close timeout, Abort and a failure go from wherever they are to 8, and reset.
 
-#ifndef RONDO_STREAM_CLOSING_H_
-#define RONDO_STREAM_CLOSING_H_
+#ifndef RONDO_STREAM_TIME_CLOSING_H_
+#define RONDO_STREAM_TIME_CLOSING_H_
 
 #include "base/on_loop.h"
 #include "reactor/clock.h"
@@ -74,4 +74,4 @@ class Closing final : public reactor::Timer {
 
 }  // namespace rondo::stream
 
-#endif  // RONDO_STREAM_CLOSING_H_
+#endif  // RONDO_STREAM_TIME_CLOSING_H_

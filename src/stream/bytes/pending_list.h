@@ -2,14 +2,14 @@
 // them: at the end of the turn, or for the one whose callback runs, as soon as that returns. One a
 // loop; loop thread only.
 
-#ifndef RONDO_STREAM_PENDING_LIST_H_
-#define RONDO_STREAM_PENDING_LIST_H_
+#ifndef RONDO_STREAM_BYTES_PENDING_LIST_H_
+#define RONDO_STREAM_BYTES_PENDING_LIST_H_
 
 #include <vector>
 
 #include "base/check.h"
 #include "base/cold.h"
-#include "stream/stream_connection.h"
+#include "stream/connection/stream_connection.h"
 
 namespace rondo::stream {
 
@@ -53,4 +53,4 @@ class PendingList {
 
 }  // namespace rondo::stream
 
-#endif  // RONDO_STREAM_PENDING_LIST_H_
+#endif  // RONDO_STREAM_BYTES_PENDING_LIST_H_

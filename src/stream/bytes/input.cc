@@ -1,4 +1,4 @@
-#include "stream/input.h"
+#include "stream/bytes/input.h"
 
 namespace rondo::stream {
 

@@ -1,4 +1,4 @@
-#include "stream/output.h"
+#include "stream/bytes/output.h"
 
 #include <algorithm>
 #include <array>

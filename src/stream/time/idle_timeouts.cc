@@ -1,4 +1,4 @@
-#include "stream/idle_timeouts.h"
+#include "stream/time/idle_timeouts.h"
 
 #include <algorithm>
 

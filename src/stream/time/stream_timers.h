@@ -1,7 +1,7 @@
 // StreamTimers is what the timers of connections call; Streams is it. Loop thread only.
 
-#ifndef RONDO_STREAM_STREAM_TIMERS_H_
-#define RONDO_STREAM_STREAM_TIMERS_H_
+#ifndef RONDO_STREAM_TIME_STREAM_TIMERS_H_
+#define RONDO_STREAM_TIME_STREAM_TIMERS_H_
 
 #include "base/on_loop.h"
 
@@ -24,4 +24,4 @@ class StreamTimers {
 
 }  // namespace rondo::stream
 
-#endif  // RONDO_STREAM_STREAM_TIMERS_H_
+#endif  // RONDO_STREAM_TIME_STREAM_TIMERS_H_

@@ -8,8 +8,8 @@
 //
 // A connection with a ByteTransform has its bytes decoded here, into its ring buffer.
 
-#ifndef RONDO_STREAM_INPUT_H_
-#define RONDO_STREAM_INPUT_H_
+#ifndef RONDO_STREAM_BYTES_INPUT_H_
+#define RONDO_STREAM_BYTES_INPUT_H_
 
 #include <cstddef>
 #include <string_view>
@@ -22,7 +22,7 @@
 #include "base/cold.h"
 #include "buffer/byte_transform.h"
 #include "buffer/chunk_pool.h"
-#include "stream/stream_connection.h"
+#include "stream/connection/stream_connection.h"
 
 namespace rondo::stream {
 
@@ -85,7 +85,7 @@ class Input {
     Take(connection, bytes.size());
     return bytes;
   }
-  // Bytes that were taken leave their buffer: nobody looks at them any more.
+  // Bytes that were taken leave their buffer: their views end here.
   void ReleaseTaken() {
     if (taken_from_ != nullptr) DiscardTaken();
   }
@@ -107,4 +107,4 @@ class Input {
 
 }  // namespace rondo::stream
 
-#endif  // RONDO_STREAM_INPUT_H_
+#endif  // RONDO_STREAM_BYTES_INPUT_H_

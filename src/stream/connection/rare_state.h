@@ -1,8 +1,8 @@
 // RareState is what few connections need at any one time, beside the 64 bytes of each. It belongs
 // to its connection; loop thread only.
 
-#ifndef RONDO_STREAM_RARE_STATE_H_
-#define RONDO_STREAM_RARE_STATE_H_
+#ifndef RONDO_STREAM_CONNECTION_RARE_STATE_H_
+#define RONDO_STREAM_CONNECTION_RARE_STATE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -14,8 +14,8 @@
 
 #include "buffer/byte_transform.h"
 #include "rondo/connection.h"
-#include "stream/closing.h"
-#include "stream/deadlines.h"
+#include "stream/time/closing.h"
+#include "stream/time/deadlines.h"
 
 namespace rondo::stream {
 
@@ -41,4 +41,4 @@ struct RareState {
 
 }  // namespace rondo::stream
 
-#endif  // RONDO_STREAM_RARE_STATE_H_
+#endif  // RONDO_STREAM_CONNECTION_RARE_STATE_H_

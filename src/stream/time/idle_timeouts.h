@@ -1,6 +1,6 @@
 // IdleTimeouts closes the connections of a loop that are idle for longer than their handler's
-// ConnectionOptions::idle_timeout. It costs a message nothing: whoever moves a byte looks at one
-// bit, which is nearly always set. Streams owns it; loop thread only.
+// ConnectionOptions::idle_timeout. It costs a message nothing: a byte that moves costs a look at
+// one bit, which is nearly always set. Streams owns it; loop thread only.
 //
 //   quiet    nothing has moved since `since`: due a timeout later
 //     │  ▲
@@ -15,8 +15,8 @@
 //
 // A connection has twelve bytes here, in a table beside the slab.
 
-#ifndef RONDO_STREAM_IDLE_TIMEOUTS_H_
-#define RONDO_STREAM_IDLE_TIMEOUTS_H_
+#ifndef RONDO_STREAM_TIME_IDLE_TIMEOUTS_H_
+#define RONDO_STREAM_TIME_IDLE_TIMEOUTS_H_
 
 #include <array>
 #include <cstddef>
@@ -27,8 +27,8 @@
 #include "base/cold.h"
 #include "base/on_loop.h"
 #include "reactor/clock.h"
-#include "stream/stream_connection.h"
-#include "stream/stream_timers.h"
+#include "stream/connection/stream_connection.h"
+#include "stream/time/stream_timers.h"
 
 namespace rondo::stream {
 
@@ -102,4 +102,4 @@ class IdleTimeouts {
 
 }  // namespace rondo::stream
 
-#endif  // RONDO_STREAM_IDLE_TIMEOUTS_H_
+#endif  // RONDO_STREAM_TIME_IDLE_TIMEOUTS_H_

@@ -2,8 +2,8 @@
 // handler's, a read deadline, a write deadline. It belongs to its connection; loop thread only. The
 // timeout that all connections of a handler share needs none of this: see idle_timeouts.h.
 
-#ifndef RONDO_STREAM_DEADLINES_H_
-#define RONDO_STREAM_DEADLINES_H_
+#ifndef RONDO_STREAM_TIME_DEADLINES_H_
+#define RONDO_STREAM_TIME_DEADLINES_H_
 
 #include "reactor/clock.h"
 
@@ -47,4 +47,4 @@ class Deadlines final : public reactor::Timer {
 
 }  // namespace rondo::stream
 
-#endif  // RONDO_STREAM_DEADLINES_H_
+#endif  // RONDO_STREAM_TIME_DEADLINES_H_

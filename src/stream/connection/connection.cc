@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 #include "net/socket.h"
-#include "stream/stream_connection.h"
+#include "stream/connection/stream_connection.h"
 #include "stream/stream_services.h"
 
 namespace rondo {

@@ -18,8 +18,8 @@
 // A connection is *plain* when it is open, nothing is special about it, and it is known to be
 // active: one comparison, which is all that the way of nearly every byte asks.
 
-#ifndef RONDO_STREAM_STREAM_STATE_H_
-#define RONDO_STREAM_STREAM_STATE_H_
+#ifndef RONDO_STREAM_CONNECTION_STREAM_STATE_H_
+#define RONDO_STREAM_CONNECTION_STREAM_STATE_H_
 
 #include <cstdint>
 
@@ -143,4 +143,4 @@ class StreamState {
 
 }  // namespace rondo::stream
 
-#endif  // RONDO_STREAM_STREAM_STATE_H_
+#endif  // RONDO_STREAM_CONNECTION_STREAM_STATE_H_

@@ -1,9 +1,9 @@
-#include "stream/closing.h"
+#include "stream/time/closing.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "stream/stream_connection.h"
+#include "stream/connection/stream_connection.h"
 #include "stream/stream_services.h"
 
 namespace rondo::stream {

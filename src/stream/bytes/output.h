@@ -12,8 +12,8 @@
 // connection memory. So a connection that gathers has no queue; one that gets a queue takes what
 // was gathered along. A connection with a ByteTransform has its bytes encoded before the queue.
 
-#ifndef RONDO_STREAM_OUTPUT_H_
-#define RONDO_STREAM_OUTPUT_H_
+#ifndef RONDO_STREAM_BYTES_OUTPUT_H_
+#define RONDO_STREAM_BYTES_OUTPUT_H_
 
 #include <cstddef>
 #include <cstring>
@@ -30,9 +30,9 @@
 #include "buffer/chunk_pool.h"
 #include "buffer/outbound_queue_pool.h"
 #include "poll/poller.h"
-#include "stream/idle_timeouts.h"
-#include "stream/pending_list.h"
-#include "stream/stream_connection.h"
+#include "stream/time/idle_timeouts.h"
+#include "stream/bytes/pending_list.h"
+#include "stream/connection/stream_connection.h"
 
 namespace rondo::stream {
 
@@ -163,4 +163,4 @@ class Output {
 
 }  // namespace rondo::stream
 
-#endif  // RONDO_STREAM_OUTPUT_H_
+#endif  // RONDO_STREAM_BYTES_OUTPUT_H_

@@ -5,8 +5,8 @@
 // reason of the end) is in its RareState, which exists only then. Its methods record what is
 // wanted; Input, Output and Streams, one of each a loop, do the work.
 
-#ifndef RONDO_STREAM_STREAM_CONNECTION_H_
-#define RONDO_STREAM_STREAM_CONNECTION_H_
+#ifndef RONDO_STREAM_CONNECTION_STREAM_CONNECTION_H_
+#define RONDO_STREAM_CONNECTION_STREAM_CONNECTION_H_
 
 #include <array>
 #include <cstdint>
@@ -20,8 +20,8 @@
 #include "reactor/handler_table.h"
 #include "rondo/connection.h"
 #include "rondo/socket_address.h"
-#include "stream/rare_state.h"
-#include "stream/stream_state.h"
+#include "stream/connection/rare_state.h"
+#include "stream/connection/stream_state.h"
 
 namespace rondo::stream {
 
@@ -69,4 +69,4 @@ static_assert(sizeof(StreamConnection) == 64);
 
 }  // namespace rondo::stream
 
-#endif  // RONDO_STREAM_STREAM_CONNECTION_H_
+#endif  // RONDO_STREAM_CONNECTION_STREAM_CONNECTION_H_
