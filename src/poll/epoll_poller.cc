@@ -46,8 +46,8 @@ namespace {
 
 constexpr int kRetryMilliseconds = 1;
 
-// No endpoint has this generation.
-constexpr uint64_t kWakeToken = 0;
+// No endpoint has this slot: it is that of no stream.
+constexpr uint64_t kWakeToken = ~uint64_t{0};
 
 struct Mirror {
   uint8_t receive : 1;
@@ -61,13 +61,16 @@ struct Mirror {
   uint8_t : 5;
 
   uint32_t events() const { return (receive ? EPOLLIN : 0u) | (send ? EPOLLOUT : 0u); }
-  RONDO_COLD void MarkFailed() {
-    receive = send = 0;
-    failed = 1;
-  }
 };
 
 Mirror& MirrorOf(EndpointRef ref) { return ref.endpoint.mirror<Mirror>(); }
+
+// Nothing may be delivered for it any more.
+RONDO_COLD void MarkFailed(Endpoint& endpoint) {
+  Mirror& mirror = endpoint.mirror<Mirror>();
+  mirror.receive = mirror.send = 0;
+  mirror.failed = 1;
+}
 
 class EpollPoller final : public Poller {
  public:
@@ -128,7 +131,7 @@ class EpollPoller final : public Poller {
   // Arms once more those for which the kernel had no memory.
   RONDO_COLD void RetryRearm(Events& events) RONDO_ON_LOOP;
   void Dispatch(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
-  RONDO_COLD void DispatchReady(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
+  RONDO_COLD void DispatchOther(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
   void ReceiveReady(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void SendReady(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void ReadyWhilePaused(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
@@ -205,7 +208,7 @@ int EpollPoller::SendNow(EndpointRef ref) {
 ssize_t EpollPoller::AwaitRoom(EndpointRef ref, const iovec* pieces, size_t count, ssize_t sent) {
   if (IsFull(sent)) sent = 0;
   if (sent < 0) {
-    MirrorOf(ref).MarkFailed();
+    MarkFailed(ref.endpoint);
     return sent;
   }
   size_t length = 0;
@@ -220,7 +223,7 @@ int EpollPoller::Sent(EndpointRef ref, ssize_t sent) {
   buffer::OutboundQueue& queue = *ref.endpoint.outbound;
   Mirror& mirror = MirrorOf(ref);
   if (sent < 0 && !IsFull(sent)) {
-    mirror.MarkFailed();
+    MarkFailed(ref.endpoint);
     return static_cast<int>(sent);
   }
   if (sent > 0) queue.Consume(static_cast<size_t>(sent));
@@ -252,12 +255,11 @@ void EpollPoller::RetryRearm(Events& events) {
 }
 
 void EpollPoller::Dispatch(uint64_t token, uint32_t ready, Events& events) {
-  if (token == kWakeToken) return;
   const EndpointId id = EndpointId::Unpack(token);
+  if (!id.is_stream()) [[unlikely]] return DispatchOther(token, ready, events);
   Endpoint* endpoint = events.Find(id);
   if (endpoint == nullptr) return;
   const EndpointRef ref = {*endpoint, id};
-  if (!id.is_stream()) [[unlikely]] return DispatchReady(ref, ready, events);
   if (ready & ~uint32_t{EPOLLOUT}) {
     if (!MirrorOf(ref).receive) {
       ReadyWhilePaused(ref, ready, events);
@@ -271,7 +273,12 @@ void EpollPoller::Dispatch(uint64_t token, uint32_t ready, Events& events) {
   }
 }
 
-void EpollPoller::DispatchReady(EndpointRef ref, uint32_t ready, Events& events) {
+void EpollPoller::DispatchOther(uint64_t token, uint32_t ready, Events& events) {
+  if (token == kWakeToken) return;
+  const EndpointId id = EndpointId::Unpack(token);
+  Endpoint* const endpoint = events.Find(id);
+  if (endpoint == nullptr) return;
+  const EndpointRef ref = {*endpoint, id};
   const Mirror& mirror = MirrorOf(ref);
   const bool broken = (ready & (EPOLLERR | EPOLLHUP)) != 0;
   const Readiness now = {.readable = mirror.receive && (ready & ~uint32_t{EPOLLOUT}) != 0,
@@ -296,7 +303,7 @@ void EpollPoller::ReceiveReady(EndpointRef ref, Events& events) {
     MirrorOf(ref).ended = 1;
     events.OnReceiveEnd(ref);
   } else if (received != -EAGAIN) {
-    MirrorOf(ref).MarkFailed();
+    MarkFailed(ref.endpoint);
     events.OnFailed(ref, "recv", static_cast<int>(-received));
   }
 }
@@ -312,7 +319,7 @@ void EpollPoller::SendReady(EndpointRef ref, Events& events) {
 void EpollPoller::ReadyWhilePaused(EndpointRef ref, uint32_t ready, Events& events) {
   Mirror& mirror = MirrorOf(ref);
   if ((ready & EPOLLERR) && !mirror.failed) {
-    mirror.MarkFailed();
+    MarkFailed(ref.endpoint);
     Unregister(ref);
     events.OnFailed(ref, "recv", TakeError(ref.endpoint.socket));
   } else if (ready & (EPOLLERR | EPOLLHUP)) {

@@ -13,29 +13,30 @@ namespace rondo::reactor {
 
 class UserCode {
  public:
-  // Runs `code`, named `who` in messages: "OnTick". Returns OK, or what it threw as Internal, after
-  // telling the log.
-  template <class Code>
-  [[nodiscard]] static absl::Status Run(EngineLink& engine, const char* who, Code&& code) {
+  // Runs `code`, and `on_thrown` when that has thrown; there ReportThrown may be called.
+  template <class Code, class OnThrown>
+  static void Run(Code&& code, OnThrown&& on_thrown) {
     try {
       code();
     } catch (...) {
-      return ReportThrown(engine, who);
+      on_thrown();
     }
-    return absl::OkStatus();
   }
-
-  // Runs `code` where an exception can no longer be reported.
+  // Runs `code`, named `who` in messages: "OnTick". Returns OK, or what it threw, as ReportThrown.
+  template <class Code>
+  static absl::Status Run(EngineLink& engine, const char* who, Code&& code) {
+    absl::Status status;
+    Run(code, [&] { status = ReportThrown(engine, who); });
+    return status;
+  }
+  // Runs `code` where an exception can no longer be reported: the loop that would do it has ended,
+  // or it is the log itself that throws.
   template <class Code>
   static void RunUnreported(Code&& code) {
-    try {
-      code();
-    } catch (...) {
-      // The loop that would report it has ended, or it is the log itself that has thrown.
-    }
+    Run(code, [] {});
   }
 
- private:
+  // Tells the log what `who` has thrown, and returns it as Internal.
   // REQUIRES: in a catch block.
   RONDO_COLD static absl::Status ReportThrown(EngineLink& engine, const char* who);
 };

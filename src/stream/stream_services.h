@@ -18,7 +18,7 @@
 namespace rondo::stream {
 
 struct StreamServices {
-  StreamServices(reactor::LoopServices& services, StreamTimers& timers)
+  StreamServices(const reactor::LoopServices& services, StreamTimers& timers)
       : loop(services.loop),
         mailbox(services.mailbox),
         handlers(services.handlers),
@@ -38,7 +38,7 @@ struct StreamServices {
   StreamTimers& timers;
   buffer::ChunkPool chunks;
   StreamTable table;
-  PendingList pending;
+  PendingList pending{output.running()};
   IdleTimeouts idle;
   Input input{chunks};
   Output output;

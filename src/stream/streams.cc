@@ -12,10 +12,21 @@ namespace rondo::stream {
 using buffer::ByteTransform;
 using reactor::UserCode;
 
-Streams::Streams(reactor::LoopServices& services)
+namespace {
+
+std::vector<EventHandler*> HandlersOf(const reactor::HandlerTable& table) {
+  std::vector<EventHandler*> handlers;
+  for (const reactor::HandlerEntry& entry : table) handlers.push_back(&entry.handler);
+  return handlers;
+}
+
+}  // namespace
+
+Streams::Streams(const reactor::LoopServices& services)
     : engine_(services.engine),
       poller_(services.poller),
       connections_(services.connections),
+      handlers_(HandlersOf(services.handlers)),
       shared_(services, *this) {}
 
 bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
@@ -58,6 +69,10 @@ void Streams::Apply(StreamConnection& connection, Action action) {
   if (action == Action::kShutdown) engine_.RequestStop();
 }
 
+void Streams::OnThrown(StreamConnection& connection) {
+  connection.CloseBecause(UserCode::ReportThrown(engine_, "the event handler"));
+}
+
 void Streams::CallAndPostpone(StreamConnection& connection,
                               absl::FunctionRef<Action()> callback) {
   Call(connection, callback);
@@ -66,7 +81,7 @@ void Streams::CallAndPostpone(StreamConnection& connection,
 
 bool Streams::Wake(StreamConnection& connection) {
   if (connection.state.IsClosing() || connection.state.IsAborting()) return false;
-  Call(connection, [&] { return connection.entry().handler.OnTraffic(connection); });
+  Offer(connection);
   ApplyIfPending(connection);
   return true;
 }
@@ -92,6 +107,10 @@ void Streams::ForEach(absl::FunctionRef<void(Connection&)> visit) {
 
 // --- Input.
 
+void Streams::Offer(StreamConnection& connection) {
+  Call(connection, [&] { return connection.entry().handler.OnTraffic(connection); });
+}
+
 void Streams::OnReceivedSlow(StreamConnection& connection, std::string_view bytes) {
   shared_.idle.NoteActivity(connection);
   if (!connection.state.AcceptsInput()) {
@@ -103,8 +122,13 @@ void Streams::OnReceivedSlow(StreamConnection& connection, std::string_view byte
   if (connection.entry().transform != nullptr) {
     DeliverDecoded(connection, bytes, ByteTransform::End::kNo);
     ApplyIfPending(connection);
+  } else if (connection.inbound.empty()) {
+    Lend(connection, bytes);
   } else {
-    Deliver(connection, bytes);
+    shared_.input.Keep(connection, bytes);
+    Offer(connection);
+    CloseAboveInputLimit(connection);
+    ApplyIfPending(connection);
   }
   NoteDelivered(connection, bytes.size());
 }
@@ -116,7 +140,7 @@ void Streams::DeliverDecoded(StreamConnection& connection, std::string_view byte
   const absl::Status status = shared_.input.Decode(connection, bytes, end, reply);
   if (!status.ok()) connection.CloseBecause(status);
   if (connection.inbound.size() > before && connection.state.AcceptsInput()) {
-    Call(connection, [&] { return connection.entry().handler.OnTraffic(connection); });
+    Offer(connection);
     CloseAboveInputLimit(connection);
   }
   // The rest once the others have had their turn.
@@ -250,10 +274,10 @@ void Streams::OfferInput(StreamConnection& connection) {
   connection.state.ClearOffer();
   if (Input::MustDecode(connection)) {
     DeliverDecoded(connection, {}, ByteTransform::End::kNo);
-    shared_.pending.Postpone(connection);
   } else if (shared_.input.Size(connection) > 0) {
-    CallAndPostpone(connection, [&] { return connection.entry().handler.OnTraffic(connection); });
+    Offer(connection);
   }
+  shared_.pending.Postpone(connection);
   if (connection.state.HasYielded()) return poller_.PauseReceiving(connection.ref());
   if (connection.state.HasPeerEnded()) EndInput(connection);
   EndInputIfDrained(connection);

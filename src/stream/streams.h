@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -37,7 +38,7 @@ namespace rondo::stream {
 
 class Streams final : private StreamTimers {
  public:
-  explicit Streams(reactor::LoopServices& services);
+  explicit Streams(const reactor::LoopServices& services);
   Streams(const Streams&) = delete;
   Streams& operator=(const Streams&) = delete;
 
@@ -63,8 +64,10 @@ class Streams final : private StreamTimers {
   // --- What the poller delivers; see poll::Events.
 
   void OnReceived(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP {
-    if (!connection.state.IsPlain()) [[unlikely]] return OnReceivedSlow(connection, bytes);
-    Deliver(connection, bytes);
+    if (!connection.state.IsPlain() || !connection.inbound.empty()) [[unlikely]] {
+      return OnReceivedSlow(connection, bytes);
+    }
+    Lend(connection, bytes);
   }
   void OnReceiveEnd(StreamConnection& connection) RONDO_ON_LOOP;
   void OnSent(StreamConnection& connection) RONDO_ON_LOOP;
@@ -120,11 +123,15 @@ class Streams final : private StreamTimers {
   void CallAndPostpone(StreamConnection& connection,
                        absl::FunctionRef<Action()> callback) RONDO_ON_LOOP;
   RONDO_COLD void Apply(StreamConnection& connection, Action action) RONDO_ON_LOOP;
+  RONDO_COLD void OnThrown(StreamConnection& connection);
+  RONDO_COLD void ReleaseTaken() { shared_.input.ReleaseTaken(); }
 
   // --- Input.
 
   // The way of nearly every byte: lent by the poller, taken by the handler, answered, forgotten.
-  void Deliver(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  void Lend(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP;
+  // Calls OnTraffic for what waits.
+  RONDO_COLD void Offer(StreamConnection& connection) RONDO_ON_LOOP;
   RONDO_COLD void OnReceivedSlow(StreamConnection& connection,
                                  std::string_view bytes) RONDO_ON_LOOP;
   // Through the connection's transform; what that has left waits for the next turn.
@@ -180,6 +187,8 @@ class Streams final : private StreamTimers {
   reactor::EngineLink& engine_;
   poll::Poller& poller_;
   std::atomic<size_t>& connections_;
+  // Of each entry of the table, for the way of nearly every byte.
+  const std::vector<EventHandler*> handlers_;
 
   // Loop thread only.
   StreamServices shared_;
@@ -192,23 +201,24 @@ class Streams final : private StreamTimers {
 template <class Callback>
 void Streams::Call(StreamConnection& connection, Callback&& callback) {
   shared_.output.BeginCallback(connection);
-  const absl::Status status = reactor::UserCode::Run(engine_, "the event handler", [&] {
-    base::AssertOnLoop();
-    const Action action = callback();
-    if (action != Action::kNone) [[unlikely]] Apply(connection, action);
-  });
-  if (!status.ok()) [[unlikely]] connection.CloseBecause(status);
-  shared_.input.ReleaseTaken();
+  reactor::UserCode::Run(
+      [&] {
+        base::AssertOnLoop();
+        const Action action = callback();
+        if (action != Action::kNone) [[unlikely]] Apply(connection, action);
+      },
+      [&] { OnThrown(connection); });
+  if (shared_.input.has_taken()) [[unlikely]] ReleaseTaken();
   shared_.output.EndCallback(connection);
 }
 
-inline void Streams::Deliver(StreamConnection& connection, std::string_view bytes) {
-  shared_.input.Deliver(connection, bytes, [&] {
+inline void Streams::Lend(StreamConnection& connection, std::string_view bytes) {
+  const bool kept = shared_.input.Lend(connection, bytes, [&] {
     base::AssertOnLoop();
-    EventHandler& handler = shared_.handlers[connection.handler].handler;
+    EventHandler& handler = *handlers_[connection.handler];
     Call(connection, [&] { return handler.OnTraffic(connection); });
   });
-  if (!connection.inbound.empty()) [[unlikely]] CloseAboveInputLimit(connection);
+  if (kept) [[unlikely]] CloseAboveInputLimit(connection);
   ApplyIfPending(connection);
 }
 

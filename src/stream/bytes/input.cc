@@ -13,6 +13,12 @@ size_t Input::SizeWithPending(const StreamConnection& connection) const {
   return Size(connection) + pending;
 }
 
+std::string_view Input::TakeAllKept(StreamConnection& connection) {
+  const std::string_view bytes = Peek(connection, Size(connection));
+  Take(connection, bytes.size());
+  return bytes;
+}
+
 void Input::DiscardTaken() {
   StreamConnection* const connection = std::exchange(taken_from_, nullptr);
   connection->inbound.Discard(taken_bytes_, chunks_);

@@ -32,20 +32,22 @@ class Input {
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
 
-  // Has `offer`, which runs a callback of `connection`, see `bytes` behind those that wait, and
-  // keeps what it leaves. REQUIRES: the connection has no transform.
+  // Lends `bytes` while `offer` runs a callback of `connection`, and keeps what that leaves;
+  // whether anything was kept. REQUIRES: no bytes wait, and the connection has no transform.
   template <class Offer>
-  void Deliver(StreamConnection& connection, std::string_view bytes, Offer offer) {
-    if (!connection.inbound.empty()) [[unlikely]] {
-      connection.inbound.Append(bytes, chunks_);
-      return offer();
-    }
-    RONDO_DCHECK(lent_to_ == nullptr);
+  bool Lend(StreamConnection& connection, std::string_view bytes, Offer offer) {
+    RONDO_DCHECK(lent_to_ == nullptr && connection.inbound.empty());
     lent_to_ = &connection;
     lent_ = bytes;
     offer();
     lent_to_ = nullptr;
-    if (!lent_.empty()) [[unlikely]] connection.inbound.Append(lent_, chunks_);
+    if (lent_.empty()) [[likely]] return false;
+    Keep(connection, lent_);
+    return true;
+  }
+  // Puts a copy of `bytes` behind those that wait. REQUIRES: the connection has no transform.
+  RONDO_COLD void Keep(StreamConnection& connection, std::string_view bytes) {
+    connection.inbound.Append(bytes, chunks_);
   }
   // Puts what `bytes` decode to behind the bytes that wait; `reply` takes what the transform has to
   // say itself. REQUIRES: the connection has a transform.
@@ -80,20 +82,20 @@ class Input {
   }
   // Takes all of them.
   std::string_view TakeAll(StreamConnection& connection) {
-    if (lent_to_ == &connection) return std::exchange(lent_, {});
-    const std::string_view bytes = Peek(connection, Size(connection));
-    Take(connection, bytes.size());
-    return bytes;
+    if (lent_to_ == &connection) [[likely]] return std::exchange(lent_, {});
+    return TakeAllKept(connection);
   }
+  bool has_taken() const { return taken_from_ != nullptr; }
   // Bytes that were taken leave their buffer: their views end here.
   void ReleaseTaken() {
-    if (taken_from_ != nullptr) DiscardTaken();
+    if (has_taken()) DiscardTaken();
   }
   // The connection has gone.
   void Clear(StreamConnection& connection) { connection.inbound.Clear(chunks_); }
 
  private:
   RONDO_COLD void DiscardTaken();
+  RONDO_COLD std::string_view TakeAllKept(StreamConnection& connection);
 
   buffer::ChunkPool& chunks_;
   // The connection whose callback runs and the bytes that it is lent and has not taken yet. Set

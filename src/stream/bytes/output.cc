@@ -130,7 +130,7 @@ bool Output::Admits(const StreamConnection& connection, size_t n) const {
 
 size_t Output::Bytes(const StreamConnection& connection) const {
   if (connection.outbound != nullptr) return connection.outbound->memory_bytes();
-  return pending_.IsInCallback(connection) ? gathered_ : 0;
+  return running_.connection == &connection ? gathered_ : 0;
 }
 
 size_t Output::ChargedBytes(const StreamConnection& connection) const {
@@ -144,6 +144,13 @@ void Output::NotifyWhenSent(StreamConnection& connection, ConnectionHandle::Done
 }
 
 // --- Sending.
+
+void Output::SendGatheredSlow(StreamConnection& connection) {
+  const size_t length = std::exchange(gathered_, 0);
+  if (connection.state.IsAbortingOrEnded()) return;
+  const iovec piece = {gather_buffer_.get(), length};
+  QueueUnsent(connection, {&piece, 1}, poller_.SendInline(connection.ref(), &piece, 1));
+}
 
 WriteResult Output::SendDirectly(StreamConnection& connection,
                                  absl::Span<const std::string_view> pieces) {
@@ -197,7 +204,7 @@ WriteResult Output::Queued(StreamConnection& connection) {
 OutboundQueue& Output::EnsureQueue(StreamConnection& connection) {
   if (connection.outbound != nullptr) return *connection.outbound;
   connection.outbound = queues_.Borrow();
-  if (pending_.IsInCallback(connection)) {
+  if (running_.connection == &connection) {
     connection.outbound->Append(
         std::string_view(gather_buffer_.get(), std::exchange(gathered_, 0)));
   }

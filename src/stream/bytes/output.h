@@ -46,15 +46,16 @@ class Output {
   // --- Around a callback.
 
   void BeginCallback(StreamConnection& connection) {
-    RONDO_DCHECK(gathered_ == 0);
-    pending_.BeginCallback(connection);
+    RONDO_DCHECK(running_.connection == nullptr && gathered_ == 0);
+    running_.connection = &connection;
     sent_directly_ = 0;
   }
   // Sends what was gathered.
   void EndCallback(StreamConnection& connection) RONDO_ON_LOOP {
-    pending_.EndCallback();
+    running_.connection = nullptr;
     if (gathered_ > 0) SendGathered(connection);
   }
+  const RunningCallback& running() const { return running_; }
   // Code of the user begins that is no callback of a connection.
   void BeginTask() { sent_directly_ = 0; }
 
@@ -111,7 +112,7 @@ class Output {
 
   // Whether writes are gathered just now.
   bool Gathers(const StreamConnection& connection) const {
-    return connection.outbound == nullptr && pending_.IsInCallback(connection);
+    return connection.outbound == nullptr && running_.connection == &connection;
   }
   // REQUIRES: Gathers, and there is room for `bytes`.
   void Gather(std::string_view bytes) {
@@ -120,14 +121,15 @@ class Output {
   }
   bool MaySendDirectly() const { return sent_directly_ < kDirectBytesPerCallback; }
   void SendGathered(StreamConnection& connection) RONDO_ON_LOOP {
+    if (!connection.state.IsPlain()) [[unlikely]] return SendGatheredSlow(connection);
     const size_t length = std::exchange(gathered_, 0);
-    if (connection.state.IsAbortingOrEnded()) return;
     const iovec piece = {gather_buffer_.get(), length};
     const ssize_t sent = poller_.SendInline(connection.ref(), &piece, 1);
-    if (sent != static_cast<ssize_t>(length) || !connection.state.IsActive()) [[unlikely]] {
+    if (sent != static_cast<ssize_t>(length)) [[unlikely]] {
       QueueUnsent(connection, {&piece, 1}, sent);
     }
   }
+  RONDO_COLD void SendGatheredSlow(StreamConnection& connection) RONDO_ON_LOOP;
   // Sends `pieces` at once, behind what was gathered; what the socket does not take is queued.
   // REQUIRES: Gathers(), there is something to send, pieces.size() < Poller::kMostInline.
   WriteResult SendDirectly(StreamConnection& connection,
@@ -156,7 +158,8 @@ class Output {
   // A write beyond ConnectionOptions::outbound_limit_bytes, of whatever handler, must be refused
   // and so not be gathered.
   const size_t gather_limit_;
-  // Of the connection whose callback runs.
+  RunningCallback running_;
+  // What the connection whose callback runs has written.
   size_t gathered_ = 0;
   size_t sent_directly_ = 0;
 };

@@ -7,19 +7,27 @@
 
 #include <vector>
 
-#include "base/check.h"
 #include "base/cold.h"
 #include "stream/connection/stream_connection.h"
 
 namespace rondo::stream {
 
+// The connection whose callback runs, if one does.
+struct RunningCallback {
+  const StreamConnection* connection = nullptr;
+};
+
 class PendingList {
  public:
+  explicit PendingList(const RunningCallback& running) : running_(running) {}
+  PendingList(const PendingList&) = delete;
+  PendingList& operator=(const PendingList&) = delete;
+
   // Has the loop look at `connection`.
   void Mark(StreamConnection& connection) {
     if (connection.state.IsPending()) return;
     connection.state.SetPending();
-    if (!IsInCallback(connection)) ListForEndOfTurn(connection);
+    if (running_.connection != &connection) ListForEndOfTurn(connection);
   }
   // The same, and at the end of the turn in any case: what a callback has asked for while its
   // connection was being looked at is for the next time.
@@ -27,16 +35,6 @@ class PendingList {
     if (!connection.state.IsPending()) return;
     ListForEndOfTurn(connection);
   }
-
-  // Whether a callback of `connection` runs.
-  bool IsInCallback(const StreamConnection& connection) const {
-    return in_callback_ == &connection;
-  }
-  void BeginCallback(StreamConnection& connection) {
-    RONDO_DCHECK(in_callback_ == nullptr);
-    in_callback_ = &connection;
-  }
-  void EndCallback() { in_callback_ = nullptr; }
 
   bool empty() const { return ids_.empty(); }
   // Puts those that wait for the end of the turn into `ids`, which is empty.
@@ -47,7 +45,7 @@ class PendingList {
     ids_.push_back(connection.id());
   }
 
-  StreamConnection* in_callback_ = nullptr;
+  const RunningCallback& running_;
   std::vector<poll::EndpointId> ids_;
 };
 

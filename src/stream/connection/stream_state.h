@@ -39,7 +39,7 @@ class StreamState {
   bool IsAborting() const { return phase() == kAborting; }
   // Its end is decided: OnClose comes at the end of the turn, or has come.
   bool HasEnded() const { return phase() >= kEnded; }
-  bool IsAbortingOrEnded() const { return phase() >= kAborting; }
+  bool IsAbortingOrEnded() const { return Has(kAborting); }
   bool IsEndedByReset() const { return phase() == kEndedByReset; }
   // Whether OnOpen was called, and OnClose was not.
   bool OwesOnClose() const { return phase() > kNew && phase() < kGone; }
@@ -113,7 +113,16 @@ class StreamState {
   void ClearActive() { Clear(kActive); }
 
  private:
-  enum Phase : uint16_t { kNew, kOpen, kClosing, kAborting, kEnded, kEndedByReset, kGone };
+  // In their order. From kAborting on they share a bit.
+  enum Phase : uint16_t {
+    kNew = 0,
+    kOpen = 1,
+    kClosing = 2,
+    kAborting = 4,
+    kEnded = 5,
+    kEndedByReset = 6,
+    kGone = 7,
+  };
   static constexpr uint16_t kPhaseMask = 7;
   static constexpr uint16_t kPeerEnded = 1 << 3;
   static constexpr uint16_t kInputEnded = 1 << 4;

@@ -1,0 +1,196 @@
+// An acceptor on a poller of its own: whom it takes, and what it does when accept(2) fails.
+
+#include "stream/acceptor.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "net/address.h"
+#include "net/socket.h"
+#include "tests/kernel/faulty_sys.h"
+#include "tests/stream/fake_loop.h"
+
+namespace rondo::stream {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using rondo::testing::Call;
+using rondo::testing::FaultySys;
+
+class AcceptorTest : public ::testing::Test, private poll::Events {
+ protected:
+  AcceptorTest() {
+    base::AssertOnLoop();
+    net::Listener listener =
+        *net::Listen(*net::Resolve("tcp://127.0.0.1:0"), Options(), net::Sharing::kExclusive);
+    acceptor_ = std::make_unique<Acceptor>(std::move(listener), 0, Options().backlog, loop_.services,
+                                           [this](UniqueFd socket, const SocketAddress& peer) {
+                                             accepted_.push_back(std::move(socket));
+                                             peers_.push_back(peer.ToString());
+                                           });
+    RONDO_CHECK(acceptor_->Start() == 0);
+  }
+  ~AcceptorTest() override { Stop(); }
+
+  std::vector<UniqueFd> ConnectMany(int count) {
+    std::vector<UniqueFd> clients;
+    for (int i = 0; i < count; ++i) {
+      clients.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      const SocketAddress& address = acceptor_->address();
+      RONDO_CHECK(::connect(clients.back().get(), address.data(), address.size()) == 0);
+    }
+    return clients;
+  }
+  // Turns of a loop that has nothing else, with the timers that are due.
+  void Turn(int turns = 10) {
+    base::AssertOnLoop();
+    for (int i = 0; i < turns; ++i) {
+      loop_.poller->Wait(0, *this);
+      loop_.clock.FireDue();
+    }
+  }
+  void Pass(int64_t milliseconds) { kernel_.AdvanceClock(milliseconds * 1'000'000); }
+  void Stop() {
+    base::AssertOnLoop();
+    acceptor_->Stop();
+  }
+  void Resume() {
+    base::AssertOnLoop();
+    acceptor_->Resume();
+  }
+
+  FaultySys kernel_;
+  FakeLoop loop_;
+  FakeEngine& engine_ = loop_.engine;
+  std::vector<UniqueFd> accepted_;
+  std::vector<std::string> peers_;
+
+ private:
+  void OnWaitReturned() override { loop_.clock.OnWaitReturned(); }
+  poll::Endpoint* Find(poll::EndpointId) override {
+    return acceptor_->stopped() ? nullptr : acceptor_.get();
+  }
+  poll::More OnReady(poll::EndpointRef ref, poll::Readiness) override {
+    base::AssertOnLoop();
+    return poll::As<Acceptor>(ref).OnReady();
+  }
+  void OnReceived(poll::EndpointRef, std::string_view) override { ADD_FAILURE(); }
+  void OnReceiveEnd(poll::EndpointRef) override { ADD_FAILURE(); }
+  void OnSent(poll::EndpointRef) override { ADD_FAILURE(); }
+  void OnFailed(poll::EndpointRef, const char*, int) override { ADD_FAILURE(); }
+  void OnReleased(poll::EndpointRef) override { ADD_FAILURE(); }
+
+  std::unique_ptr<Acceptor> acceptor_;
+};
+
+TEST_F(AcceptorTest, TakesABacklogInBoundedTurns) {
+  const std::vector<UniqueFd> clients = ConnectMany(200);
+  Turn(1);
+  EXPECT_LT(accepted_.size(), clients.size());
+  Turn();
+  EXPECT_THAT(accepted_, SizeIs(clients.size()));
+}
+
+TEST_F(AcceptorTest, AcceptedSocketsDoNotBlockNorOutliveExec) {
+  const std::vector<UniqueFd> clients = ConnectMany(1);
+  Turn();
+  ASSERT_THAT(accepted_, SizeIs(1));
+  EXPECT_TRUE(::fcntl(accepted_[0].get(), F_GETFL) & O_NONBLOCK);
+  EXPECT_TRUE(::fcntl(accepted_[0].get(), F_GETFD) & FD_CLOEXEC);
+}
+
+TEST_F(AcceptorTest, ThePeersAddressIsThePeers) {
+  const std::vector<UniqueFd> clients = ConnectMany(20);
+  Turn();
+  std::vector<std::string> expected;
+  for (const UniqueFd& client : clients) {
+    expected.push_back(net::LocalAddress(client.get()).ToString());
+  }
+  EXPECT_THAT(peers_, ::testing::UnorderedElementsAreArray(expected));
+}
+
+TEST_F(AcceptorTest, PausesAtMaxConnectionsAndServesTheNextInLineFirst) {
+  engine_.places = 2;
+  const std::vector<UniqueFd> clients = ConnectMany(5);
+  Turn();
+  EXPECT_THAT(accepted_, SizeIs(2));
+  Resume();
+  Turn();
+  EXPECT_THAT(accepted_, SizeIs(2));
+  engine_.places = 1;
+  Resume();
+  Turn();
+  EXPECT_THAT(accepted_, SizeIs(3));
+  engine_.places = 10;
+  Resume();
+  Turn();
+  EXPECT_THAT(accepted_, SizeIs(5));
+}
+
+TEST_F(AcceptorTest, PausesForAMomentWhileDescriptorsAreShort) {
+  kernel_.Fail(Call::kAccept, EMFILE);
+  const std::vector<UniqueFd> clients = ConnectMany(3);
+  Turn();
+  const int64_t calls = kernel_.count(Call::kAccept);
+  Turn(100);
+  EXPECT_EQ(kernel_.count(Call::kAccept), calls) << "it accepts while it should pause";
+  EXPECT_THAT(engine_.logged, SizeIs(1));
+  EXPECT_THAT(engine_.logged[0], HasSubstr("accept tcp://127.0.0.1:"));
+  kernel_.Fail(Call::kAccept, 0, 0);
+  Pass(60);
+  Turn();
+  EXPECT_THAT(accepted_, SizeIs(3));
+  EXPECT_THAT(engine_.logged, SizeIs(2));
+}
+
+TEST_F(AcceptorTest, ALastingShortageIsLoggedOnce) {
+  kernel_.Fail(Call::kAccept, ENOMEM);
+  const std::vector<UniqueFd> clients = ConnectMany(1);
+  for (int i = 0; i < 20; ++i) {
+    Turn();
+    Pass(60);
+  }
+  EXPECT_THAT(accepted_, IsEmpty());
+  EXPECT_THAT(engine_.logged, SizeIs(1));
+}
+
+TEST_F(AcceptorTest, SkipsConnectionsThatDiedInTheBacklog) {
+  kernel_.Fail(Call::kAccept, ECONNABORTED, 200);
+  const std::vector<UniqueFd> clients = ConnectMany(3);
+  Turn(20);
+  EXPECT_THAT(accepted_, SizeIs(3));
+  EXPECT_THAT(engine_.logged, IsEmpty());
+}
+
+TEST_F(AcceptorTest, ABrokenListenerCostsNoCpu) {
+  kernel_.Fail(Call::kAccept, EBADF);
+  const std::vector<UniqueFd> clients = ConnectMany(1);
+  Turn();
+  const int64_t calls = kernel_.count(Call::kAccept);
+  Pass(500);
+  Turn(100);
+  EXPECT_EQ(kernel_.count(Call::kAccept), calls);
+}
+
+TEST_F(AcceptorTest, AStopTakesWhatIsLeftInTheBacklog) {
+  const std::vector<UniqueFd> clients = ConnectMany(100);
+  Stop();
+  EXPECT_THAT(accepted_, SizeIs(100));
+  Turn();
+  EXPECT_THAT(accepted_, SizeIs(100));
+}
+
+}  // namespace
+}  // namespace rondo::stream

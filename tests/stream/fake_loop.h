@@ -1,0 +1,71 @@
+// FakeLoop is what a part of src/stream needs of a loop, without one: a poller, a clock, an engine
+// that counts places and keeps the log. The test's thread is the loop's.
+
+#ifndef RONDO_TESTS_STREAM_FAKE_LOOP_H_
+#define RONDO_TESTS_STREAM_FAKE_LOOP_H_
+
+#include <atomic>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/check.h"
+#include "poll/new_poller.h"
+#include "reactor/loop_services.h"
+#include "rondo/connection.h"
+
+namespace rondo::stream {
+
+class NoLoop final : public EventLoop {
+ public:
+  size_t index() const override { return 0; }
+  Engine& engine() const override { base::CheckFailed("no engine", __FILE__, __LINE__); }
+  size_t connection_count() const override { return 0; }
+  bool IsCurrent() const override { return true; }
+  bool Post(Task) override { return false; }
+  TimerId Schedule(absl::Duration, Task) override { return TimerId::kNone; }
+  void Cancel(TimerId) override {}
+  void ForEach(absl::FunctionRef<void(Connection&)>) override {}
+};
+
+class FakeEngine final : public reactor::EngineLink {
+ public:
+  Engine& engine() override { base::CheckFailed("no engine", __FILE__, __LINE__); }
+  void RequestStop() override {}
+  void Log(LogSeverity, std::string_view text) override { logged.emplace_back(text); }
+  bool AcquireConnection() override {
+    if (places == 0) return false;
+    --places;
+    return true;
+  }
+  void ReleaseConnection() override { ++places; }
+
+  size_t places = std::numeric_limits<size_t>::max();
+  std::vector<std::string> logged;
+};
+
+struct FakeLoop {
+  FakeEngine engine;
+  NoLoop loop;
+  reactor::HandlerTable handlers;
+  std::atomic<size_t> connections{0};
+  reactor::Clock clock;
+  const std::shared_ptr<poll::Waker> waker = *poll::Waker::New();
+  const std::shared_ptr<reactor::Mailbox> mailbox =
+      std::make_shared<reactor::Mailbox>(size_t{1} << 20, waker);
+  const std::unique_ptr<poll::Poller> poller = *poll::NewEpollPoller(4096, waker);
+  const reactor::LoopServices services{.loop = loop,
+                                       .engine = engine,
+                                       .mailbox = mailbox,
+                                       .handlers = handlers,
+                                       .connections = connections,
+                                       .poller = *poller,
+                                       .clock = clock};
+};
+
+}  // namespace rondo::stream
+
+#endif  // RONDO_TESTS_STREAM_FAKE_LOOP_H_
