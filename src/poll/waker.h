@@ -1,6 +1,6 @@
 // A Waker ends the wait of one loop. Any thread may call Wake, also after the loop has gone, which
 // is why poller and mailbox share one. How it wakes is the system's: waker_linux.cc,
-// waker_kqueue.cc.
+// kqueue/waker.cc.
 
 #ifndef RONDO_POLL_WAKER_H_
 #define RONDO_POLL_WAKER_H_
