@@ -3,8 +3,8 @@
 // has come, whatever becomes of the connection. SendRecords keeps them for the next send; it
 // belongs to one poller and to its thread.
 
-#ifndef RONDO_POLL_SEND_RECORDS_H_
-#define RONDO_POLL_SEND_RECORDS_H_
+#ifndef RONDO_POLL_URING_SEND_RECORDS_H_
+#define RONDO_POLL_URING_SEND_RECORDS_H_
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -20,7 +20,7 @@
 #include "poll/endpoint.h"
 #include "sys/ring.h"
 
-namespace rondo::poll {
+namespace rondo::poll::uring {
 
 struct SendRecord {
   static constexpr size_t kBytes = 16 << 10;
@@ -74,6 +74,6 @@ class SendRecords {
   std::vector<uint32_t> vacant_;
 };
 
-}  // namespace rondo::poll
+}  // namespace rondo::poll::uring
 
-#endif  // RONDO_POLL_SEND_RECORDS_H_
+#endif  // RONDO_POLL_URING_SEND_RECORDS_H_

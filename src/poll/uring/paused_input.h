@@ -1,13 +1,13 @@
 // PausedInput holds bytes that came in after a stream was paused, until it resumes.
 
-#ifndef RONDO_POLL_PAUSED_INPUT_H_
-#define RONDO_POLL_PAUSED_INPUT_H_
+#ifndef RONDO_POLL_URING_PAUSED_INPUT_H_
+#define RONDO_POLL_URING_PAUSED_INPUT_H_
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 
-namespace rondo::poll {
+namespace rondo::poll::uring {
 
 class PausedInput {
  public:
@@ -22,6 +22,6 @@ class PausedInput {
   size_t begin_ = 0;
 };
 
-}  // namespace rondo::poll
+}  // namespace rondo::poll::uring
 
-#endif  // RONDO_POLL_PAUSED_INPUT_H_
+#endif  // RONDO_POLL_URING_PAUSED_INPUT_H_

@@ -1,9 +1,9 @@
-#include "poll/send_records.h"
+#include "poll/uring/send_records.h"
 
 #include <new>
 #include <utility>
 
-namespace rondo::poll {
+namespace rondo::poll::uring {
 namespace {
 
 // Two lines: what a small message touches.
@@ -37,4 +37,4 @@ void SendRecords::Trim() {
   fewest_free_ = free_.size();
 }
 
-}  // namespace rondo::poll
+}  // namespace rondo::poll::uring

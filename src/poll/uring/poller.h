@@ -1,9 +1,9 @@
-// IoUringPoller is the poller on io_uring(7). How it works stands at the top of io_uring_poller.cc,
-// which holds what the loop asks for; io_uring_completions.cc holds what the kernel answers. A loop
-// owns it; that loop's thread only.
+// IoUringPoller is the poller on io_uring(7). How it works stands at the top of poller.cc, which
+// holds what the loop asks for; completions.cc holds what the kernel answers. A loop owns it; that
+// loop's thread only.
 
-#ifndef RONDO_POLL_IO_URING_POLLER_H_
-#define RONDO_POLL_IO_URING_POLLER_H_
+#ifndef RONDO_POLL_URING_POLLER_H_
+#define RONDO_POLL_URING_POLLER_H_
 
 #include <liburing.h>
 
@@ -16,17 +16,17 @@
 #include "absl/status/status.h"
 
 #include "base/cold.h"
-#include "poll/paused_input.h"
 #include "poll/poller.h"
-#include "poll/provided_buffers.h"
 #include "poll/readiness.h"
-#include "poll/send_records.h"
+#include "poll/uring/paused_input.h"
+#include "poll/uring/provided_buffers.h"
+#include "poll/uring/send_records.h"
 #include "poll/waker.h"
 
 namespace rondo::poll::uring {
 
-// What the loop wants of an endpoint, and what is under way for it; io_uring_poller.cc says what
-// each bit means.
+// What the loop wants of an endpoint, and what is under way for it; poller.cc says what each bit
+// means.
 struct Mirror {
   uint8_t receive : 1;
   uint8_t send : 1;
@@ -190,4 +190,4 @@ class IoUringPoller final : public Poller {
 
 }  // namespace rondo::poll::uring
 
-#endif  // RONDO_POLL_IO_URING_POLLER_H_
+#endif  // RONDO_POLL_URING_POLLER_H_

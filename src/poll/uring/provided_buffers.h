@@ -5,8 +5,8 @@
 // Buffers are laid out at a stride of a little more than their size: at a power of two the first
 // lines of all of them would share one set of the cache.
 
-#ifndef RONDO_POLL_PROVIDED_BUFFERS_H_
-#define RONDO_POLL_PROVIDED_BUFFERS_H_
+#ifndef RONDO_POLL_URING_PROVIDED_BUFFERS_H_
+#define RONDO_POLL_URING_PROVIDED_BUFFERS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +16,7 @@
 struct io_uring;
 struct io_uring_buf_ring;
 
-namespace rondo::poll {
+namespace rondo::poll::uring {
 
 class ProvidedBuffers {
  public:
@@ -49,6 +49,6 @@ class ProvidedBuffers {
   size_t stride_ = 0;
 };
 
-}  // namespace rondo::poll
+}  // namespace rondo::poll::uring
 
-#endif  // RONDO_POLL_PROVIDED_BUFFERS_H_
+#endif  // RONDO_POLL_URING_PROVIDED_BUFFERS_H_

@@ -47,7 +47,7 @@
 // anything else the generation (32). Nothing of an endpoint is under way when its memory is given
 // back, so the slot alone would do; the generation is checked all the same.
 
-#include "poll/io_uring_poller.h"
+#include "poll/uring/poller.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "poll/io_uring_poller.h"
+#include "poll/uring/poller.h"
 #include "sys/ring.h"
 #include "sys/sys.h"
 

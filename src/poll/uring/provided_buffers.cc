@@ -1,10 +1,10 @@
-#include "poll/provided_buffers.h"
+#include "poll/uring/provided_buffers.h"
 
 #include <cerrno>
 
 #include "sys/ring.h"
 
-namespace rondo::poll {
+namespace rondo::poll::uring {
 namespace {
 
 constexpr size_t kCacheLine = 64;
@@ -38,4 +38,4 @@ void ProvidedBuffers::Return(uint16_t id) {
   io_uring_buf_ring_advance(ring_, 1);
 }
 
-}  // namespace rondo::poll
+}  // namespace rondo::poll::uring
