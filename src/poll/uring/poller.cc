@@ -4,32 +4,20 @@
 //
 // How the contract is mapped:
 //   ready     what is no stream: a one-shot poll for each direction of interest, armed again as
-//             long as the interest lasts. (A multishot accept would save no call for a listener,
-//             since it leaves the peer's address to getpeername(2), and it would go on taking from
-//             the backlog while the loop pauses or stops.)
+//             long as the interest lasts.
 //   receive   small messages: one multishot receive for each connection, into provided buffers, so
-//             that they cost no call and an idle connection holds no memory. Once bytes come, it
-//             fills up to 33 buffers before the loop hears of the first (MULTISHOT_MAX_RETRY in
-//             io_uring/net.c, Linux 6.8; all there are before that), wanted or not: the buffers are
-//             small, so that this is about what one recv(2) would bring.
-//             Large messages: whoever fills such a buffer, or finds none left (ENOBUFS), goes on by
-//             poll: a one-shot poll, then one recv(2) into a buffer that all of these share, which
-//             is as cheap for them. Two small receives in a row end that. A poll costs more than
-//             epoll's look at a ready list, so it pays to have fewer: the buffer is of twice the
-//             size. (64 KiB messages in on 4 connections: 1.04 of epoll's CPU without, 1.01 so.)
-//             Tried and left: one receive at a time into a few large buffers was no cheaper; nor
-//             was reading again at once after a full buffer. A multishot poll was, by 3 %, but it
-//             tells only once what a poll tells whenever it is asked (urgent data, an end behind
-//             bytes), and asking for that (SIOCATMARK, TCP_INQ) costs more than it saves. Bundles
-//             into incremental buffers (Linux 6.17) cost 6 % less at 16 KiB and no less on streams.
+//             that they cost no call and an idle connection holds no memory. The buffers are small,
+//             since many may be filled before the loop hears of the first. Large messages: whoever
+//             fills such a buffer, or finds none left (ENOBUFS), goes on by poll: a one-shot poll,
+//             then one recv(2) into a buffer that all of these share, which is as cheap for them.
+//             Two small receives in a row end that.
 //   send      small writes are copied into a record of the poller's and go out with the next wait:
 //             that is a system call for all connections that are ready, not one for each. After
 //             a wait that brought few completions there is nothing to gain, and waiting is
 //             latency: they are tried at once; so are large ones, from the user's memory, since
 //             copying them costs more than the call. What is queued goes out as a sendmsg of its
 //             pieces, which stay where they are until it completes. One send is under way for each
-//             connection, or two could overtake each other. SEND_ZC was slower at every size over
-//             loopback, where alone it could be measured (benchmarks/peers/floor_io_uring.cc).
+//             connection, or two could overtake each other.
 //   close     everything under way is cancelled; the socket is closed, and the memory given back,
 //             when the last completion has come.
 //
@@ -42,6 +30,8 @@
 //
 // A pause does nothing until bytes arrive during it: those are held, and then the receive is
 // cancelled. What is held is delivered, piece by piece, before anything else on resuming.
+//
+// What was measured to choose this way and not another stands in benchmarks/README.md.
 //
 // `user_data` is operation (4 bits), slot (28) and, of a send, the number of its record, of
 // anything else the generation (32). Nothing of an endpoint is under way when its memory is given
