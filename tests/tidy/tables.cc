@@ -31,7 +31,6 @@ const Ratchet kUnclearPhrasesGranted = {
     {"src/poll/endpoint.h", 1},
     {"src/poll/epoll_poller.cc", 1},
     {"src/poll/self_test.h", 1},
-    {"src/poll/uring/poller.cc", 1},
     {"src/reactor/mailbox.h", 3},
     {"src/reactor/timer_wheel.h", 1},
     {"src/sys/ring.h", 1},

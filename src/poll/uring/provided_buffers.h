@@ -8,13 +8,12 @@
 #ifndef RONDO_POLL_URING_PROVIDED_BUFFERS_H_
 #define RONDO_POLL_URING_PROVIDED_BUFFERS_H_
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
+#include "poll/uring/ring.h"
 #include "sys/ring.h"
-
-struct io_uring;
-struct io_uring_buf_ring;
 
 namespace rondo::poll::uring {
 
@@ -28,20 +27,38 @@ class ProvidedBuffers {
   ProvidedBuffers(const ProvidedBuffers&) = delete;
   ProvidedBuffers& operator=(const ProvidedBuffers&) = delete;
   // REQUIRES: the ring is gone, and with it the kernel's claim on the memory.
-  ~ProvidedBuffers();
+  ~ProvidedBuffers() {
+    if (ring_ != nullptr) sys::UnmapMemory(ring_, kRingBytes);
+    if (memory_ != nullptr) sys::UnmapMemory(memory_, kCount * stride_);
+  }
 
   // Makes them and tells `ring`. Returns 0 or a negated errno.
-  int Register(io_uring* ring, size_t buffer_bytes);
+  int Register(Ring& ring, size_t buffer_bytes) {
+    buffer_bytes_ = buffer_bytes;
+    stride_ = (buffer_bytes + kCacheLine - 1) / kCacheLine * kCacheLine + kCacheLine;
+    // Pages that no buffer's bytes have reached yet cost nothing.
+    memory_ = static_cast<char*>(sys::MapMemory(kCount * stride_));
+    ring_ = static_cast<io_uring_buf_ring*>(sys::MapMemory(kRingBytes));
+    if (memory_ == nullptr || ring_ == nullptr) return -ENOMEM;
+    io_uring_buf_ring_init(ring_);
+    const int result = ring.RegisterBuffers(ring_, kCount, kGroup);
+    for (unsigned id = 0; result >= 0 && id < kCount; ++id) Return(static_cast<uint16_t>(id));
+    return result;
+  }
 
   size_t buffer_bytes() const { return buffer_bytes_; }
   char* At(uint16_t id) const { return memory_ + id * stride_; }
   // The kernel may use buffer `id` again.
-  void Return(uint16_t id);
+  void Return(uint16_t id) {
+    io_uring_buf_ring_add(ring_, At(id), static_cast<unsigned>(buffer_bytes_), id, kCount - 1, 0);
+    io_uring_buf_ring_advance(ring_, 1);
+  }
   // Gives the pages back to the system. REQUIRES: no buffer holds bytes that anybody wants.
   void Trim() { sys::DiscardMemory(memory_, kCount * stride_); }
 
  private:
-  size_t RingBytes() const;
+  static constexpr size_t kCacheLine = 64;
+  static constexpr size_t kRingBytes = kCount * sizeof(io_uring_buf);
 
   io_uring_buf_ring* ring_ = nullptr;
   char* memory_ = nullptr;

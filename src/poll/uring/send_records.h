@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "base/cold.h"
@@ -52,9 +53,18 @@ class SendRecords {
   SendRecord& At(uint32_t number) { return *records_[number]; }
   void Return(uint32_t number) { free_.push_back(number); }
   // Gives the memory of those that were never needed since the last Trim back to the system.
-  void Trim();
+  void Trim() {
+    for (; fewest_free_ > 0; --fewest_free_) {
+      records_[free_.back()].reset();
+      vacant_.push_back(free_.back());
+      free_.pop_back();
+    }
+    fewest_free_ = free_.size();
+  }
 
  private:
+  // Two lines: what a small message touches.
+  static constexpr size_t kOffsetStep = 128;
   static constexpr size_t kPage = 4 << 10;
   static constexpr size_t kMappedBytes = sizeof(SendRecord) + kPage;
   // Each begins at the start of a page or a little later.
@@ -64,7 +74,22 @@ class SendRecords {
       sys::UnmapMemory(reinterpret_cast<void*>(address / kPage * kPage), kMappedBytes);
     }
   };
-  RONDO_COLD bool Add();
+
+  RONDO_COLD bool Add() {
+    if (vacant_.empty()) {
+      vacant_.push_back(static_cast<uint32_t>(records_.size()));
+      records_.emplace_back();
+    }
+    // In pages of their own, so that Trim can give them back whatever the allocator does, and not
+    // all at the start of a page: the first lines of all of them would share one set of the cache.
+    char* const memory = static_cast<char*>(sys::MapMemory(kMappedBytes));
+    if (memory == nullptr) return false;
+    const size_t offset = vacant_.back() * kOffsetStep % kPage;
+    records_[vacant_.back()].reset(new (memory + offset) SendRecord);
+    free_.push_back(vacant_.back());
+    vacant_.pop_back();
+    return true;
+  }
 
   std::vector<std::unique_ptr<SendRecord, Unmap>> records_;
   std::vector<uint32_t> free_;

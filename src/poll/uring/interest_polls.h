@@ -1,0 +1,38 @@
+// InterestPolls waits for what is no stream: a one-shot poll for each direction of interest, which
+// is started again as long as the interest lasts. A poll touches no memory of the endpoint's and
+// does not keep it. It belongs to one poller and to its thread.
+
+#ifndef RONDO_POLL_URING_INTEREST_POLLS_H_
+#define RONDO_POLL_URING_INTEREST_POLLS_H_
+
+#include "base/on_loop.h"
+#include "poll/poller.h"
+#include "poll/uring/rearm_list.h"
+#include "poll/uring/ring.h"
+
+namespace rondo::poll::uring {
+
+class InterestPolls {
+ public:
+  InterestPolls(Ring& ring, RearmList& rearm) : ring_(ring), rearm_(rearm) {}
+
+  void SetInterest(EndpointRef ref, Readiness interest) RONDO_ON_LOOP;
+  // Ends its polls. True: there were some, which hold on to the socket until they were submitted.
+  bool Forget(EndpointRef ref) RONDO_ON_LOOP;
+
+  // A poll has ended.
+  void OnPolled(const io_uring_cqe& completion, EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  // It was listed.
+  void Rearm(EndpointRef ref) RONDO_ON_LOOP;
+
+ private:
+  // Polls for what it is interested in.
+  void Arm(EndpointRef ref) RONDO_ON_LOOP;
+
+  Ring& ring_;
+  RearmList& rearm_;
+};
+
+}  // namespace rondo::poll::uring
+
+#endif  // RONDO_POLL_URING_INTEREST_POLLS_H_

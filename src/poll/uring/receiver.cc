@@ -1,0 +1,209 @@
+#include "poll/uring/receiver.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "poll/readiness.h"
+#include "sys/sys.h"
+
+namespace rondo::poll::uring {
+namespace {
+
+// Small, since a multishot receive may fill 33 of them before the loop hears of the first.
+constexpr size_t kBufferBytes = 2 << 10;
+// By poll a receive may take so many times Options::read_buffer_bytes.
+constexpr size_t kReadBuffers = 2;
+
+}  // namespace
+
+int Receiver::Create(size_t read_buffer_bytes) {
+  read_buffer_bytes_ = kReadBuffers * read_buffer_bytes;
+  read_buffer_.reset(new char[read_buffer_bytes_]);
+  return buffers_.Register(ring_, std::min(read_buffer_bytes, kBufferBytes));
+}
+
+void Receiver::Start(EndpointRef ref) {
+  MirrorOf(ref).input.wanted = 1;
+  Arm(ref);
+}
+
+void Receiver::Resume(EndpointRef ref) {
+  Mirror& mirror = MirrorOf(ref);
+  if (mirror.input.wanted || mirror.input.ended || mirror.closed_or_failed()) return;
+  mirror.input.wanted = 1;
+  if (mirror.input.receiving == Receiving::kNone || HasPausedInput(ref)) List(ref);
+}
+
+void Receiver::ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const {
+  for (const auto& [packed, bytes] : paused_input_) {
+    visit(EndpointId::Unpack(packed), bytes.size());
+  }
+  ring_.ForEachCompletion([visit](const io_uring_cqe& completion) {
+    if (OperationOf(completion) != Operation::kReceive || completion.res <= 0) return;
+    visit(EndpointOf(completion), static_cast<size_t>(completion.res));
+  });
+}
+
+void Receiver::Stop(EndpointRef ref) {
+  paused_input_.erase(ref.id.Pack());
+  Mirror::Input& input = MirrorOf(ref).input;
+  input.wanted = 0;
+  if (input.receiving == Receiving::kPoll) {
+    ring_.Cancel(Operation::kPollInput, ref.id);
+  } else if (input.receiving != Receiving::kNone) {
+    ring_.Cancel(Operation::kReceive, ref.id);
+  }
+  if (input.watching) ring_.Cancel(Operation::kWatch, ref.id);
+}
+
+void Receiver::Arm(EndpointRef ref) {
+  Mirror::Input& input = MirrorOf(ref).input;
+  if (input.by_poll) {
+    ring_.Poll(ref, Operation::kPollInput, POLLIN);
+    input.receiving = Receiving::kPoll;
+  } else {
+    io_uring_sqe* entry = ring_.NextEntry();
+    io_uring_prep_recv_multishot(entry, ref.endpoint.socket, nullptr, 0, 0);
+    entry->flags |= IOSQE_BUFFER_SELECT;
+    entry->buf_group = ProvidedBuffers::kGroup;
+    io_uring_sqe_set_data64(entry, Tag(Operation::kReceive, ref.id));
+    input.receiving = Receiving::kMultishot;
+  }
+  ++ref.endpoint.in_flight;
+}
+
+void Receiver::CancelMultishot(EndpointRef ref) {
+  Mirror::Input& input = MirrorOf(ref).input;
+  if (input.receiving != Receiving::kMultishot) return;
+  ring_.Cancel(Operation::kReceive, ref.id);
+  input.receiving = Receiving::kCancelling;
+}
+
+void Receiver::Watch(EndpointRef ref) {
+  if (MirrorOf(ref).input.watching) return;
+  io_uring_sqe* entry = ring_.NextEntry();
+  // Nothing is asked for: a hang-up or an error is reported all the same. So is the peer's FIN
+  // (POLLRDHUP), which ends a poll that is not multishot, and the error may follow it.
+  io_uring_prep_poll_multishot(entry, ref.endpoint.socket, 0);
+  io_uring_sqe_set_data64(entry, Tag(Operation::kWatch, ref.id));
+  MirrorOf(ref).input.watching = 1;
+  ++ref.endpoint.in_flight;
+}
+
+bool Receiver::OnReceiveSlow(const io_uring_cqe& completion, EndpointRef ref, Events& events) {
+  Mirror& mirror = MirrorOf(ref);
+  const bool over = !(completion.flags & IORING_CQE_F_MORE);
+  if (over) mirror.input.receiving = Receiving::kNone;
+  if (completion.res == -ENOBUFS) mirror.input.by_poll = 1;
+  const bool silent = mirror.closed_or_failed();
+  if (completion.flags & IORING_CQE_F_BUFFER) {
+    const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
+    const std::string_view bytes(buffers_.At(buffer), static_cast<size_t>(completion.res));
+    const bool wanted = mirror.input.wanted;
+    if (wanted && !HasPausedInput(ref)) {
+      events.OnReceived(ref, bytes);
+    } else if (!silent) {
+      paused_input_[ref.id.Pack()].Append(bytes);
+      if (!wanted) CancelMultishot(ref);
+    }
+    buffers_.Return(buffer);
+  } else if (!silent) {
+    OnReceiveOver(completion.res, ref, events);
+  }
+  if (over) OnInputOver(ref);
+  return over;
+}
+
+void Receiver::OnReadable(EndpointRef ref, Events& events) {
+  Mirror::Input& input = MirrorOf(ref).input;
+  input.receiving = Receiving::kNone;
+  if (input.wanted) ReceiveOnce(ref, events);
+  OnInputOver(ref);
+}
+
+void Receiver::ReceiveOnce(EndpointRef ref, Events& events) {
+  const ssize_t received =
+      sys::Receive(ref.endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
+  if (received <= 0) return OnReceiveOver(static_cast<int>(received), ref, events);
+  Mirror::Input& input = MirrorOf(ref).input;
+  const auto length = static_cast<size_t>(received);
+  const bool is_small = length < buffers_.buffer_bytes();
+  // A stream has a small piece now and then; two in a row are messages.
+  input.by_poll = !is_small || !input.last_was_small;
+  input.last_was_small = is_small && input.by_poll;
+  events.OnReceived(ref, {read_buffer_.get(), length});
+}
+
+void Receiver::OnInputOver(EndpointRef ref) {
+  if (MirrorOf(ref).closed_or_failed()) return;
+  if (MirrorOf(ref).input.wanted) {
+    List(ref);
+  } else {
+    Watch(ref);
+  }
+}
+
+void Receiver::OnReceiveOver(int result, EndpointRef ref, Events& events) {
+  if (IsForNow(result)) return;
+  if (result < 0) return Fail(ref, "recv", -result, events);
+  // Behind what came during a pause; the receive that follows a pause meets the end again.
+  Mirror::Input& input = MirrorOf(ref).input;
+  if (!input.wanted || HasPausedInput(ref)) return;
+  input.wanted = 0;
+  input.ended = 1;
+  events.OnReceiveEnd(ref);
+}
+
+bool Receiver::OnWatch(const io_uring_cqe& completion, EndpointRef ref, Events& events) {
+  Mirror& mirror = MirrorOf(ref);
+  const bool failed = completion.res > 0 && (completion.res & POLLERR);
+  const bool watched = !mirror.input.wanted && mirror.input.receiving == Receiving::kNone;
+  const bool more = completion.flags & IORING_CQE_F_MORE;
+  if (failed && !mirror.closed_or_failed()) {
+    if (watched) {
+      Fail(ref, "recv", TakeError(ref.endpoint.socket), events);
+    } else if (more) {
+      // A receive will meet it, behind the bytes before it; a pause before that watches anew.
+      ring_.Cancel(Operation::kWatch, ref.id);
+    }
+  }
+  if (more) return false;
+  mirror.input.watching = 0;
+  if (completion.res == -ECANCELED && watched && !mirror.closed_or_failed()) Watch(ref);
+  return true;
+}
+
+void Receiver::List(EndpointRef ref) {
+  if (MirrorOf(ref).input.listed) return;
+  MirrorOf(ref).input.listed = 1;
+  rearm_.Add(ref.id);
+}
+
+void Receiver::Continue(EndpointRef ref, Events& events) {
+  Mirror::Input& input = MirrorOf(ref).input;
+  input.listed = 0;
+  if (input.wanted && HasPausedInput(ref)) return DeliverPaused(ref, events);
+  if (input.receiving != Receiving::kNone) return;
+  if (input.wanted) {
+    Arm(ref);
+  } else {
+    Watch(ref);
+  }
+}
+
+// No more at a time than one recv(2) brings.
+void Receiver::DeliverPaused(EndpointRef ref, Events& events) {
+  auto paused = paused_input_.extract(ref.id.Pack());
+  PausedInput& bytes = paused.mapped();
+  const size_t length = std::min(bytes.size(), read_buffer_bytes_);
+  const std::string_view piece = bytes.Front(length);
+  bytes.Consume(length);
+  const bool more = bytes.size() > 0;
+  events.OnReceived(ref, piece);
+  if (events.Find(ref.id) != &ref.endpoint || MirrorOf(ref).closed_or_failed()) return;
+  if (more) paused_input_.insert(std::move(paused));
+  List(ref);
+}
+
+}  // namespace rondo::poll::uring

@@ -1,0 +1,105 @@
+#include "poll/uring/ring.h"
+
+#include "base/status.h"
+#include "sys/sys.h"
+
+namespace rondo::poll::uring {
+namespace {
+
+constexpr unsigned kSubmissions = 1024;
+constexpr unsigned kCompletions = 16384;
+
+// Only its failure completes.
+void TagQuiet(io_uring_sqe* entry, Operation operation) {
+  entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  io_uring_sqe_set_data64(entry, Tag(operation, 0, 0));
+}
+
+}  // namespace
+
+// The loop's thread, which alone may submit, has ended: what it left in the ring is done by hand.
+Ring::~Ring() {
+  if (!created_) return;
+  for (const int socket : unsubmitted_closes_) (void)sys::Close(socket);
+  sys::RingDestroy(&ring_);
+}
+
+absl::Status Ring::Create() {
+  io_uring_params parameters = {};
+  parameters.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL |
+                     IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+  parameters.cq_entries = kCompletions;
+  if (const int result = sys::RingCreate(kSubmissions, &ring_, &parameters); result < 0) {
+    return base::ErrnoStatus(-result, "io_uring_setup",
+                             "it needs Linux 6.1, kernel.io_uring_disabled = 0 and a seccomp "
+                             "profile that lets it pass");
+  }
+  created_ = true;
+  return absl::OkStatus();
+}
+
+int Ring::RegisterBuffers(io_uring_buf_ring* buffers, unsigned entries, uint16_t group) {
+  return sys::RingRegisterBuffers(&ring_, buffers, entries, group);
+}
+
+void Ring::PollWaker() {
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_poll_multishot(entry, waker_->fd(), POLLIN);
+  io_uring_sqe_set_data64(entry, Tag(Operation::kWake, 0, 0));
+}
+
+io_uring_sqe* Ring::NextEntrySlow() {
+  Submit();
+  io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+  RONDO_CHECK(entry != nullptr);
+  return entry;
+}
+
+void Ring::Submit() {
+  if (unsubmitted() == 0) return;
+  (void)sys::RingSubmit(&ring_);
+  Submitted();
+}
+
+void Ring::Enable() {
+  enabled_ = true;
+  RONDO_CHECK(sys::RingEnable(&ring_) >= 0);
+  PollWaker();
+}
+
+void Ring::Poll(EndpointRef ref, Operation operation, unsigned events) {
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_poll_add(entry, ref.endpoint.socket, events);
+  io_uring_sqe_set_data64(entry, Tag(operation, ref.id));
+}
+
+// By its tag, which the kernel finds at once; by a descriptor it would search all that is under
+// way.
+void Ring::Cancel(Operation operation, EndpointId id) {
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_cancel64(entry, Tag(operation, id), 0);
+  TagQuiet(entry, Operation::kCancel);
+}
+
+void Ring::CancelAll(int socket) {
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_cancel_fd(entry, socket, IORING_ASYNC_CANCEL_ALL);
+  TagQuiet(entry, Operation::kCancel);
+}
+
+void Ring::StartTimer(Operation operation) {
+  // The kernel has read it by the time that submitting returns.
+  static constexpr __kernel_timespec kDelay = {.tv_sec = 0, .tv_nsec = 250'000'000};
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_timeout(entry, const_cast<__kernel_timespec*>(&kDelay), 0, 0);
+  io_uring_sqe_set_data64(entry, Tag(operation, 0, 0));
+}
+
+void Ring::CloseSocket(int socket) {
+  io_uring_sqe* entry = NextEntry();
+  io_uring_prep_close(entry, socket);
+  TagQuiet(entry, Operation::kClose);
+  unsubmitted_closes_.push_back(socket);
+}
+
+}  // namespace rondo::poll::uring

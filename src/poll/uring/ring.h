@@ -1,0 +1,147 @@
+// Ring is one io_uring(7): its submission entries, the tags by which completions say what they
+// complete, submitting and waiting. The poller owns it and the parts of the poller share it; that
+// loop's thread only. It ends before the memory that the kernel was told of.
+
+#ifndef RONDO_POLL_URING_RING_H_
+#define RONDO_POLL_URING_RING_H_
+
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "base/check.h"
+#include "base/cold.h"
+#include "base/on_loop.h"
+#include "poll/endpoint.h"
+#include "poll/waker.h"
+#include "sys/ring.h"
+
+namespace rondo::poll::uring {
+
+enum class Operation : uint64_t {
+  kWake = 1,
+  // Of streams, the receiver's: a multishot receive, a poll for input, and one for failures alone.
+  kReceive,
+  kPollInput,
+  kWatch,
+  // Of streams, the sender's: a send, and a poll for room to send a file.
+  kSend,
+  kPollRoom,
+  // Of every other kind: a poll for each direction.
+  kReadable,
+  kWritable,
+  kTrim,
+  kCancel,
+  kClose,
+};
+
+// `user_data`: operation (4 bits), slot (28) and, of a send, the number of its record, of anything
+// else the generation (32).
+inline uint64_t Tag(Operation operation, uint32_t slot, uint32_t number) {
+  return static_cast<uint64_t>(operation) << 60 | uint64_t{slot} << 32 | number;
+}
+inline uint64_t Tag(Operation operation, EndpointId id) {
+  return Tag(operation, id.slot, id.generation);
+}
+inline Operation OperationOf(const io_uring_cqe& completion) {
+  return static_cast<Operation>(completion.user_data >> 60);
+}
+inline uint32_t NumberOf(const io_uring_cqe& completion) {
+  return static_cast<uint32_t>(completion.user_data);
+}
+// Of all but sends.
+inline EndpointId EndpointOf(const io_uring_cqe& completion) {
+  return {static_cast<uint32_t>(completion.user_data >> 32) & 0x0fffffff, NumberOf(completion)};
+}
+
+// A failure that passes: buffers ran out, the kernel gave up polling a socket that stays full (it
+// does after 128 rounds), or a cancel.
+inline bool IsForNow(int result) {
+  return result == -ENOBUFS || result == -EAGAIN || result == -ECANCELED;
+}
+
+class Ring {
+ public:
+  // Waits end when `waker` is called.
+  explicit Ring(std::shared_ptr<Waker> waker) : waker_(std::move(waker)) {}
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+  ~Ring();
+
+  // First of all, on any thread. The ring belongs to the thread of the first wait.
+  absl::Status Create();
+  // Tells the kernel of `entries` provided buffers. Returns 0 or a negated errno.
+  int RegisterBuffers(io_uring_buf_ring* buffers, unsigned entries, uint16_t group);
+
+  // --- Requests. They reach the kernel with the next wait, or by Submit.
+
+  // To be filled in at once.
+  io_uring_sqe* NextEntry() RONDO_ON_LOOP {
+    io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+    return entry != nullptr ? entry : NextEntrySlow();
+  }
+  // A poll for one event of `events`.
+  void Poll(EndpointRef ref, Operation operation, unsigned events) RONDO_ON_LOOP;
+  void Cancel(Operation operation, EndpointId id) RONDO_ON_LOOP;
+  // Cancels all that is under way on the socket.
+  void CancelAll(int socket) RONDO_ON_LOOP;
+  void CloseSocket(int socket) RONDO_ON_LOOP;
+  // Of a quarter of a second.
+  void StartTimer(Operation operation) RONDO_ON_LOOP;
+
+  void Submit() RONDO_ON_LOOP;
+  // Blocks until there is a completion or `timeout_ns` nanoseconds have passed; negative: no limit.
+  void SubmitAndWait(int64_t timeout_ns) RONDO_ON_LOOP {
+    if (!enabled_) [[unlikely]] Enable();
+    (void)sys::RingSubmitAndWait(&ring_, timeout_ns);
+    Submitted();
+  }
+  unsigned unsubmitted() const { return io_uring_sq_ready(&ring_); }
+
+  // --- Completions.
+
+  unsigned completions() const { return io_uring_cq_ready(&ring_); }
+  // Takes the oldest one. False: there is none.
+  bool Take(io_uring_cqe* completion) RONDO_ON_LOOP {
+    io_uring_cqe* oldest = nullptr;
+    if (io_uring_peek_cqe(&ring_, &oldest) != 0) return false;
+    *completion = *oldest;
+    io_uring_cqe_seen(&ring_, oldest);
+    return true;
+  }
+  // Those that were not taken yet.
+  template <class Visit>
+  void ForEachCompletion(Visit visit) const {
+    unsigned head = 0;
+    const io_uring_cqe* completion = nullptr;
+    io_uring_for_each_cqe(&ring_, head, completion) visit(*completion);
+  }
+  // A completion of Operation::kWake.
+  void OnWake(const io_uring_cqe& completion) RONDO_ON_LOOP {
+    if (!(completion.flags & IORING_CQE_F_MORE)) PollWaker();
+  }
+
+ private:
+  RONDO_COLD io_uring_sqe* NextEntrySlow() RONDO_ON_LOOP;
+  RONDO_COLD void Enable() RONDO_ON_LOOP;
+  void PollWaker() RONDO_ON_LOOP;
+  // Nothing is left in the ring, unless the kernel was too busy.
+  void Submitted() {
+    if (unsubmitted() == 0) unsubmitted_closes_.clear();
+  }
+
+  const std::shared_ptr<Waker> waker_;
+  io_uring ring_ = {};
+  bool created_ = false;
+  bool enabled_ = false;
+  // Sockets to be closed by what is in the ring and not submitted yet.
+  std::vector<int> unsubmitted_closes_;
+};
+
+}  // namespace rondo::poll::uring
+
+#endif  // RONDO_POLL_URING_RING_H_
