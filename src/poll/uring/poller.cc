@@ -26,11 +26,11 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/cold.h"
 #include "base/status.h"
 #include "poll/new_poller.h"
 #include "poll/poller.h"
 #include "poll/uring/interest_polls.h"
+#include "poll/uring/memory_trimmer.h"
 #include "poll/uring/mirror.h"
 #include "poll/uring/rearm_list.h"
 #include "poll/uring/receiver.h"
@@ -43,9 +43,6 @@ namespace {
 
 // As many as there are buffers; what has come beyond that is the next Wait's.
 constexpr unsigned kCompletionsPerWait = 512;
-// A loop that has handled no more has no memory to give back that would count; one that has handled
-// no more since it last looked is quiet.
-constexpr unsigned kFewCompletions = 64;
 
 // The stream is there as long as an operation of it is under way.
 EndpointRef FindStream(EndpointId id, Events& events) {
@@ -98,18 +95,12 @@ class IoUringPoller final : public Poller {
   void Completed(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   // Goes on with those listed, a bounded number of them.
   void Rearm(Events& events) RONDO_ON_LOOP;
-  RONDO_COLD void ArmTrim() RONDO_ON_LOOP;
-  // Gives back memory that many messages took and that is not needed any more.
-  RONDO_COLD void Trim() RONDO_ON_LOOP;
 
   RearmList rearm_;
   Receiver receiver_{ring_, rearm_};
   Sender sender_{ring_};
   InterestPolls interest_polls_{ring_, rearm_};
-  // There is memory that could be given back: a timer runs for that, or is over.
-  bool trim_armed_ = false;
-  bool trim_due_ = false;
-  uint64_t handled_since_trim_ = 0;
+  MemoryTrimmer trimmer_{ring_};
   // Behind all that the kernel was told of, so that it ends first.
   Ring ring_;
 };
@@ -131,29 +122,12 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
     if (!ring_.Take(&completion)) break;
     Dispatch(completion, events);
   }
-  handled_since_trim_ += handled;
-  if (trim_due_) [[unlikely]] {
-    Trim();
-  } else if (handled_since_trim_ > kFewCompletions && !trim_armed_) [[unlikely]] {
-    ArmTrim();
+  using Excess = MemoryTrimmer::Excess;
+  if (const Excess excess = trimmer_.AfterTurn(handled); excess != Excess::kNone) [[unlikely]] {
+    sender_.TrimMemory();
+    if (excess == Excess::kAll) receiver_.TrimMemory();
   }
   if (!rearm_.empty()) Rearm(events);
-}
-
-void IoUringPoller::ArmTrim() {
-  ring_.StartTimer(Operation::kTrim);
-  trim_armed_ = true;
-}
-
-void IoUringPoller::Trim() {
-  // What completions name is in the buffers, and nowhere else.
-  if (ring_.completions() > 0) return;
-  trim_due_ = false;
-  const bool quiet = std::exchange(handled_since_trim_, 0) <= kFewCompletions;
-  sender_.TrimMemory();
-  // A loop that goes on would only need its buffers again.
-  if (!quiet) return ArmTrim();
-  receiver_.TrimMemory();
 }
 
 void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
@@ -194,9 +168,7 @@ void IoUringPoller::Dispatch(const io_uring_cqe& completion, Events& events) {
     case Operation::kWake:
       return ring_.OnWake(completion);
     case Operation::kTrim:
-      trim_armed_ = false;
-      trim_due_ = true;
-      return;
+      return trimmer_.OnTimer();
     case Operation::kCancel:
     case Operation::kClose:
       return;  // Only failures arrive: there was nothing left to cancel.
