@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "base/status.h"
+#include "config/validate_options.h"
 #include "engine/engine_impl.h"
-#include "engine/validate_options.h"
 
 namespace rondo {
 namespace {
@@ -18,7 +18,7 @@ Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 absl::StatusOr<std::unique_ptr<Engine>> Engine::StartWith(
     EventHandler* shared_handler, const HandlerFactory& factory,
     absl::Span<const std::string> addresses, const Options& options) {
-  RONDO_RETURN_IF_ERROR(engine::ValidateOptions(options));
+  RONDO_RETURN_IF_ERROR(config::ValidateOptions(options));
   std::unique_ptr<Engine> engine(
       new Engine(std::make_unique<Impl>(options, shared_handler, factory)));
   RONDO_RETURN_IF_ERROR(engine->impl_->Bind(addresses));

@@ -87,8 +87,9 @@ const std::map<std::string, Names> kMayInclude = {
     {"reactor", {"include", "base", "sys", "buffer", "net", "poll"}},
     {"stream", {"include", "base", "buffer", "net", "poll", "reactor"}},
     {"loop", {"include", "base", "buffer", "net", "poll", "reactor", "stream"}},
+    {"config", {"include", "base", "sys", "net", "poll", "reactor"}},
     {"engine",
-     {"include", "base", "sys", "buffer", "net", "poll", "reactor", "stream", "loop"}},
+     {"include", "base", "sys", "buffer", "net", "poll", "reactor", "stream", "loop", "config"}},
     // micro/ times parts of the library alone.
     {"benchmarks", {"include", "base", "buffer", "poll", "reactor", "loop"}},
     {"examples", {"include"}},

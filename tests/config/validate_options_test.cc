@@ -1,17 +1,23 @@
-#include "engine/validate_options.h"
+#include "config/validate_options.h"
 
 #include <functional>
 #include <limits>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "rondo/engine.h"
 #include "rondo/options.h"
 
+#include "config/option_fields.h"
+
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace rondo::engine {
+namespace rondo::config {
 namespace {
+
+using ::testing::HasSubstr;
 
 constexpr size_t kKiB = 1 << 10;
 constexpr size_t kMiB = kKiB << 10;
@@ -90,13 +96,17 @@ const std::vector<Bad> kBadOptions = {
     {[](Options& o) { o.shutdown_grace = -absl::Nanoseconds(1); },
      "Options::shutdown_grace is -1ns; expected zero or more"},
     {[](Options& o) { o.connection.socket.receive_buffer_bytes = 1; },
-     "SocketOptions::receive_buffer_bytes is 1; expected 1024 to 1073741824"},
+     "SocketOptions::receive_buffer_bytes is 1; expected 1024 to 1073741824, "
+     "or 0 for the kernel's tuning"},
     {[](Options& o) { o.connection.socket.receive_buffer_bytes = kGiB + 1; },
-     "SocketOptions::receive_buffer_bytes is 1073741825; expected 1024 to 1073741824"},
+     "SocketOptions::receive_buffer_bytes is 1073741825; expected 1024 to 1073741824, "
+     "or 0 for the kernel's tuning"},
     {[](Options& o) { o.connection.socket.send_buffer_bytes = kKiB - 1; },
-     "SocketOptions::send_buffer_bytes is 1023; expected 1024 to 1073741824"},
+     "SocketOptions::send_buffer_bytes is 1023; expected 1024 to 1073741824, "
+     "or 0 for the kernel's tuning"},
     {[](Options& o) { o.connection.socket.send_buffer_bytes = kHuge; },
-     "SocketOptions::send_buffer_bytes is 18446744073709551615; expected 1024 to 1073741824"},
+     "SocketOptions::send_buffer_bytes is 18446744073709551615; expected 1024 to 1073741824, "
+     "or 0 for the kernel's tuning"},
     {[](Options& o) { o.connection.socket.keep_alive = KeepAlive{.idle = absl::ZeroDuration()}; },
      "KeepAlive::idle is 0; expected whole seconds from 1 s to 9 h"},
     {[](Options& o) { o.connection.socket.keep_alive = KeepAlive{.interval = absl::Hours(10)}; },
@@ -177,5 +187,67 @@ TEST(ValidateOptionsTest, BothEndsOfEveryRangeAreAllowed) {
   }
 }
 
+// --- The tables, so that a field which is added is tested too.
+
+int Next(int value, int step) { return value + step; }
+size_t Next(size_t value, int step) { return value + static_cast<size_t>(step); }
+absl::Duration Next(absl::Duration value, int step) { return value + absl::Nanoseconds(step); }
+
+// Where the fields of a scope are in Options.
+Options& ScopeOf(Options& options, int Options::*) { return options; }
+Options& ScopeOf(Options& options, size_t Options::*) { return options; }
+Options& ScopeOf(Options& options, absl::Duration Options::*) { return options; }
+template <class Value>
+ConnectionOptions& ScopeOf(Options& options, Value ConnectionOptions::*) {
+  return options.connection;
+}
+template <class Value>
+SocketOptions& ScopeOf(Options& options, Value SocketOptions::*) {
+  return options.connection.socket;
+}
+
+template <class Scope, class Value>
+absl::Status StatusWith(const Field<Scope, Value>& field, Value value) {
+  Options options;
+  // Out of the way of those that have to be below it.
+  options.connection.outbound_limit_bytes = 4 * kGiB;
+  options.connection.outbound_high_bytes = 4 * kGiB;
+  options.connection.outbound_low_bytes = 0;
+  ScopeOf(options, field.member).*field.member = value;
+  if (field.name == "ConnectionOptions::outbound_limit_bytes") {
+    options.connection.outbound_high_bytes = 0;
+  }
+  return ValidateOptions(options);
+}
+
+template <class Scope, class Value>
+void ExpectItsRange(const Field<Scope, Value>& field) {
+  const std::string name(field.name);
+  EXPECT_TRUE(StatusWith(field, field.least).ok()) << name;
+  EXPECT_TRUE(StatusWith(field, field.most).ok()) << name;
+  if (!field.zero_means.empty()) {
+    EXPECT_TRUE(StatusWith(field, Value()).ok()) << name;
+  }
+  std::vector<Value> outside;
+  // Where there is a value below it or above it.
+  const Value below = Next(field.least, -1), above = Next(field.most, 1);
+  if (below < field.least && (field.zero_means.empty() || below != Value())) {
+    outside.push_back(below);
+  }
+  if (above > field.most) outside.push_back(above);
+  for (const Value& value : outside) {
+    const absl::Status status = StatusWith(field, value);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(name + " is "));
+  }
+}
+
+TEST(ValidateOptionsTest, EveryFieldOfTheTablesIsHeldToItsRange) {
+  const auto expect = [](const auto&... field) { (ExpectItsRange(field), ...); };
+  std::apply(expect, kOptionsFields);
+  std::apply(expect, kConnectionFields);
+  std::apply(expect, kSocketFields);
+}
+
 }  // namespace
-}  // namespace rondo::engine
+}  // namespace rondo::config
