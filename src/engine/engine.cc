@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/status.h"
-#include "config/validate_options.h"
+#include "config/engine_config.h"
 #include "engine/engine_impl.h"
 
 namespace rondo {
@@ -18,9 +18,9 @@ Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 absl::StatusOr<std::unique_ptr<Engine>> Engine::StartWith(
     EventHandler* shared_handler, const HandlerFactory& factory,
     absl::Span<const std::string> addresses, const Options& options) {
-  RONDO_RETURN_IF_ERROR(config::ValidateOptions(options));
+  RONDO_ASSIGN_OR_RETURN(config::EngineConfig config, config::Resolve(options));
   std::unique_ptr<Engine> engine(
-      new Engine(std::make_unique<Impl>(options, shared_handler, factory)));
+      new Engine(std::make_unique<Impl>(std::move(config), shared_handler, factory)));
   RONDO_RETURN_IF_ERROR(engine->impl_->Bind(addresses));
   RONDO_RETURN_IF_ERROR(engine->impl_->Launch(*engine));
   return engine;

@@ -7,7 +7,6 @@
 
 #include "base/status.h"
 #include "net/socket.h"
-#include "poll/new_poller.h"
 #include "reactor/user_code.h"
 #include "sys/sys.h"
 
@@ -17,11 +16,11 @@ using loop::EventLoopImpl;
 using reactor::HandlerTable;
 using reactor::UserCode;
 
-Engine::Impl::Impl(const Options& options, EventHandler* shared_handler,
+Engine::Impl::Impl(config::EngineConfig config, EventHandler* shared_handler,
                    const HandlerFactory& factory)
-    : options_(options), shared_handler_(shared_handler), budget_(options.max_connections) {
-  if (options_.loops == 0) options_.loops = sys::CpuCount();
-  if (options_.load_balancer == nullptr) options_.load_balancer = NewRoundRobin();
+    : config_(std::move(config)),
+      shared_handler_(shared_handler),
+      budget_(options_.max_connections) {
   for (int i = 0; factory && i < options_.loops; ++i) {
     owned_handlers_.push_back(factory(static_cast<size_t>(i)));
   }
@@ -61,7 +60,7 @@ absl::Status Engine::Impl::Bind(absl::Span<const std::string> addresses) {
 }
 
 absl::Status Engine::Impl::MakeLoops(size_t addresses) {
-  ChoosePoller();
+  if (!config_.poller_remark.empty()) Log(LogSeverity::kInfo, config_.poller_remark);
   const auto table_of = [&](size_t loop) {
     HandlerTable table;
     for (size_t i = 0; i < addresses; ++i) {
@@ -79,16 +78,6 @@ absl::Status Engine::Impl::MakeLoops(size_t addresses) {
   RONDO_ASSIGN_OR_RETURN(acceptor_,
                          EventLoopImpl::New(loops_.size(), options_, table_of(0), *this));
   return absl::OkStatus();
-}
-
-void Engine::Impl::ChoosePoller() {
-  if (options_.poller != PollerKind::kAuto) return;
-  const poll::AutoChoice& choice = poll::ChooseAuto();
-  options_.poller = choice.kind;
-  if (choice.why_not_better.ok()) return;
-  Log(LogSeverity::kInfo,
-      absl::StrCat("Options::poller is kAuto, and so epoll, since io_uring is not to be had: ",
-                   choice.why_not_better.message()));
 }
 
 absl::Status Engine::Impl::BindOne(const std::string& address, HandlerTable::Index handler) {

@@ -23,10 +23,11 @@
 
 #include "rondo/engine.h"
 
+#include "config/engine_config.h"
 #include "engine/connection_budget.h"
 #include "engine/private_tables.h"
-#include "net/address.h"
 #include "loop/event_loop_impl.h"
+#include "net/address.h"
 #include "reactor/engine_link.h"
 
 namespace rondo {
@@ -34,7 +35,7 @@ namespace rondo {
 class Engine::Impl final : public reactor::EngineLink {
  public:
   // One handler for all loops, or one for each.
-  Impl(const Options& options, EventHandler* shared_handler, const HandlerFactory& factory);
+  Impl(config::EngineConfig config, EventHandler* shared_handler, const HandlerFactory& factory);
   // REQUIRES: no loop runs.
   ~Impl();
 
@@ -67,8 +68,6 @@ class Engine::Impl final : public reactor::EngineLink {
 
  private:
   EventHandler& HandlerOf(size_t loop) const;
-  // Decides what kAuto is.
-  void ChoosePoller();
   absl::Status MakeLoops(size_t addresses);
   absl::Status BindOne(const std::string& address, reactor::HandlerTable::Index handler);
   absl::Status Boot();
@@ -84,10 +83,13 @@ class Engine::Impl final : public reactor::EngineLink {
   // The last to go.
   std::optional<engine::Place> place_;
 
-  // Constant after Launch.
-  Options options_;
+  // Constant after construction.
+  const config::EngineConfig config_;
+  const Options& options_ = config_.options;
   std::vector<std::unique_ptr<EventHandler>> owned_handlers_;
   EventHandler* const shared_handler_;
+
+  // Constant after Launch.
   Engine* engine_ = nullptr;
   std::vector<SocketAddress> addresses_;
   std::vector<std::unique_ptr<loop::EventLoopImpl>> loops_;

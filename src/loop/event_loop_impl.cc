@@ -1,6 +1,5 @@
 #include "loop/event_loop_impl.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -59,13 +58,8 @@ absl::StatusOr<std::unique_ptr<EventLoopImpl>> EventLoopImpl::New(size_t index,
                                                                   HandlerTable handlers,
                                                                   reactor::EngineLink& engine) {
   RONDO_ASSIGN_OR_RETURN(std::shared_ptr<poll::Waker> waker, poll::Waker::New());
-  // A receive brings no more than a handler that yields at once may leave.
-  size_t read_buffer_bytes = options.read_buffer_bytes;
-  for (const reactor::HandlerEntry& entry : handlers) {
-    read_buffer_bytes = std::min(read_buffer_bytes, entry.options.inbound_limit_bytes / 2);
-  }
   RONDO_ASSIGN_OR_RETURN(std::unique_ptr<poll::Poller> poller,
-                         poll::NewPoller(options.poller, read_buffer_bytes, waker));
+                         poll::NewPoller(options.poller, options.read_buffer_bytes, waker));
   auto mailbox =
       std::make_shared<reactor::Mailbox>(options.mailbox_limit_bytes, std::move(waker));
   return std::unique_ptr<EventLoopImpl>(new EventLoopImpl(

@@ -27,8 +27,8 @@ struct AutoChoice {
 // Any thread. Found out at the first call, which may take a moment.
 const AutoChoice& ChooseAuto();
 
-// The poller takes part in `waker`; a receive takes `read_buffer_bytes` at most, or twice that on
-// io_uring. Unimplemented when this system has no such kind: the text names those it has.
+// The poller takes part in `waker`; a receive takes `read_buffer_bytes` at most. Unimplemented when
+// this system has no such kind: the text names those it has.
 absl::StatusOr<std::unique_ptr<Poller>> NewPoller(PollerKind kind, size_t read_buffer_bytes,
                                                   std::shared_ptr<Waker> waker);
 

@@ -12,13 +12,11 @@ namespace {
 
 // Small, since a multishot receive may fill 33 of them before the loop hears of the first.
 constexpr size_t kBufferBytes = 2 << 10;
-// By poll a receive may take so many times Options::read_buffer_bytes.
-constexpr size_t kReadBuffers = 2;
 
 }  // namespace
 
 int Receiver::Create(size_t read_buffer_bytes) {
-  read_buffer_bytes_ = kReadBuffers * read_buffer_bytes;
+  read_buffer_bytes_ = read_buffer_bytes;
   read_buffer_.reset(new char[read_buffer_bytes_]);
   return buffers_.Register(ring_, std::min(read_buffer_bytes, kBufferBytes));
 }
