@@ -9,7 +9,6 @@ namespace examples {
 namespace {
 
 using EachSecond = std::function<void(rondo::Engine&)>;
-using Started = absl::StatusOr<std::unique_ptr<rondo::Engine>>;
 
 // Blocked on every thread, so that only the main thread takes them, when it asks.
 sigset_t BlockStopSignals() {
@@ -41,11 +40,13 @@ void WaitForSignal(const sigset_t& signals, rondo::Engine& engine, const EachSec
   while (sigtimedwait(&signals, nullptr, &second) < 0) each_second(engine);
 }
 
-int Serve(rondo::Options options, const EachSecond& each_second,
-          const std::function<Started(const rondo::Options&)>& start) {
+}  // namespace
+
+int Serve(const rondo::Handlers& handlers, const rondo::Addresses& addresses,
+          rondo::Options options, const EachSecond& each_second) {
   const sigset_t signals = BlockStopSignals();
   options.log = [](rondo::LogSeverity, std::string_view text) { std::cerr << text << std::endl; };
-  Started engine = start(options);
+  const auto engine = rondo::Engine::Start(handlers, addresses, options);
   if (!engine.ok()) {
     std::cerr << engine.status().message() << std::endl;
     return 1;
@@ -55,22 +56,6 @@ int Serve(rondo::Options options, const EachSecond& each_second,
   const absl::Status stopped = (*engine)->Stop(absl::Seconds(5));
   if (!stopped.ok()) std::cerr << stopped.message() << std::endl;
   return 0;
-}
-
-}  // namespace
-
-int Serve(const rondo::HandlerFactory& factory, const std::vector<std::string>& addresses,
-          rondo::Options options, const EachSecond& each_second) {
-  return Serve(std::move(options), each_second, [&](const rondo::Options& all) {
-    return rondo::Engine::Start(factory, addresses, all);
-  });
-}
-
-int Serve(rondo::EventHandler& handler, const std::vector<std::string>& addresses,
-          rondo::Options options, const EachSecond& each_second) {
-  return Serve(std::move(options), each_second, [&](const rondo::Options& all) {
-    return rondo::Engine::Start(handler, addresses, all);
-  });
 }
 
 }  // namespace examples

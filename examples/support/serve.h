@@ -5,8 +5,6 @@
 #define RONDO_EXAMPLES_SUPPORT_SERVE_H_
 
 #include <functional>
-#include <string>
-#include <vector>
 
 #include "absl/time/time.h"
 
@@ -14,14 +12,10 @@
 
 namespace examples {
 
-// Runs a server with a handler of its own for each loop, and returns what main returns. Prints
-// "listening on ADDRESS" for each address and a line that says how to try it. `each_second`, when
-// there is one, is called about once a second. What Rondo logs goes to standard error.
-int Serve(const rondo::HandlerFactory& factory, const std::vector<std::string>& addresses,
-          rondo::Options options, const std::function<void(rondo::Engine&)>& each_second = {});
-
-// The same with one handler for all loops.
-int Serve(rondo::EventHandler& handler, const std::vector<std::string>& addresses,
+// Runs a server and returns what main returns. Prints "listening on ADDRESS" for each address and a
+// line that says how to try it. `each_second`, when there is one, is called about once a second.
+// What Rondo logs goes to standard error.
+int Serve(const rondo::Handlers& handlers, const rondo::Addresses& addresses,
           rondo::Options options, const std::function<void(rondo::Engine&)>& each_second = {});
 
 }  // namespace examples

@@ -23,6 +23,8 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <type_traits>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -82,6 +84,25 @@ class EventHandler {
 // Makes the handler of loop `loop_index`; called once for each loop on the thread that starts the
 // engine. The engine owns what it returns.
 using HandlerFactory = std::function<std::unique_ptr<EventHandler>(size_t loop_index)>;
+
+// Who serves an engine. Converts from an EventHandler, which all loops share, and from whatever
+// makes a HandlerFactory, by which each loop has one of its own.
+class Handlers {
+ public:
+  Handlers(EventHandler& shared) : shared_(&shared) {}
+  template <class Factory>
+    requires(std::is_invocable_r_v<std::unique_ptr<EventHandler>, Factory&, size_t> &&
+             !std::is_base_of_v<EventHandler, Factory>)
+  Handlers(Factory factory) : factory_(std::move(factory)) {}
+
+  // Null: `factory` makes them.
+  EventHandler* shared() const { return shared_; }
+  const HandlerFactory& factory() const { return factory_; }
+
+ private:
+  EventHandler* shared_ = nullptr;
+  HandlerFactory factory_;
+};
 
 }  // namespace rondo
 

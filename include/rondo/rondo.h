@@ -13,6 +13,7 @@
 #include "rondo/event_loop.h"
 #include "rondo/frame_reader.h"
 #include "rondo/framed_handler.h"
+#include "rondo/listen.h"
 #include "rondo/load_balancer.h"
 #include "rondo/options.h"
 #include "rondo/socket_address.h"

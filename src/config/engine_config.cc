@@ -2,39 +2,93 @@
 
 #include <algorithm>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
 #include "config/validate_options.h"
 #include "poll/new_poller.h"
+#include "reactor/handler_table.h"
 #include "sys/sys.h"
 
 namespace rondo::config {
+namespace {
 
-size_t ReceiveBytes(const Options& options, PollerKind poller) {
+// An address is the user's text: quoted, since it need not look like one.
+absl::Status OfListener(const Listen& listen, const absl::Status& status) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat("listener \"", absl::CEscape(listen.address),
+                                                  "\": ", status.message()));
+}
+
+absl::Status ResolveListeners(const Addresses& addresses, EngineConfig& config) {
+  const Options& options = config.options;
+  for (const Listen& listen : addresses.listens()) {
+    if (listen.connection) {
+      RONDO_RETURN_IF_ERROR(OfListener(listen, ValidateConnectionOptions(*listen.connection)));
+    }
+    const ListenerConfig& listener = config.listeners.emplace_back(
+        ListenerConfig{.address = listen.address,
+                       .handler = listen.handler,
+                       .connection = listen.connection.value_or(options.connection),
+                       .accept_mode = listen.accept_mode.value_or(options.accept_mode)});
+    if (options.private_descriptor_tables && NeedsAcceptor(config, listener)) {
+      const absl::Status status = absl::InvalidArgumentError(
+          "Options::private_descriptor_tables with more than one loop needs accept_mode "
+          "kReusePort: an acceptor cannot hand out what is in its own table");
+      return listen.accept_mode ? OfListener(listen, status) : status;
+    }
+  }
+  const size_t count = config.listeners.size();
+  if (count > 0 && count <= reactor::HandlerTable::kMostEntries) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      count == 0 ? "no address to listen on; expected at least one"
+                 : absl::StrCat(count, " addresses; expected at most ",
+                                reactor::HandlerTable::kMostEntries));
+}
+
+void ChoosePoller(EngineConfig& config) {
+  if (config.options.poller != PollerKind::kAuto) return;
+  const poll::AutoChoice& choice = poll::ChooseAuto();
+  config.options.poller = choice.kind;
+  if (choice.why_not_better.ok()) return;
+  config.poller_remark =
+      absl::StrCat("Options::poller is kAuto, and so epoll, since io_uring does not work here: ",
+                   choice.why_not_better.message());
+}
+
+}  // namespace
+
+bool NeedsAcceptor(const EngineConfig& config, const ListenerConfig& listener) {
+  return config.options.loops > 1 && listener.accept_mode == AcceptMode::kAcceptor;
+}
+
+bool NeedsAcceptor(const EngineConfig& config) {
+  return std::any_of(config.listeners.begin(), config.listeners.end(),
+                     [&](const ListenerConfig& each) { return NeedsAcceptor(config, each); });
+}
+
+size_t ReceiveBytes(size_t read_buffer_bytes, size_t inbound_limit_bytes, PollerKind poller) {
   // A handler that yields at once may leave one receive, and the next must fit in beside it.
-  const size_t bytes =
-      std::min(options.read_buffer_bytes, options.connection.inbound_limit_bytes / 2);
+  const size_t bytes = std::min(read_buffer_bytes, inbound_limit_bytes / 2);
   // io_uring reads a connection once a turn, and its wait costs more than epoll's.
   return poller == PollerKind::kIoUring ? 2 * bytes : bytes;
 }
 
-absl::StatusOr<EngineConfig> Resolve(const Options& options) {
+absl::StatusOr<EngineConfig> Resolve(const Options& options, const Addresses& addresses) {
   RONDO_RETURN_IF_ERROR(ValidateOptions(options));
   EngineConfig config{.options = options};
   Options& resolved = config.options;
   if (resolved.loops == 0) resolved.loops = sys::CpuCount();
   if (resolved.load_balancer == nullptr) resolved.load_balancer = NewRoundRobin();
-  if (resolved.poller == PollerKind::kAuto) {
-    const poll::AutoChoice& choice = poll::ChooseAuto();
-    resolved.poller = choice.kind;
-    if (!choice.why_not_better.ok()) {
-      config.poller_remark = absl::StrCat(
-          "Options::poller is kAuto, and so epoll, since io_uring does not work here: ",
-          choice.why_not_better.message());
-    }
+  RONDO_RETURN_IF_ERROR(ResolveListeners(addresses, config));
+  ChoosePoller(config);
+  size_t inbound_limit_bytes = options.connection.inbound_limit_bytes;
+  for (const ListenerConfig& listener : config.listeners) {
+    inbound_limit_bytes = std::min(inbound_limit_bytes, listener.connection.inbound_limit_bytes);
   }
-  resolved.read_buffer_bytes = ReceiveBytes(options, resolved.poller);
+  resolved.read_buffer_bytes =
+      ReceiveBytes(options.read_buffer_bytes, inbound_limit_bytes, resolved.poller);
   return config;
 }
 

@@ -6,27 +6,48 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
+#include "rondo/connection_options.h"
+#include "rondo/event_handler.h"
+#include "rondo/listen.h"
 #include "rondo/options.h"
 
 namespace rondo::config {
+
+// A Listen, with what it left to Options.
+struct ListenerConfig {
+  std::string address;
+  // Null: the engine's own.
+  EventHandler* handler;
+  ConnectionOptions connection;
+  AcceptMode accept_mode;
+};
 
 struct EngineConfig {
   // `loops` is counted, `load_balancer` made, `poller` not kAuto, and `read_buffer_bytes` what one
   // receive of that poller may bring.
   Options options;
+  // At least one, in the order of Engine::Start.
+  std::vector<ListenerConfig> listeners = {};
   // Why `poller` is not the kind that kAuto prefers, for the log; empty: it is.
   std::string poller_remark = {};
 };
 
-// Blocks for a moment where kAuto tests what the kernel can do. InvalidArgument for what is out of
-// range.
-absl::StatusOr<EngineConfig> Resolve(const Options& options);
+// Whether an acceptor hands out connections to the loops, of this listener or of any. One loop
+// accepts for itself.
+bool NeedsAcceptor(const EngineConfig& config, const ListenerConfig& listener);
+bool NeedsAcceptor(const EngineConfig& config);
 
-// What one receive may bring: no more than the inbound limit, also where io_uring's are larger.
-size_t ReceiveBytes(const Options& options, PollerKind poller);
+// Blocks for a moment where kAuto tests what the kernel can do. InvalidArgument for what is out of
+// range, with the listener's address where that has options of its own.
+absl::StatusOr<EngineConfig> Resolve(const Options& options, const Addresses& addresses);
+
+// What one receive may bring: no more than the least inbound limit, also where io_uring's are
+// larger.
+size_t ReceiveBytes(size_t read_buffer_bytes, size_t inbound_limit_bytes, PollerKind poller);
 
 }  // namespace rondo::config
 

@@ -74,16 +74,6 @@ absl::Status ThreadName(const Options& options) {
                                                  " characters"));
 }
 
-absl::Status Tables(const Options& options) {
-  if (!options.private_descriptor_tables || options.loops == 1 ||
-      options.accept_mode == AcceptMode::kReusePort) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      "Options::private_descriptor_tables with more than one loop needs accept_mode kReusePort: an "
-      "acceptor cannot hand out what is in its own table");
-}
-
 }  // namespace
 
 absl::Status ValidateConnectionOptions(const ConnectionOptions& options) {
@@ -97,7 +87,6 @@ absl::Status ValidateOptions(const Options& options) {
   RONDO_RETURN_IF_ERROR(ValidateAll(kOptionsFields, options));
   RONDO_RETURN_IF_ERROR(Cpus(options));
   RONDO_RETURN_IF_ERROR(ThreadName(options));
-  RONDO_RETURN_IF_ERROR(Tables(options));
   return ValidateConnectionOptions(options.connection);
 }
 

@@ -7,48 +7,26 @@
 #include "engine/engine_impl.h"
 
 namespace rondo {
-namespace {
-
-std::vector<std::string> ListOf(std::string_view address) { return {std::string(address)}; }
-
-}  // namespace
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-absl::StatusOr<std::unique_ptr<Engine>> Engine::StartWith(
-    EventHandler* shared_handler, const HandlerFactory& factory,
-    absl::Span<const std::string> addresses, const Options& options) {
-  RONDO_ASSIGN_OR_RETURN(config::EngineConfig config, config::Resolve(options));
-  std::unique_ptr<Engine> engine(
-      new Engine(std::make_unique<Impl>(std::move(config), shared_handler, factory)));
-  RONDO_RETURN_IF_ERROR(engine->impl_->Bind(addresses));
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const Handlers& handlers,
+                                                      const Addresses& addresses,
+                                                      const Options& options) {
+  if (handlers.shared() == nullptr && !handlers.factory()) {
+    return absl::InvalidArgumentError("the HandlerFactory is empty");
+  }
+  RONDO_ASSIGN_OR_RETURN(config::EngineConfig config, config::Resolve(options, addresses));
+  for (const Listen& listen : addresses.listens()) {
+    if (listen.handler == nullptr && !listen.connection) continue;
+    return absl::UnimplementedError(
+        "Listen::handler and Listen::connection have no effect yet; start an engine for that "
+        "address");
+  }
+  std::unique_ptr<Engine> engine(new Engine(std::make_unique<Impl>(std::move(config), handlers)));
+  RONDO_RETURN_IF_ERROR(engine->impl_->Bind());
   RONDO_RETURN_IF_ERROR(engine->impl_->Launch(*engine));
   return engine;
-}
-
-absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(EventHandler& handler,
-                                                      absl::Span<const std::string> addresses,
-                                                      const Options& options) {
-  return StartWith(&handler, {}, addresses, options);
-}
-
-absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(EventHandler& handler,
-                                                      std::string_view address,
-                                                      const Options& options) {
-  return StartWith(&handler, {}, ListOf(address), options);
-}
-
-absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const HandlerFactory& factory,
-                                                      absl::Span<const std::string> addresses,
-                                                      const Options& options) {
-  if (!factory) return absl::InvalidArgumentError("the HandlerFactory is empty");
-  return StartWith(nullptr, factory, addresses, options);
-}
-
-absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const HandlerFactory& factory,
-                                                      std::string_view address,
-                                                      const Options& options) {
-  return Start(factory, ListOf(address), options);
 }
 
 Engine::~Engine() {
@@ -82,15 +60,10 @@ absl::StatusOr<UniqueFd> Engine::DuplicateListener(const SocketAddress& address)
   return impl_->DuplicateListener(address);
 }
 
-absl::Status Run(EventHandler& handler, absl::Span<const std::string> addresses,
-                 const Options& options) {
+absl::Status Run(const Handlers& handlers, const Addresses& addresses, const Options& options) {
   RONDO_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
-                         Engine::Start(handler, addresses, options));
+                         Engine::Start(handlers, addresses, options));
   return engine->Wait();
-}
-
-absl::Status Run(EventHandler& handler, std::string_view address, const Options& options) {
-  return Run(handler, ListOf(address), options);
 }
 
 }  // namespace rondo

@@ -16,13 +16,12 @@ using loop::EventLoopImpl;
 using reactor::HandlerTable;
 using reactor::UserCode;
 
-Engine::Impl::Impl(config::EngineConfig config, EventHandler* shared_handler,
-                   const HandlerFactory& factory)
+Engine::Impl::Impl(config::EngineConfig config, const Handlers& handlers)
     : config_(std::move(config)),
-      shared_handler_(shared_handler),
+      shared_handler_(handlers.shared()),
       budget_(options_.max_connections) {
-  for (int i = 0; factory && i < options_.loops; ++i) {
-    owned_handlers_.push_back(factory(static_cast<size_t>(i)));
+  for (int i = 0; shared_handler_ == nullptr && i < options_.loops; ++i) {
+    owned_handlers_.push_back(handlers.factory()(static_cast<size_t>(i)));
   }
 }
 
@@ -40,21 +39,14 @@ EventHandler& Engine::Impl::HandlerOf(size_t loop) const {
 
 // --- Starting.
 
-absl::Status Engine::Impl::Bind(absl::Span<const std::string> addresses) {
+absl::Status Engine::Impl::Bind() {
   for (const auto& handler : owned_handlers_) {
     if (handler == nullptr) return absl::InvalidArgumentError("the HandlerFactory made no handler");
   }
-  if (addresses.empty()) {
-    return absl::InvalidArgumentError("no address to listen on; expected at least one");
-  }
   RONDO_ASSIGN_OR_RETURN(place_, engine::Place::Take(options_.private_descriptor_tables));
-  if (addresses.size() > HandlerTable::kMostEntries) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        addresses.size(), " addresses; expected at most ", HandlerTable::kMostEntries));
-  }
-  RONDO_RETURN_IF_ERROR(MakeLoops(addresses.size()));
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    RONDO_RETURN_IF_ERROR(BindOne(addresses[i], static_cast<HandlerTable::Index>(i)));
+  RONDO_RETURN_IF_ERROR(MakeLoops(config_.listeners.size()));
+  for (size_t i = 0; i < config_.listeners.size(); ++i) {
+    RONDO_RETURN_IF_ERROR(BindOne(config_.listeners[i], static_cast<HandlerTable::Index>(i)));
   }
   return absl::OkStatus();
 }
@@ -74,36 +66,40 @@ absl::Status Engine::Impl::MakeLoops(size_t addresses) {
     loops_.push_back(std::move(loop));
   }
   loads_.resize(loops_.size());
-  if (options_.accept_mode == AcceptMode::kReusePort || loops_.size() == 1) return absl::OkStatus();
+  if (!config::NeedsAcceptor(config_)) return absl::OkStatus();
   RONDO_ASSIGN_OR_RETURN(acceptor_,
                          EventLoopImpl::New(loops_.size(), options_, table_of(0), *this));
   return absl::OkStatus();
 }
 
-absl::Status Engine::Impl::BindOne(const std::string& address, HandlerTable::Index handler) {
-  const bool each = options_.accept_mode == AcceptMode::kReusePort;
-  const auto sharing =
-      each || options_.reuse_port ? net::Sharing::kReusePort : net::Sharing::kExclusive;
-  RONDO_ASSIGN_OR_RETURN(const SocketAddress wanted, net::Resolve(address));
-  RONDO_ASSIGN_OR_RETURN(net::Listener first, net::Listen(wanted, options_, sharing));
+absl::Status Engine::Impl::BindOne(const config::ListenerConfig& listener,
+                                   HandlerTable::Index handler) {
+  const bool each = listener.accept_mode == AcceptMode::kReusePort;
+  const net::ListenOptions options{
+      .socket = listener.connection.socket,
+      .backlog = options_.backlog,
+      .sharing =
+          each || options_.reuse_port ? net::Sharing::kReusePort : net::Sharing::kExclusive};
+  RONDO_ASSIGN_OR_RETURN(const SocketAddress wanted, net::Resolve(listener.address));
+  RONDO_ASSIGN_OR_RETURN(net::Listener first, net::Listen(wanted, options));
   // The others bind what the first one got: the same port for port 0.
   const SocketAddress bound = first.address;
   addresses_.push_back(bound);
-  if (acceptor_ != nullptr) {
+  if (config::NeedsAcceptor(config_, listener)) {
     return acceptor_->Listen(std::move(first), options_.backlog,
                              [this, handler](UniqueFd socket, const SocketAddress& peer) {
                                HandOut(std::move(socket), peer, handler);
                              });
   }
-  const auto add = [&](EventLoopImpl& loop, net::Listener listener) {
-    return loop.Listen(std::move(listener), options_.backlog,
+  const auto add = [&](EventLoopImpl& loop, net::Listener bound_listener) {
+    return loop.Listen(std::move(bound_listener), options_.backlog,
                        [&loop, handler](UniqueFd socket, const SocketAddress& peer) {
                          loop.Adopt(std::move(socket), peer, handler);
                        });
   };
   RONDO_RETURN_IF_ERROR(add(*loops_[0], std::move(first)));
   for (size_t i = 1; each && i < loops_.size(); ++i) {
-    RONDO_ASSIGN_OR_RETURN(net::Listener next, net::Listen(bound, options_, sharing));
+    RONDO_ASSIGN_OR_RETURN(net::Listener next, net::Listen(bound, options));
     RONDO_RETURN_IF_ERROR(add(*loops_[i], std::move(next)));
   }
   return absl::OkStatus();
@@ -192,8 +188,10 @@ void Engine::Impl::HandOut(UniqueFd socket, const SocketAddress& peer,
 
 void Engine::Impl::ReleaseConnection() {
   if (!budget_.Release()) return;
-  if (acceptor_ != nullptr) return acceptor_->ResumeAccepting();
-  for (const auto& loop : loops_) loop->ResumeAccepting();
+  if (acceptor_ != nullptr) acceptor_->ResumeAccepting();
+  for (const auto& loop : loops_) {
+    if (!loop->listeners().all().empty()) loop->ResumeAccepting();
+  }
 }
 
 void Engine::Impl::Log(LogSeverity severity, std::string_view text) {
@@ -227,12 +225,14 @@ absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& ad
     return absl::FailedPreconditionError(
         absl::StrCat("no listener on ", address.ToString(), " any more: the engine is stopping"));
   }
-  const EventLoopImpl& loop = acceptor_ != nullptr ? *acceptor_ : *loops_[0];
-  for (const auto& listener : loop.listeners().all()) {
-    if (!(listener->address() == address)) continue;
-    const int fd = sys::Duplicate(listener->socket);
-    if (fd < 0) return base::ErrnoStatus(-fd, absl::StrCat("duplicating ", address.ToString()));
-    return UniqueFd(fd);
+  for (const EventLoopImpl* loop : {acceptor_.get(), loops_[0].get()}) {
+    if (loop == nullptr) continue;
+    for (const auto& listener : loop->listeners().all()) {
+      if (!(listener->address() == address)) continue;
+      const int fd = sys::Duplicate(listener->socket);
+      if (fd < 0) return base::ErrnoStatus(-fd, absl::StrCat("duplicating ", address.ToString()));
+      return UniqueFd(fd);
+    }
   }
   return absl::NotFoundError(
       absl::StrCat("no listener on ", address.ToString(), "; see Engine::addresses"));

@@ -34,15 +34,15 @@ namespace rondo {
 
 class Engine::Impl final : public reactor::EngineLink {
  public:
-  // One handler for all loops, or one for each.
-  Impl(config::EngineConfig config, EventHandler* shared_handler, const HandlerFactory& factory);
+  // `handlers` has a shared one or a factory.
+  Impl(config::EngineConfig config, const Handlers& handlers);
   // REQUIRES: no loop runs.
   ~Impl();
 
   // --- Starting; the thread that calls Engine::Start.
 
   // Makes the loops and binds. On failure nothing is left open.
-  absl::Status Bind(absl::Span<const std::string> addresses);
+  absl::Status Bind();
   // Runs OnBoot and starts the threads.
   absl::Status Launch(Engine& engine);
 
@@ -69,7 +69,8 @@ class Engine::Impl final : public reactor::EngineLink {
  private:
   EventHandler& HandlerOf(size_t loop) const;
   absl::Status MakeLoops(size_t addresses);
-  absl::Status BindOne(const std::string& address, reactor::HandlerTable::Index handler);
+  absl::Status BindOne(const config::ListenerConfig& listener,
+                       reactor::HandlerTable::Index handler);
   absl::Status Boot();
   // Starts one after the other; a thread that cannot be had ends it.
   absl::Status StartThreads() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

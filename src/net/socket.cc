@@ -48,18 +48,18 @@ absl::Status Failed(std::string_view call, const SocketAddress& address, int err
   return cure.empty() ? base::ErrnoStatus(error, what) : base::ErrnoStatus(error, what, cure);
 }
 
-absl::Status SetListenerOptions(int fd, const SocketAddress& address, const Options& options,
-                                Sharing sharing) {
+absl::Status SetListenerOptions(int fd, const SocketAddress& address,
+                                const ListenOptions& options) {
   // Without it a restart fails while connections of the last run are in TIME_WAIT.
   RONDO_RETURN_IF_ERROR(SetIntOption(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"));
-  if (sharing == Sharing::kReusePort) {
+  if (options.sharing == Sharing::kReusePort) {
     RONDO_RETURN_IF_ERROR(SetIntOption(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT"));
   }
   if (address.family() == AF_INET6) {
     RONDO_RETURN_IF_ERROR(
         SetIntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, address.dual_stack() ? 0 : 1, "IPV6_V6ONLY"));
   }
-  const SocketOptions& socket = options.connection.socket;
+  const SocketOptions& socket = options.socket;
   if (socket.no_delay) RONDO_RETURN_IF_ERROR(SetNoDelay(fd, true));
   if (socket.keep_alive) RONDO_RETURN_IF_ERROR(SetKeepAlive(fd, *socket.keep_alive));
   if (socket.receive_buffer_bytes > 0) {
@@ -109,12 +109,11 @@ absl::StatusOr<SocketAddress> ReadLocalAddress(int fd) {
 
 }  // namespace
 
-absl::StatusOr<Listener> Listen(const SocketAddress& address, const Options& options,
-                                Sharing sharing) {
+absl::StatusOr<Listener> Listen(const SocketAddress& address, const ListenOptions& options) {
   const int fd = sys::Socket(address.family(), SOCK_STREAM, IPPROTO_TCP);
   if (fd < 0) return Failed("socket", address, -fd);
   Listener listener{.fd = UniqueFd(fd), .address = {}};
-  RONDO_RETURN_IF_ERROR(SetListenerOptions(fd, address, options, sharing));
+  RONDO_RETURN_IF_ERROR(SetListenerOptions(fd, address, options));
   if (const int result = sys::Bind(fd, address.data(), address.size()); result < 0) {
     return Failed("bind", address, -result);
   }

@@ -11,8 +11,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-#include "rondo/options.h"
 #include "rondo/socket_address.h"
+#include "rondo/socket_options.h"
 #include "rondo/unique_fd.h"
 
 namespace rondo::net {
@@ -23,11 +23,18 @@ struct Listener {
   SocketAddress address;
 };
 
-// Binds `address` and listens, with the listener's share of `options`; accepted sockets inherit
-// them (tcp(7)). `kReusePort` lets other listeners bind the same address.
+// `kReusePort` lets other listeners bind the same address.
 enum class Sharing { kExclusive, kReusePort };
-absl::StatusOr<Listener> Listen(const SocketAddress& address, const Options& options,
-                                Sharing sharing);
+
+struct ListenOptions {
+  // Accepted sockets inherit them (tcp(7)).
+  SocketOptions socket = {};
+  int backlog = 4096;
+  Sharing sharing = Sharing::kExclusive;
+};
+
+// Binds `address` and listens.
+absl::StatusOr<Listener> Listen(const SocketAddress& address, const ListenOptions& options);
 
 absl::Status SetNoDelay(int fd, bool on);
 absl::Status SetKeepAlive(int fd, const KeepAlive& keep_alive);

@@ -9,6 +9,7 @@
 #include "rondo/engine.h"
 #include "rondo/options.h"
 
+#include "config/engine_config.h"
 #include "config/option_fields.h"
 
 #include "gmock/gmock.h"
@@ -119,7 +120,8 @@ TEST(ValidateOptionsTest, WhatIsOutOfRangeIsRefusedWithFieldValueAndRange) {
   for (const Bad& bad : kBadOptions) {
     Options options;
     bad.change(options);
-    EXPECT_EQ(ValidateOptions(options), absl::InvalidArgumentError(bad.message));
+    EXPECT_EQ(Resolve(options, "tcp://127.0.0.1:0").status(),
+              absl::InvalidArgumentError(bad.message));
   }
 }
 

@@ -65,7 +65,7 @@ class DualStackTest : public ::testing::TestWithParam<Row> {
 TEST_P(DualStackTest, ReachesWhomItSays) {
   const auto target = Resolve(GetParam().address);
   ASSERT_TRUE(target.ok()) << target.status();
-  const auto listener = Listen(*target, {}, Sharing::kExclusive);
+  const auto listener = Listen(*target, {});
   ASSERT_TRUE(listener.ok()) << listener.status();
   const Reach reach = GetParam().reach;
   const bool ipv4 = reach == Reach::kIpv4 || reach == Reach::kBoth;
@@ -77,12 +77,12 @@ TEST_P(DualStackTest, ReachesWhomItSays) {
 TEST_P(DualStackTest, IsReportedAsWhatBindsTheSameAgain) {
   const auto target = Resolve(GetParam().address);
   ASSERT_TRUE(target.ok()) << target.status();
-  const auto first = Listen(*target, {}, Sharing::kReusePort);
+  const auto first = Listen(*target, {.sharing = Sharing::kReusePort});
   ASSERT_TRUE(first.ok()) << first.status();
   const std::string reported = first->address.ToString();
   const auto reported_target = Resolve(reported);
   ASSERT_TRUE(reported_target.ok()) << reported_target.status();
-  const auto again = Listen(*reported_target, {}, Sharing::kReusePort);
+  const auto again = Listen(*reported_target, {.sharing = Sharing::kReusePort});
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(Identity(*again), Identity(*first)) << reported;
   EXPECT_EQ(again->address, first->address) << reported;

@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "rondo/options.h"
 #include "rondo/unique_fd.h"
 
 #include "gmock/gmock.h"
@@ -46,7 +47,7 @@ absl::StatusOr<Listener> ListenOn(const std::string& address, const Options& opt
                                   Sharing sharing = Sharing::kExclusive) {
   const auto target = Resolve(address);
   EXPECT_TRUE(target.ok()) << target.status();
-  return Listen(*target, options, sharing);
+  return Listen(*target, {options.connection.socket, options.backlog, sharing});
 }
 
 // A listener and one socket that it accepted.
