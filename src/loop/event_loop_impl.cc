@@ -103,7 +103,7 @@ absl::Status EventLoopImpl::Listen(net::Listener listener, int backlog,
 
 void EventLoopImpl::Run(Role role) {
   base::AssertOnLoop();
-  thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  thread_.store(sys::CurrentThread(), std::memory_order_relaxed);
   if (role == Role::kServing) {
     for (EventHandler* const handler : handlers_.Distinct()) RunOnTick(*handler);
   }
@@ -111,7 +111,7 @@ void EventLoopImpl::Run(Role role) {
   poller_->Wait(0, *this);
   mailbox_->Close();
   task_timers_.DropAll();
-  thread_.store(std::thread::id(), std::memory_order_relaxed);
+  thread_.store(sys::Thread::kNone, std::memory_order_relaxed);
 }
 
 void EventLoopImpl::Turn() {

@@ -16,7 +16,6 @@
 #include <cstddef>
 #include <memory>
 #include <string_view>
-#include <thread>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -33,6 +32,7 @@
 #include "rondo/event_loop.h"
 #include "rondo/options.h"
 #include "stream/streams.h"
+#include "sys/sys.h"
 
 namespace rondo::loop {
 
@@ -79,7 +79,7 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
     return connections_.load(std::memory_order_relaxed);
   }
   bool IsCurrent() const override {
-    return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+    return thread_.load(std::memory_order_relaxed) == sys::CurrentThread();
   }
   bool Post(Task task) override;
   TimerId Schedule(absl::Duration delay, Task task) override;
@@ -127,7 +127,7 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   const std::unique_ptr<poll::Poller> poller_;
 
   // Any thread.
-  std::atomic<std::thread::id> thread_;
+  std::atomic<sys::Thread> thread_{sys::Thread::kNone};
   std::atomic<size_t> connections_{0};
 
   // Loop thread only.

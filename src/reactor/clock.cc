@@ -1,7 +1,5 @@
 #include "reactor/clock.h"
 
-#include "absl/time/clock.h"
-
 #include "sys/sys.h"
 
 namespace rondo::reactor {
@@ -25,7 +23,7 @@ Tick Clock::After(absl::Duration delay) {
 }
 
 Tick Clock::At(absl::Time time) {
-  return time == absl::InfiniteFuture() ? kNever : After(time - absl::Now());
+  return time == absl::InfiniteFuture() ? kNever : After(time - absl::FromUnixNanos(sys::WallClock()));
 }
 
 void Clock::Start(Timer& timer, Tick due) {

@@ -9,6 +9,9 @@
 
 #include <cstring>
 #include <ctime>
+#include <memory>
+#include <random>
+#include <utility>
 
 #include "sys/errno_result.h"
 
@@ -51,6 +54,17 @@ int64_t Now() {
   return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
 }
 
+int64_t WallClock() {
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+uint64_t Random() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
 int Resolve(const std::string& host, int family, std::vector<sockaddr_storage>* addresses) {
   addrinfo hints = {};
   hints.ai_family = family;
@@ -67,17 +81,47 @@ int Resolve(const std::string& host, int family, std::vector<sockaddr_storage>* 
   return 0;
 }
 
-int RunOnThread(const std::function<void()>& code) {
-  pthread_t thread;
-  const auto run = [](void* argument) -> void* {
-    (*static_cast<const std::function<void()>*>(argument))();
-    return nullptr;
-  };
-  auto* argument = const_cast<std::function<void()>*>(&code);
-  const int error = ::pthread_create(&thread, nullptr, run, argument);
+namespace {
+
+struct Beginning {
+  std::string name;
+  std::function<void()> code;
+};
+
+void* BeginThread(void* argument) {
+  const std::unique_ptr<Beginning> beginning(static_cast<Beginning*>(argument));
+  if (!beginning->name.empty()) (void)SetThreadName(beginning->name);
+  beginning->code();
+  return nullptr;
+}
+
+}  // namespace
+
+int StartThread(const std::string& name, std::function<void()> code, Thread* thread) {
+  auto beginning = std::make_unique<Beginning>(Beginning{name, std::move(code)});
+  pthread_t started;
+  const int error = ::pthread_create(&started, nullptr, BeginThread, beginning.get());
   if (error != 0) return -error;
-  (void)::pthread_join(thread, nullptr);
+  (void)beginning.release();
+  *thread = Thread{(uintptr_t)started};
   return 0;
 }
+
+void JoinThread(Thread thread) {
+  (void)::pthread_join((pthread_t)thread, nullptr);
+}
+
+Thread CurrentThread() { return Thread{(uintptr_t)::pthread_self()}; }
+
+int RunOnThread(const std::function<void()>& code) {
+  Thread thread;
+  const int result = StartThread("", code, &thread);
+  if (result == 0) JoinThread(thread);
+  return result;
+}
+
+void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value) { word.wait(value); }
+
+void WakeAll(std::atomic<uint32_t>& word) { word.notify_all(); }
 
 }  // namespace rondo::sys

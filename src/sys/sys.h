@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -73,14 +74,36 @@ int EventFd();
 // Adds one to the counter of `event_fd`.
 int SignalEventFd(int event_fd);
 
-// --- Time and threads.
+// --- Time and chance.
 
 // CLOCK_MONOTONIC in nanoseconds.
 int64_t Now();
-// Names the calling thread; at most 15 characters are kept.
-int SetThreadName(const std::string& name);
+// CLOCK_REALTIME in nanoseconds since the epoch: it may jump.
+int64_t WallClock();
+// A number that nobody can guess.
+uint64_t Random();
+
+// --- Threads. One thread waits for another in JoinThread and WaitWhile only, and holds no lock
+// --- meanwhile: a simulated kernel may run all of them in turn on one.
+
+// A thread that has not been joined. 0: none.
+enum class Thread : uintptr_t { kNone = 0 };
+// Runs `code`, which must not throw, on a new thread, which is joined by whoever gets `*thread`.
+// Fails with -EAGAIN when there may be no more threads. At most 15 characters of `name` are kept;
+// without any it has the name of the thread that starts it.
+int StartThread(const std::string& name, std::function<void()> code, Thread* thread);
+// Blocks until it has ended.
+void JoinThread(Thread thread);
+// The calling thread: differs from all others that live, however they were started.
+Thread CurrentThread();
 // Runs `code`, which must not throw, on a thread that ends with it, and waits for that.
 int RunOnThread(const std::function<void()>& code);
+// Blocks while `word` is `value`, until WakeAll or for no reason: look again (futex(2)).
+void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value);
+// Wakes all threads that wait for `word`, after it was changed.
+void WakeAll(std::atomic<uint32_t>& word);
+// Names the calling thread; at most 15 characters are kept.
+int SetThreadName(const std::string& name);
 // Binds the calling thread to one CPU.
 int BindThreadToCpu(int cpu);
 // How many CPUs this process may run on; at least 1.

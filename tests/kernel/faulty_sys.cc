@@ -230,7 +230,30 @@ int64_t Now() {
   return real_sys::Now() + testing::clock_offset;
 }
 
+int64_t WallClock() { return real_sys::WallClock(); }
+
+uint64_t Random() { return real_sys::Random(); }
+
+int StartThread(const std::string& name, std::function<void()> code, Thread* thread) {
+  return Do(Call::kStartThread, -1, [&] {
+    real_sys::Thread started = real_sys::Thread::kNone;
+    const int result = real_sys::StartThread(name, std::move(code), &started);
+    *thread = static_cast<Thread>(started);
+    return result;
+  });
+}
+
+void JoinThread(Thread thread) { real_sys::JoinThread(static_cast<real_sys::Thread>(thread)); }
+
+Thread CurrentThread() { return static_cast<Thread>(real_sys::CurrentThread()); }
+
 int RunOnThread(const std::function<void()>& code) { return real_sys::RunOnThread(code); }
+
+void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value) {
+  real_sys::WaitWhile(word, value);
+}
+
+void WakeAll(std::atomic<uint32_t>& word) { real_sys::WakeAll(word); }
 
 int SetThreadName(const std::string& name) {
   return Do(Call::kSetThreadName, -1, [&] { return real_sys::SetThreadName(name); });

@@ -45,6 +45,7 @@ enum class Call {
   kEventFd,
   kSignalEventFd,
   kNow,
+  kStartThread,
   kSetThreadName,
   kBindThreadToCpu,
   kCpuCount,

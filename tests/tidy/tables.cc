@@ -86,7 +86,7 @@ const std::map<std::string, Names> kMayInclude = {
     {"poll", {"include", "base", "sys", "buffer", "net"}},
     {"reactor", {"include", "base", "sys", "buffer", "net", "poll"}},
     {"stream", {"include", "base", "buffer", "net", "poll", "reactor"}},
-    {"loop", {"include", "base", "buffer", "net", "poll", "reactor", "stream"}},
+    {"loop", {"include", "base", "sys", "buffer", "net", "poll", "reactor", "stream"}},
     {"config", {"include", "base", "sys", "net", "poll", "reactor"}},
     {"engine",
      {"include", "base", "sys", "buffer", "net", "poll", "reactor", "stream", "loop", "config"}},
