@@ -13,18 +13,15 @@ Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const Handlers& handlers,
                                                       const Addresses& addresses,
                                                       const Options& options) {
-  if (handlers.shared() == nullptr && !handlers.factory()) {
-    return absl::InvalidArgumentError("the HandlerFactory is empty");
-  }
-  RONDO_ASSIGN_OR_RETURN(config::EngineConfig config, config::Resolve(options, addresses));
   for (const Listen& listen : addresses.listens()) {
     if (listen.handler == nullptr && !listen.connection) continue;
     return absl::UnimplementedError(
         "Listen::handler and Listen::connection have no effect yet; start an engine for that "
         "address");
   }
-  std::unique_ptr<Engine> engine(new Engine(std::make_unique<Impl>(std::move(config), handlers)));
-  RONDO_RETURN_IF_ERROR(engine->impl_->Bind());
+  RONDO_ASSIGN_OR_RETURN(config::EngineConfig config, config::Resolve(options, addresses));
+  RONDO_ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::New(std::move(config), handlers));
+  std::unique_ptr<Engine> engine(new Engine(std::move(impl)));
   RONDO_RETURN_IF_ERROR(engine->impl_->Launch(*engine));
   return engine;
 }
@@ -37,7 +34,7 @@ Engine::~Engine() {
 
 absl::Status Engine::Stop(absl::Duration grace) {
   impl_->RequestStop(grace);
-  return impl_->IsOnLoop() ? absl::OkStatus() : impl_->Wait();
+  return impl_->InCallback() ? absl::OkStatus() : impl_->Wait();
 }
 
 bool Engine::stopping() const { return impl_->stopping(); }
@@ -46,15 +43,11 @@ absl::Status Engine::Wait() { return impl_->Wait(); }
 
 const std::vector<SocketAddress>& Engine::addresses() const { return impl_->addresses(); }
 
-EventLoop& Engine::loop(size_t index) const { return *impl_->loops().at(index); }
+EventLoop& Engine::loop(size_t index) const { return *impl_->loops().serving.at(index); }
 
-size_t Engine::loop_count() const { return impl_->loops().size(); }
+size_t Engine::loop_count() const { return impl_->loops().serving.size(); }
 
-size_t Engine::connection_count() const {
-  size_t count = 0;
-  for (const auto& loop : impl_->loops()) count += loop->connection_count();
-  return count;
-}
+size_t Engine::connection_count() const { return impl_->loops().connection_count(); }
 
 absl::StatusOr<UniqueFd> Engine::DuplicateListener(const SocketAddress& address) const {
   return impl_->DuplicateListener(address);

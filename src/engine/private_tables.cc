@@ -4,36 +4,10 @@
 #include "sys/sys.h"
 
 namespace rondo::engine {
-namespace {
-
-absl::Mutex engines_mutex(absl::kConstInit);
-size_t engines ABSL_GUARDED_BY(engines_mutex) = 0;
-bool one_is_private ABSL_GUARDED_BY(engines_mutex) = false;
-
-}  // namespace
-
-absl::StatusOr<Place> Place::Take(bool private_tables) {
-  absl::MutexLock lock(&engines_mutex);
-  if (engines > 0 && (private_tables || one_is_private)) {
-    return absl::FailedPreconditionError(
-        "an engine with Options::private_descriptor_tables must be the only one in its process; "
-        "end the other first");
-  }
-  ++engines;
-  one_is_private = private_tables;
-  return Place();
-}
-
-Place::~Place() {
-  if (!taken_) return;
-  absl::MutexLock lock(&engines_mutex);
-  --engines;
-  one_is_private = false;
-}
 
 PrivateTables::PrivateTables(const std::vector<std::unique_ptr<loop::EventLoopImpl>>& loops) {
   for (const auto& loop : loops) {
-    std::vector<int>& descriptors = descriptors_.emplace_back();
+    std::vector<int>& descriptors = tables_.emplace_back().descriptors;
     for (const auto& acceptor : loop->listeners().all()) {
       for (const int fd : acceptor->descriptors()) {
         if (fd >= 0) descriptors.push_back(fd);
@@ -43,33 +17,47 @@ PrivateTables::PrivateTables(const std::vector<std::unique_ptr<loop::EventLoopIm
 }
 
 void PrivateTables::Enter(size_t index) {
+  Table& own = tables_[index];
   const int result = sys::UnshareDescriptors();
-  for (size_t other = 0; result == 0 && other < descriptors_.size(); ++other) {
-    if (other != index) CloseAll(other);
-  }
-  absl::MutexLock lock(&mutex_);
-  if (result == 0) {
-    entered_.push_back(index);
+  if (result >= 0) {
+    for (const Table& table : tables_) {
+      if (&table != &own) CloseAll(table);
+    }
   } else {
-    ++failed_;
-    failure_.Update(base::ErrnoStatus(-result, "close_range with CLOSE_RANGE_UNSHARE",
-                                      "Options::private_descriptor_tables needs Linux 5.9 and a "
-                                      "seccomp profile that lets it pass"));
+    own.failure = base::ErrnoStatus(-result, "close_range with CLOSE_RANGE_UNSHARE",
+                                    "Options::private_descriptor_tables needs Linux 5.9 and a "
+                                    "seccomp profile that lets it pass");
+  }
+  const bool failed = result < 0;
+  own.entered.store(1, std::memory_order_release);
+  sys::WakeAll(own.entered);
+  // What this loop closes must not be closed again by those that think of it as a copy.
+  while (failed && all_entered_.load(std::memory_order_acquire) == 0) {
+    sys::WaitWhile(all_entered_, 0);
   }
 }
 
-absl::Status PrivateTables::Settle(size_t threads) {
-  absl::MutexLock lock(&mutex_);
-  const auto all = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return entered_.size() + failed_ == threads;
-  };
-  mutex_.Await(absl::Condition(&all));
-  for (const size_t index : entered_) CloseAll(index);
-  return failure_;
+absl::Status PrivateTables::AwaitEntered(size_t threads) {
+  // All of them, before anything is closed: a thread that has not entered yet would copy the hole,
+  // and close what somebody else has opened there since.
+  for (size_t i = 0; i < threads; ++i) {
+    // Acquires `failure`.
+    while (tables_[i].entered.load(std::memory_order_acquire) == 0) {
+      sys::WaitWhile(tables_[i].entered, 0);
+    }
+  }
+  absl::Status failure;
+  for (size_t i = 0; i < threads; ++i) {
+    if (tables_[i].failure.ok()) CloseAll(tables_[i]);
+    failure.Update(tables_[i].failure);
+  }
+  all_entered_.store(1, std::memory_order_release);
+  sys::WakeAll(all_entered_);
+  return failure;
 }
 
-void PrivateTables::CloseAll(size_t index) const {
-  for (const int fd : descriptors_[index]) (void)sys::Close(fd);
+void PrivateTables::CloseAll(const Table& table) {
+  for (const int fd : table.descriptors) (void)sys::Close(fd);
 }
 
 }  // namespace rondo::engine

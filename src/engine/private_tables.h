@@ -11,38 +11,18 @@
 #ifndef RONDO_ENGINE_PRIVATE_TABLES_H_
 #define RONDO_ENGINE_PRIVATE_TABLES_H_
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <memory>
-#include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 
 #include "loop/event_loop_impl.h"
 
 namespace rondo::engine {
-
-// An engine's place in the process, which it gives back with its end. One whose loops have tables
-// of their own must be the only engine there is: a loop could not wake another engine's, nor end
-// its sockets while its own table has copies of them. Any thread.
-class Place {
- public:
-  // FailedPrecondition when that cannot be.
-  static absl::StatusOr<Place> Take(bool private_tables);
-  Place(Place&& other) noexcept : taken_(std::exchange(other.taken_, false)) {}
-  Place& operator=(Place&& other) noexcept {
-    std::swap(taken_, other.taken_);
-    return *this;
-  }
-  ~Place();
-
- private:
-  Place() = default;
-  bool taken_ = true;
-};
 
 class PrivateTables {
  public:
@@ -50,22 +30,28 @@ class PrivateTables {
   explicit PrivateTables(const std::vector<std::unique_ptr<loop::EventLoopImpl>>& loops);
 
   // The thread of loop `index`, once, before it runs the loop: leaves the process's table. If it
-  // cannot, it goes on in that, and Settle says so.
+  // cannot, it goes on in that once AwaitEntered is over, and that says so.
   void Enter(size_t index);
-  // The thread that starts the engine, once, when it has started `threads` loops: waits for all of
-  // them to have entered. The first failure of one of them, in which case the engine is to stop.
-  absl::Status Settle(size_t threads);
+  // The thread that starts the engine, once, when it has started the first `threads` loops: waits
+  // for all of them to have entered. The first failure of one of them, in which case the engine
+  // must be stopped.
+  absl::Status AwaitEntered(size_t threads);
 
  private:
-  void CloseAll(size_t index) const;
+  struct Table {
+    // What the loop will close itself; constant.
+    std::vector<int> descriptors;
+    // Why its thread is still in the process's table. Before `entered` its thread's.
+    absl::Status failure;
+    // Becomes 1, by release, when the thread has entered.
+    std::atomic<uint32_t> entered{0};
+  };
+  static void CloseAll(const Table& table);
 
-  // Of each loop, what it will close itself; constant.
-  std::vector<std::vector<int>> descriptors_;
-
-  absl::Mutex mutex_;
-  std::vector<size_t> entered_ ABSL_GUARDED_BY(mutex_);
-  size_t failed_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  // One for each loop.
+  std::deque<Table> tables_;
+  // Becomes 1 when AwaitEntered is over.
+  std::atomic<uint32_t> all_entered_{0};
 };
 
 }  // namespace rondo::engine

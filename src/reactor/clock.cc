@@ -23,7 +23,8 @@ Tick Clock::After(absl::Duration delay) {
 }
 
 Tick Clock::At(absl::Time time) {
-  return time == absl::InfiniteFuture() ? kNever : After(time - absl::FromUnixNanos(sys::WallClock()));
+  if (time == absl::InfiniteFuture()) return kNever;
+  return After(time - absl::FromUnixNanos(sys::WallClock()));
 }
 
 void Clock::Start(Timer& timer, Tick due) {

@@ -80,7 +80,7 @@ int SignalEventFd(int event_fd);
 int64_t Now();
 // CLOCK_REALTIME in nanoseconds since the epoch: it may jump.
 int64_t WallClock();
-// A number that nobody can guess.
+// A number that cannot be guessed.
 uint64_t Random();
 
 // --- Threads. One thread waits for another in JoinThread and WaitWhile only, and holds no lock
@@ -88,7 +88,7 @@ uint64_t Random();
 
 // A thread that has not been joined. 0: none.
 enum class Thread : uintptr_t { kNone = 0 };
-// Runs `code`, which must not throw, on a new thread, which is joined by whoever gets `*thread`.
+// Runs `code`, which must not throw, on a new thread, which must be joined.
 // Fails with -EAGAIN when there may be no more threads. At most 15 characters of `name` are kept;
 // without any it has the name of the thread that starts it.
 int StartThread(const std::string& name, std::function<void()> code, Thread* thread);

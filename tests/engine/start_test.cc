@@ -1,12 +1,9 @@
 // What Engine::Start refuses, and that it leaves nothing behind then.
 
-#include <dlfcn.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <sys/socket.h>
 
-#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <string>
@@ -19,23 +16,6 @@
 #include "tests/kernel/faulty_sys.h"
 #include "tests/process/process_state.h"
 #include "tests/server/client.h"
-
-namespace {
-
-// How many threads may still be started; -1: any number.
-std::atomic<int> threads_left = -1;
-
-}  // namespace
-
-// In the place of the system's, so that it can fail.
-extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
-                              void* (*run)(void*), void* argument) {
-  if (threads_left == 0) return EAGAIN;
-  if (threads_left > 0) --threads_left;
-  static const auto real =
-      reinterpret_cast<decltype(&::pthread_create)>(::dlsym(RTLD_NEXT, "pthread_create"));
-  return real(thread, attributes, run, argument);
-}
 
 namespace rondo {
 namespace {
@@ -159,12 +139,13 @@ class TheLast : public LoadBalancer {
 };
 
 TEST_F(StartTest, WithoutThreadsForTheLoopsItStartsNothingAndDropsWhatWasAccepted) {
+  FaultySys kernel;
+  // One starts, for the acceptor.
+  kernel.Before(Call::kStartThread, [&](int) { kernel.Fail(Call::kStartThread, EAGAIN); });
   struct Popular : EventHandler {
     Action OnBoot(Engine& engine) override {
       clients.emplace_back(engine.addresses()[0]);
       clients.emplace_back(engine.addresses()[0]);
-      // One, for the acceptor.
-      threads_left = 1;
       return Action::kNone;
     }
     std::vector<Client> clients;
@@ -174,7 +155,6 @@ TEST_F(StartTest, WithoutThreadsForTheLoopsItStartsNothingAndDropsWhatWasAccepte
           popular, "tcp://127.0.0.1:0",
           {.loops = 2, .load_balancer = std::make_shared<TheLast>(), .max_connections = 1})
           .status();
-  threads_left = -1;
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()), HasSubstr("starting thread 2"));
   for (Client& client : popular.clients) EXPECT_NE(client.WaitForEnd(), Client::Ending::kTimeout);

@@ -138,16 +138,17 @@ Problems RttiProblems(const Source& source) {
 }
 
 Problems ThreadProblems(const Source& source) {
-  if (!InLibrary(source.path)) return {};
-  // src/sys has the one call by which others borrow a thread for a moment.
-  if (LayerOf(source.path) == "engine" || LayerOf(source.path) == "sys") return {};
+  if (!InLibrary(source.path) || LayerOf(source.path) == "sys") return {};
   Problems problems;
   for (const Word& word : Words(source)) {
-    if (word.name != "std::thread" && word.name != "std::jthread" && word.name != "std::async" &&
-        word.name != "pthread_create" && word.name != "::pthread_create") {
-      continue;
-    }
-    problems.push_back(At(source.path, word.line) + word.name + ": only src/engine starts threads");
+    const std::string name = word.name.starts_with("::") ? word.name.substr(2) : word.name;
+    const bool banned = std::any_of(kThreads.begin(), kThreads.end(), [&](const auto& each) {
+      return name == each || name.starts_with(each + "::");
+    });
+    if (!banned || word.member) continue;
+    problems.push_back(At(source.path, word.line) + word.name +
+                       ": threads, waiting, clocks and chance are src/sys's, so that a simulated "
+                       "kernel can stand in for them");
   }
   return problems;
 }

@@ -29,6 +29,7 @@ Problems KernelCallProblems(const Source& source);
 Problems SystemHeaderProblems(const Source& source);
 Problems BannedWordProblems(const Source& source);
 Problems RttiProblems(const Source& source);
+// Threads, waits of one for another, clocks and random numbers.
 Problems ThreadProblems(const Source& source);
 Problems SleepProblems(const Source& source);
 Problems ConditionalProblems(const Source& source);

@@ -90,10 +90,19 @@ TEST(RulesTest, RttiIsForTestsAlone) {
   EXPECT_TRUE(RttiProblems(Scan("tests/a.cc", text)).empty());
 }
 
-TEST(RulesTest, ThreadsMayNotBeStartedOutsideTheEngine) {
+TEST(RulesTest, ThreadsAndTheirWaitingAreForSysAlone) {
   const std::string text = "std::thread t;\nstd::thread::id i = std::this_thread::get_id();\n";
-  EXPECT_EQ(ThreadProblems(Scan("src/reactor/a.cc", text)).size(), 1u);
-  EXPECT_TRUE(ThreadProblems(Scan("src/engine/a.cc", text)).empty());
+  EXPECT_EQ(ThreadProblems(Scan("src/reactor/a.cc", text)).size(), 3u);
+  EXPECT_EQ(ThreadProblems(Scan("src/engine/a.cc", text)).size(), 3u);
+  EXPECT_TRUE(ThreadProblems(Scan("src/sys/a.cc", text)).empty());
+  EXPECT_TRUE(ThreadProblems(Scan("tests/a_test.cc", text)).empty());
+  EXPECT_TRUE(ThreadProblems(Scan("src/engine/a.cc", "absl::MutexLock lock(&mutex_);\n")).empty());
+  for (const std::string line :
+       {"mutex_.Await(absl::Condition(&done));\n", "absl::Notification ended;\n",
+        "return absl::Now();\n", "::pthread_create(&t, nullptr, run, this);\n",
+        "std::random_device device;\n"}) {
+    EXPECT_EQ(ThreadProblems(Scan("src/engine/a.cc", line)).size(), 1u) << line;
+  }
 }
 
 TEST(RulesTest, TestsMayNotSleep) {

@@ -132,6 +132,15 @@ const Names kForeign = Split("absl benchmark gmock gtest");
 const Names kSleeps =
     Split("sleep_for sleep_until usleep nanosleep sleep SleepFor clock_nanosleep");
 
+// absl::Mutex is for critical sections in which no thread waits for another, as with Condition.
+const Names kThreads = Split(
+    "std::thread std::jthread std::this_thread std::async std::future std::promise std::mutex "
+    "std::shared_mutex std::condition_variable std::condition_variable_any std::latch "
+    "std::barrier std::counting_semaphore std::binary_semaphore std::random_device "
+    "std::chrono::system_clock std::chrono::steady_clock absl::Now absl::GetCurrentTimeNanos "
+    "absl::SleepFor absl::CondVar absl::Condition absl::Notification absl::BlockingCounter "
+    "absl::Barrier absl::BitGen absl::InsecureBitGen pthread_create pthread_join usleep nanosleep");
+
 const Names kUnclearPhrases = {"is to be", "are to be", "to be had", "whoever", "nobody"};
 
 const Names kEndpointTypes = Split("StreamConnection Acceptor");

@@ -42,6 +42,8 @@ extern const Names kBannedWords;
 // First folders of quoted includes that are not of this tree.
 extern const Names kForeign;
 extern const Names kSleeps;
+// What starts threads, has one wait for another, or asks for the time or a random number.
+extern const Names kThreads;
 // Phrases that need a second reading: the sentence has a plainer form with a subject and a verb.
 extern const Names kUnclearPhrases;
 // The kinds of poll::Endpoint.

@@ -103,7 +103,7 @@ TEST(TidyTest, TheLibraryNeedsNoRtti) {
   HoldEverySourceTo(RttiProblems);
 }
 
-TEST(TidyTest, OnlyTheEngineStartsThreads) {
+TEST(TidyTest, OnlySysHasThreadsWaitsAndClocks) {
   HoldEverySourceTo(ThreadProblems);
 }
 

@@ -1,0 +1,42 @@
+// HandlerSet holds the handlers of an engine: one that all loops share, or one for each loop, which
+// it owns. The thread that starts the engine makes it and runs Boot, the one that ends the engine
+// runs Shutdown; constant in between.
+
+#ifndef RONDO_ENGINE_HANDLER_SET_H_
+#define RONDO_ENGINE_HANDLER_SET_H_
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "rondo/event_handler.h"
+
+#include "reactor/engine_link.h"
+
+namespace rondo::engine {
+
+class HandlerSet {
+ public:
+  // InvalidArgument when the factory is empty or makes none.
+  static absl::StatusOr<HandlerSet> New(const Handlers& handlers, size_t loops);
+
+  EventHandler& OfLoop(size_t index) const { return *each_[shared_ ? 0 : index]; }
+  // OnBoot of each. Cancelled when one of them calls the start off.
+  absl::Status Boot(reactor::EngineLink& engine) const;
+  // OnShutdown of each.
+  void Shutdown(reactor::EngineLink& engine) const;
+
+ private:
+  HandlerSet() = default;
+
+  bool shared_ = true;
+  std::vector<EventHandler*> each_;
+  std::vector<std::unique_ptr<EventHandler>> owned_;
+};
+
+}  // namespace rondo::engine
+
+#endif  // RONDO_ENGINE_HANDLER_SET_H_

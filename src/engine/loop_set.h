@@ -1,0 +1,43 @@
+// LoopSet holds the loops of an engine: those that serve connections, and where a listener is in
+// AcceptMode::kAcceptor and there are several, one more that accepts for them. Constant after
+// MakeLoops; what it asks of loops may be asked on any thread.
+
+#ifndef RONDO_ENGINE_LOOP_SET_H_
+#define RONDO_ENGINE_LOOP_SET_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+#include "config/engine_config.h"
+#include "engine/handler_set.h"
+#include "loop/event_loop_impl.h"
+#include "reactor/engine_link.h"
+
+namespace rondo::engine {
+
+struct LoopSet {
+  std::vector<std::unique_ptr<loop::EventLoopImpl>> serving;
+  // Null: each accepts for itself.
+  std::unique_ptr<loop::EventLoopImpl> acceptor;
+
+  // `handlers` and `engine` outlive the loops.
+  absl::Status MakeLoops(const config::EngineConfig& config, const HandlerSet& handlers,
+                         reactor::EngineLink& engine);
+  // Stops all of them: see EventLoopImpl::Drain.
+  void Drain(absl::Duration grace) const;
+  // REQUIRES: none will run again. What was posted to them is dropped.
+  void CloseMailboxes() const;
+  // Whether the calling thread runs one of them.
+  bool IsCurrent() const;
+  // REQUIRES: all have ended. Connections that had to be reset.
+  size_t aborted() const;
+  // Open connections.
+  size_t connection_count() const;
+};
+
+}  // namespace rondo::engine
+
+#endif  // RONDO_ENGINE_LOOP_SET_H_
