@@ -5,10 +5,9 @@
 namespace rondo {
 namespace {
 
-// FNV-1a, 64 bits (IETF draft-eastlake-fnv): the same in every process and run, so that engines
-// which share the work of an address agree.
-uint64_t HashOf(std::string_view bytes) {
-  uint64_t hash = 0xcbf29ce484222325;
+// FNV-1a, 64 bits (IETF draft-eastlake-fnv), from another start for each seed.
+uint64_t HashOf(std::string_view bytes, uint64_t seed) {
+  uint64_t hash = 0xcbf29ce484222325 ^ seed;
   for (const char byte : bytes) {
     hash ^= static_cast<unsigned char>(byte);
     hash *= 0x100000001b3;
@@ -19,15 +18,20 @@ uint64_t HashOf(std::string_view bytes) {
 
 class SourceAddressHash final : public LoadBalancer {
  public:
+  explicit SourceAddressHash(uint64_t seed) : seed_(seed) {}
   size_t Pick(absl::Span<const LoopLoad> loops, const SocketAddress& peer) override {
-    return HashOf(peer.host_bytes()) % loops.size();
+    return HashOf(peer.host_bytes(), seed_) % loops.size();
   }
+
+ private:
+  const uint64_t seed_;
 };
 
 }  // namespace
 
-std::unique_ptr<LoadBalancer> NewSourceAddressHash() {
-  return std::make_unique<SourceAddressHash>();
+// The other one, whose seed is random, stands where the kernel may be asked (src/engine).
+std::unique_ptr<LoadBalancer> NewSourceAddressHash(uint64_t seed) {
+  return std::make_unique<SourceAddressHash>(seed);
 }
 
 }  // namespace rondo

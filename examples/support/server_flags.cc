@@ -57,10 +57,11 @@ rondo::Options OptionsFromFlags() {
   options.accept_mode = Choose<rondo::AcceptMode>(
       "accept_mode", absl::GetFlag(FLAGS_accept_mode),
       {{"acceptor", rondo::AcceptMode::kAcceptor}, {"reuseport", rondo::AcceptMode::kReusePort}});
-  options.load_balancer = Choose<Balancer>("load_balancer", absl::GetFlag(FLAGS_load_balancer),
-                                           {{"round_robin", rondo::NewRoundRobin},
-                                            {"source_address_hash", rondo::NewSourceAddressHash},
-                                            {"least_connections", rondo::NewLeastConnections}})();
+  options.load_balancer =
+      Choose<Balancer>("load_balancer", absl::GetFlag(FLAGS_load_balancer),
+                       {{"round_robin", rondo::NewRoundRobin},
+                        {"source_address_hash", [] { return rondo::NewSourceAddressHash(); }},
+                        {"least_connections", rondo::NewLeastConnections}})();
   options.poller = Choose<rondo::PollerKind>("poller", absl::GetFlag(FLAGS_poller),
                                              {{"auto", rondo::PollerKind::kAuto},
                                               {"epoll", rondo::PollerKind::kEpoll},

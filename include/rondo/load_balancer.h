@@ -12,6 +12,7 @@
 #define RONDO_LOAD_BALANCER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "absl/types/span.h"
@@ -37,7 +38,9 @@ class LoadBalancer {
 // Every loop in turn. The default.
 std::unique_ptr<LoadBalancer> NewRoundRobin();
 // By the peer's address without its port: a host stays on one loop as long as the number of
-// loops stays.
+// loops stays. Balancers with the same seed agree, in every process and run; without one the seed
+// is random, so that no peer knows which addresses share a loop.
+std::unique_ptr<LoadBalancer> NewSourceAddressHash(uint64_t seed);
 std::unique_ptr<LoadBalancer> NewSourceAddressHash();
 // The loop with the fewest connections; among equals, every one in turn.
 std::unique_ptr<LoadBalancer> NewLeastConnections();

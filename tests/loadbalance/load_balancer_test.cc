@@ -78,12 +78,12 @@ TEST(SourceAddressHashTest, AHostStaysOnOneLoopWhateverItsPort) {
   }
 }
 
-TEST(SourceAddressHashTest, AnotherEngineAndAnotherRunAgree) {
+TEST(SourceAddressHashTest, WithTheSameSeedAnotherEngineAndAnotherRunAgree) {
   const std::vector<LoopLoad> loops(1024);
-  EXPECT_EQ(NewSourceAddressHash()->Pick(loops, Peer("tcp://192.0.2.7:1")),
-            NewSourceAddressHash()->Pick(loops, Peer("tcp://192.0.2.7:2")));
+  EXPECT_EQ(NewSourceAddressHash(9)->Pick(loops, Peer("tcp://192.0.2.7:1")),
+            NewSourceAddressHash(9)->Pick(loops, Peer("tcp://192.0.2.7:2")));
   // FNV-1a of 192.0.2.7 with its upper half folded in, worked out elsewhere: it must never change.
-  EXPECT_EQ(NewSourceAddressHash()->Pick(loops, Peer("tcp://192.0.2.7:1")), 46u);
+  EXPECT_EQ(NewSourceAddressHash(0)->Pick(loops, Peer("tcp://192.0.2.7:1")), 46u);
 }
 
 TEST(SourceAddressHashTest, AHostThatComesMappedIntoIpv6IsTheSameHost) {
@@ -94,7 +94,7 @@ TEST(SourceAddressHashTest, AHostThatComesMappedIntoIpv6IsTheSameHost) {
 }
 
 TEST(SourceAddressHashTest, SpreadsNeighbouringHostsEvenly) {
-  const auto policy = NewSourceAddressHash();
+  const auto policy = NewSourceAddressHash(0);
   std::vector<SocketAddress> ipv4, ipv6;
   for (int host = 0; host < 256; ++host) {
     ipv4.push_back(Peer(absl::StrCat("tcp://10.0.0.", host, ":80")));
@@ -109,6 +109,33 @@ TEST(SourceAddressHashTest, SpreadsNeighbouringHostsEvenly) {
       }
     }
   }
+}
+
+TEST(SourceAddressHashTest, SpreadsHostsEvenlyWhateverTheSeed) {
+  std::vector<SocketAddress> peers;
+  for (int host = 0; host < 2048; ++host) {
+    peers.push_back(Peer(absl::StrCat("tcp://[2001:db8::", absl::Hex(host), "]:80")));
+  }
+  for (const uint64_t seed : {uint64_t{1}, uint64_t{0x8000}, ~uint64_t{0}, uint64_t{1} << 63}) {
+    const auto policy = NewSourceAddressHash(seed);
+    for (const size_t loops : {size_t{2}, size_t{3}, size_t{8}}) {
+      const double fair = 2048.0 / static_cast<double>(loops);
+      for (const int share : Spread(*policy, peers, loops)) {
+        EXPECT_NEAR(share, fair, fair / 4) << loops << " loops, seed " << seed;
+      }
+    }
+  }
+}
+
+TEST(SourceAddressHashTest, WithoutASeedNobodyKnowsTheLoops) {
+  const auto one = NewSourceAddressHash(), other = NewSourceAddressHash();
+  const std::vector<LoopLoad> loops(1024);
+  int agreed = 0;
+  for (int host = 0; host < 256; ++host) {
+    const SocketAddress peer = Peer(absl::StrCat("tcp://10.0.0.", host, ":80"));
+    if (one->Pick(loops, peer) == other->Pick(loops, peer)) ++agreed;
+  }
+  EXPECT_LT(agreed, 128);
 }
 
 TEST(SourceAddressHashTest, APeerWithoutAnAddressHasALoopToo) {
