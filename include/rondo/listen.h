@@ -26,6 +26,9 @@
 #include "rondo/options.h"
 
 namespace rondo {
+namespace buffer {
+class TransformFactory;
+}
 
 struct Listen {
   std::string address;
@@ -36,6 +39,8 @@ struct Listen {
   std::optional<ConnectionOptions> connection = {};
   // In the place of Options::accept_mode.
   std::optional<AcceptMode> accept_mode = {};
+  // Rondo's own: what changes the bytes of each connection on their way, as TLS will.
+  const buffer::TransformFactory* transform = nullptr;
 };
 
 // Converts from whatever names addresses: a text, a Listen, a braced list of both, or a container

@@ -31,7 +31,8 @@ absl::Status ResolveListeners(const Addresses& addresses, EngineConfig& config) 
         ListenerConfig{.address = listen.address,
                        .handler = listen.handler,
                        .connection = listen.connection.value_or(options.connection),
-                       .accept_mode = listen.accept_mode.value_or(options.accept_mode)});
+                       .accept_mode = listen.accept_mode.value_or(options.accept_mode),
+                       .transform = listen.transform});
     if (options.private_descriptor_tables && NeedsAcceptor(config, listener)) {
       const absl::Status status = absl::InvalidArgumentError(
           "Options::private_descriptor_tables with more than one loop needs accept_mode "

@@ -24,6 +24,8 @@ struct ListenerConfig {
   EventHandler* handler;
   ConnectionOptions connection;
   AcceptMode accept_mode;
+  // Null: bytes are taken as they are.
+  const buffer::TransformFactory* transform;
 };
 
 struct EngineConfig {

@@ -13,12 +13,6 @@ Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const Handlers& handlers,
                                                       const Addresses& addresses,
                                                       const Options& options) {
-  for (const Listen& listen : addresses.listens()) {
-    if (listen.handler == nullptr && !listen.connection) continue;
-    return absl::UnimplementedError(
-        "Listen::handler and Listen::connection have no effect yet; start an engine for that "
-        "address");
-  }
   RONDO_ASSIGN_OR_RETURN(config::EngineConfig config, config::Resolve(options, addresses));
   RONDO_ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::New(std::move(config), handlers));
   std::unique_ptr<Engine> engine(new Engine(std::move(impl)));

@@ -12,9 +12,8 @@ namespace rondo {
 
 absl::StatusOr<std::unique_ptr<Engine::Impl>> Engine::Impl::New(config::EngineConfig config,
                                                                 const Handlers& handlers) {
-  RONDO_ASSIGN_OR_RETURN(
-      engine::HandlerSet handler_set,
-      engine::HandlerSet::New(handlers, static_cast<size_t>(config.options.loops)));
+  RONDO_ASSIGN_OR_RETURN(engine::HandlerSet handler_set,
+                         engine::HandlerSet::New(handlers, config));
   RONDO_ASSIGN_OR_RETURN(
       engine::EngineRegistration registration,
       engine::EngineRegistration::New(config.options.private_descriptor_tables));

@@ -1,5 +1,6 @@
 #include "engine/handler_set.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/status.h"
@@ -9,21 +10,33 @@ namespace rondo::engine {
 
 using reactor::UserCode;
 
-absl::StatusOr<HandlerSet> HandlerSet::New(const Handlers& handlers, size_t loops) {
+absl::StatusOr<HandlerSet> HandlerSet::New(const Handlers& handlers,
+                                           const config::EngineConfig& config) {
   HandlerSet set;
-  if (handlers.shared() != nullptr) {
-    set.each_ = {handlers.shared()};
-    return set;
+  set.shared_ = handlers.shared() != nullptr;
+  if (set.shared_) {
+    set.of_loops_ = {handlers.shared()};
+  } else {
+    RONDO_RETURN_IF_ERROR(set.MakeEach(handlers.factory(), config.options.loops));
   }
-  if (!handlers.factory()) return absl::InvalidArgumentError("the HandlerFactory is empty");
-  set.shared_ = false;
-  for (size_t i = 0; i < loops; ++i) {
-    std::unique_ptr<EventHandler> made = handlers.factory()(i);
-    if (made == nullptr) return absl::InvalidArgumentError("the HandlerFactory made no handler");
-    set.each_.push_back(made.get());
-    set.owned_.push_back(std::move(made));
+  set.each_ = set.of_loops_;
+  for (const config::ListenerConfig& listener : config.listeners) {
+    const bool is_known = std::find(set.each_.begin(), set.each_.end(), listener.handler) !=
+                          set.each_.end();
+    if (listener.handler != nullptr && !is_known) set.each_.push_back(listener.handler);
   }
   return set;
+}
+
+absl::Status HandlerSet::MakeEach(const HandlerFactory& factory, int loops) {
+  if (!factory) return absl::InvalidArgumentError("the HandlerFactory is empty");
+  for (int i = 0; i < loops; ++i) {
+    std::unique_ptr<EventHandler> made = factory(static_cast<size_t>(i));
+    if (made == nullptr) return absl::InvalidArgumentError("the HandlerFactory made no handler");
+    of_loops_.push_back(made.get());
+    owned_.push_back(std::move(made));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status HandlerSet::Boot(reactor::EngineLink& engine) const {

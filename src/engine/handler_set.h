@@ -1,6 +1,6 @@
 // HandlerSet holds the handlers of an engine: one that all loops share, or one for each loop, which
-// it owns. The thread that starts the engine makes it and runs Boot, the one that ends the engine
-// runs Shutdown; constant in between.
+// it owns, and those of listeners that have their own. The thread that starts the engine makes it
+// and runs Boot, the one that ends the engine runs Shutdown; constant in between.
 
 #ifndef RONDO_ENGINE_HANDLER_SET_H_
 #define RONDO_ENGINE_HANDLER_SET_H_
@@ -14,6 +14,7 @@
 
 #include "rondo/event_handler.h"
 
+#include "config/engine_config.h"
 #include "reactor/engine_link.h"
 
 namespace rondo::engine {
@@ -21,9 +22,14 @@ namespace rondo::engine {
 class HandlerSet {
  public:
   // InvalidArgument when the factory is empty or makes none.
-  static absl::StatusOr<HandlerSet> New(const Handlers& handlers, size_t loops);
+  static absl::StatusOr<HandlerSet> New(const Handlers& handlers,
+                                        const config::EngineConfig& config);
 
-  EventHandler& OfLoop(size_t index) const { return *each_[shared_ ? 0 : index]; }
+  // Who serves the connections of `listener` on that loop.
+  EventHandler& Of(const config::ListenerConfig& listener, size_t loop) const {
+    if (listener.handler != nullptr) return *listener.handler;
+    return *of_loops_[shared_ ? 0 : loop];
+  }
   // OnBoot of each. Cancelled when one of them calls the start off.
   absl::Status Boot(reactor::EngineLink& engine) const;
   // OnShutdown of each.
@@ -31,8 +37,12 @@ class HandlerSet {
 
  private:
   HandlerSet() = default;
+  // One for each loop.
+  absl::Status MakeEach(const HandlerFactory& factory, int loops);
 
   bool shared_ = true;
+  std::vector<EventHandler*> of_loops_;
+  // All of them, each once.
   std::vector<EventHandler*> each_;
   std::vector<std::unique_ptr<EventHandler>> owned_;
 };

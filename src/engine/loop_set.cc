@@ -13,10 +13,13 @@ using loop::EventLoopImpl;
 namespace {
 
 // What a loop knows of each listener, at the listener's index.
-reactor::HandlerTable TableOf(const config::EngineConfig& config, EventHandler& handler) {
+reactor::HandlerTable TableOf(const config::EngineConfig& config, const HandlerSet& handlers,
+                              size_t loop) {
   reactor::HandlerTable table;
   for (const config::ListenerConfig& listener : config.listeners) {
-    (void)table.Add({.handler = handler, .options = listener.connection});
+    (void)table.Add({.handler = handlers.Of(listener, loop),
+                     .options = listener.connection,
+                     .transform = listener.transform});
   }
   return table;
 }
@@ -25,16 +28,18 @@ reactor::HandlerTable TableOf(const config::EngineConfig& config, EventHandler& 
 
 absl::Status LoopSet::MakeLoops(const config::EngineConfig& config, const HandlerSet& handlers,
                                 reactor::EngineLink& engine) {
-  const auto make = [&](size_t index, EventHandler& handler) {
-    return EventLoopImpl::New(index, config.options, TableOf(config, handler), engine);
+  const auto make = [&](size_t index) {
+    return EventLoopImpl::New(index, config.options, TableOf(config, handlers, index), engine);
   };
   const auto count = static_cast<size_t>(config.options.loops);
   for (size_t i = 0; i < count; ++i) {
-    RONDO_ASSIGN_OR_RETURN(std::unique_ptr<EventLoopImpl> loop, make(i, handlers.OfLoop(i)));
+    RONDO_ASSIGN_OR_RETURN(std::unique_ptr<EventLoopImpl> loop, make(i));
     serving.push_back(std::move(loop));
   }
   if (!config::NeedsAcceptor(config)) return absl::OkStatus();
-  RONDO_ASSIGN_OR_RETURN(acceptor, make(count, handlers.OfLoop(0)));
+  // It serves no connections; any handlers do.
+  RONDO_ASSIGN_OR_RETURN(acceptor, EventLoopImpl::New(count, config.options,
+                                                      TableOf(config, handlers, 0), engine));
   return absl::OkStatus();
 }
 

@@ -48,15 +48,16 @@ UniqueFd OpenReserve() { return UniqueFd(sys::OpenReserve()); }
 
 UniqueFd Duplicate(int fd) { return UniqueFd(sys::Duplicate(fd)); }
 
-bool ReadFile(int fd, int64_t offset, char* into, size_t length) {
-  while (length > 0) {
-    const ssize_t read = sys::ReadAt(fd, into, length, offset);
-    if (read <= 0) return false;
-    into += read;
-    offset += read;
-    length -= static_cast<size_t>(read);
+ssize_t ReadFile(int fd, int64_t offset, char* into, size_t length) {
+  size_t total = 0;
+  while (total < length) {
+    const ssize_t read = sys::ReadAt(fd, into + total, length - total,
+                                     offset + static_cast<int64_t>(total));
+    if (read < 0) return read;
+    if (read == 0) break;
+    total += static_cast<size_t>(read);
   }
-  return true;
+  return static_cast<ssize_t>(total);
 }
 
 }  // namespace rondo::net

@@ -40,9 +40,9 @@ bool RejectOne(int listener);
 UniqueFd OpenReserve();
 // Another descriptor for the same file; none when the table is full or `fd` is not open.
 UniqueFd Duplicate(int fd);
-// Reads `length` bytes of the file `fd` from `offset`; false when there are fewer. Blocks for the
-// disk.
-bool ReadFile(int fd, int64_t offset, char* into, size_t length);
+// Reads up to `length` bytes of the file `fd` from `offset`. Returns how many there were, or a
+// negated errno. Blocks for the disk.
+ssize_t ReadFile(int fd, int64_t offset, char* into, size_t length);
 
 }  // namespace rondo::net
 

@@ -49,7 +49,8 @@ void Streams::EndInputIfDrained(StreamConnection& connection) {
   if (!state.IsDraining() || state.IsPaused() || state.HasEnded()) return;
   // Input that the handler has left for its next turn, or for OnWritable, has arrived and is
   // served.
-  if (state.HasPutInputOff() && shared_.input.SizeWithPending(connection) > 0) return;
+  const bool has_input = shared_.input.Size(connection) > 0 || Input::MustDecode(connection);
+  if (state.HasPutInputOff() && has_input) return;
   if (connection.rare->undelivered == 0) EndInput(connection);
 }
 

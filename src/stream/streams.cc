@@ -147,10 +147,11 @@ void Streams::DeliverDecoded(StreamConnection& connection, std::string_view byte
   if (Input::MustDecode(connection) && connection.state.AcceptsInput()) connection.Yield();
 }
 
-// After OnTraffic, so that only bytes count which the handler has seen.
+// After OnTraffic, so that only bytes count which the handler has seen. Those that a transform
+// holds are no more than one receive: meanwhile the connection is not read from.
 void Streams::CloseAboveInputLimit(StreamConnection& connection) {
   const size_t limit = connection.options().inbound_limit_bytes;
-  const size_t size = shared_.input.SizeWithPending(connection);
+  const size_t size = shared_.input.Size(connection);
   if (size <= limit) return;
   connection.CloseBecause(absl::ResourceExhaustedError(absl::StrCat(
       size, " bytes of input from ", connection.peer().ToString(),

@@ -209,7 +209,7 @@ TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
   over4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const SocketAddress ipv4(reinterpret_cast<const sockaddr*>(&over4), sizeof over4);
   for (const SocketAddress& target : {ipv4, address()}) {
-    Client client(target);
+    Client client = ConnectTo(target);
     ASSERT_TRUE(client.Send("x"));
     ASSERT_EQ(client.Receive(1), "x");
     {

@@ -4,7 +4,10 @@
 #include "rondo/listen.h"
 
 #include <array>
+#include <atomic>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -187,6 +190,120 @@ TEST_F(ListenTest, ConnectionsOfBothKindsTakeEachOthersPlaces) {
     first.Close();
     EXPECT_EQ(second.Receive(6), "second");
   }
+}
+
+// --- Handlers and options of their own.
+
+// Answers everything with its name and the listener's index.
+class Named : public EventHandler {
+ public:
+  explicit Named(std::string name) : name_(std::move(name)) {}
+
+  Action OnBoot(Engine&) override {
+    ++boots;
+    return Action::kNone;
+  }
+  void OnShutdown(Engine&) override { ++shutdowns; }
+  Action OnTraffic(Connection& connection) override {
+    connection.Discard(connection.buffered());
+    connection.Write(name_ + std::to_string(connection.listener()));
+    return Action::kNone;
+  }
+  absl::Duration OnTick(EventLoop&) override {
+    ++ticks;
+    return absl::InfiniteDuration();
+  }
+
+  std::atomic<int> boots = 0;
+  std::atomic<int> shutdowns = 0;
+  std::atomic<int> ticks = 0;
+
+ private:
+  const std::string name_;
+};
+
+std::string Ask(const SocketAddress& address) {
+  Client client(address);
+  return client.Send("who?") ? client.Receive(2) : "";
+}
+
+TEST(ServicesTest, EachListenerHasItsHandlerInEitherAcceptMode) {
+  for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
+    for (const int loops : {1, 3}) {
+      Named main("m"), admin("a");
+      const auto engine = Engine::Start(
+          main,
+          {"tcp://127.0.0.1:0", Listen{.address = "tcp://127.0.0.1:0", .handler = &admin},
+           "tcp://127.0.0.1:0", Listen{.address = "tcp://127.0.0.1:0", .handler = &admin}},
+          {.loops = loops, .accept_mode = mode});
+      ASSERT_TRUE(engine.ok()) << engine.status();
+      const std::vector<SocketAddress>& at = (*engine)->addresses();
+      for (int i = 0; i < 4; ++i) {
+        EXPECT_EQ(Ask(at[0]), "m0");
+        EXPECT_EQ(Ask(at[1]), "a1");
+        EXPECT_EQ(Ask(at[2]), "m2");
+        EXPECT_EQ(Ask(at[3]), "a3");
+      }
+      EXPECT_TRUE((*engine)->Stop(absl::Seconds(10)).ok());
+      for (Named* const handler : {&main, &admin}) {
+        EXPECT_EQ(handler->boots, 1);
+        EXPECT_EQ(handler->shutdowns, 1);
+        EXPECT_EQ(handler->ticks, loops);
+      }
+    }
+  }
+}
+
+TEST(ServicesTest, ALoopsOwnHandlersServeBesideAListenersHandler) {
+  Named admin("a");
+  const HandlerFactory factory = [](size_t) { return std::make_unique<Named>("f"); };
+  const auto engine = Engine::Start(
+      factory, {"tcp://127.0.0.1:0", Listen{.address = "tcp://127.0.0.1:0", .handler = &admin}},
+      {.loops = 2});
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  EXPECT_EQ(Ask((*engine)->addresses()[0]), "f0");
+  EXPECT_EQ(Ask((*engine)->addresses()[1]), "a1");
+}
+
+TEST(ServicesTest, AHandlerMayCallTheStartOff) {
+  struct Unwilling : EventHandler {
+    Action OnBoot(Engine&) override { return Action::kClose; }
+  } unwilling;
+  Named main("m");
+  const auto engine = Engine::Start(
+      main, {"tcp://127.0.0.1:0", Listen{.address = "tcp://127.0.0.1:0", .handler = &unwilling}});
+  EXPECT_EQ(engine.status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST(ServicesTest, EachListenerHasItsLimitsAndTimeouts) {
+  // Keeps all that arrives.
+  struct Hoarder : EventHandler {
+    Action OnClose(Connection& connection, const absl::Status& reason) override {
+      const std::lock_guard lock(mutex);
+      reasons[connection.listener()] = reason.code();
+      return Action::kNone;
+    }
+    std::mutex mutex;
+    std::map<size_t, absl::StatusCode> reasons;
+  } hoarder;
+  const ConnectionOptions few = {.inbound_limit_bytes = 2000};
+  const ConnectionOptions brief = {.idle_timeout = absl::Milliseconds(20)};
+  const auto engine = Engine::Start(
+      hoarder, {"tcp://127.0.0.1:0", Listen{.address = "tcp://127.0.0.1:0", .connection = few},
+                Listen{.address = "tcp://127.0.0.1:0", .connection = brief}});
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  const std::vector<SocketAddress>& at = (*engine)->addresses();
+  Client plain(at[0]), limited(at[1]), idle(at[2]);
+  ASSERT_TRUE(plain.Send(std::string(4000, 'x')));
+  (void)limited.Send(std::string(4000, 'x'));
+  (void)limited.WaitForEnd();
+  EXPECT_EQ(idle.WaitForEnd(), Client::Ending::kFin);
+  EXPECT_TRUE(plain.Send("still open"));
+  plain.Close();
+  EXPECT_TRUE((*engine)->Stop(absl::Seconds(10)).ok());
+  EXPECT_EQ(hoarder.reasons[0], absl::StatusCode::kOk);
+  EXPECT_EQ(hoarder.reasons[1], absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(hoarder.reasons[2], absl::StatusCode::kDeadlineExceeded);
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 #include <limits>
 #include <random>
 
+#include "tests/server/swap_case.h"
+
 namespace rondo::testing {
 namespace {
 
@@ -44,7 +46,8 @@ std::string RandomBytes(size_t length, uint32_t seed) {
   return bytes;
 }
 
-Client::Client(const SocketAddress& server, const Options& options) {
+Client::Client(const SocketAddress& server, const Options& options)
+    : swaps_case_(options.swaps_case) {
   const SocketAddress address = Reachable(server);
   UniqueFd socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) {
@@ -76,6 +79,8 @@ SocketAddress Client::local_address() const {
 }
 
 bool Client::Send(std::string_view bytes) {
+  std::string swapped;
+  if (swaps_case_) bytes = swapped = SwapCase(bytes);
   while (!bytes.empty()) {
     const ssize_t sent = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
@@ -86,6 +91,8 @@ bool Client::Send(std::string_view bytes) {
 }
 
 size_t Client::SendWhatFits(std::string_view bytes) {
+  std::string swapped;
+  if (swaps_case_) bytes = swapped = SwapCase(bytes);
   size_t total = 0;
   while (total < bytes.size()) {
     const ssize_t sent = ::send(fd(), bytes.data() + total, bytes.size() - total,
@@ -97,20 +104,43 @@ size_t Client::SendWhatFits(std::string_view bytes) {
   return total;
 }
 
+size_t Client::ReceiveSome(char* into, size_t length) {
+  while (true) {
+    const ssize_t got = ::recv(fd(), into, length, 0);
+    if (got > 0) return static_cast<size_t>(got);
+    if (got < 0 && errno == EINTR) continue;
+    const bool late = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    ending_ = got == 0 ? Ending::kFin : late ? Ending::kTimeout : Ending::kReset;
+    return 0;
+  }
+}
+
+bool Client::SkipGreeting() {
+  if (!swaps_case_ || greeted_ || !socket_) return true;
+  std::string greeting(kSwapGreeting.size(), '\0');
+  for (size_t got = 0; got < greeting.size();) {
+    const size_t more = ReceiveSome(greeting.data() + got, greeting.size() - got);
+    if (more == 0) return false;
+    got += more;
+  }
+  greeted_ = true;
+  return greeting == kSwapGreeting;
+}
+
 std::string Client::Receive(size_t n) {
   std::string bytes;
+  if (!SkipGreeting()) return bytes;
   std::string part(std::min<size_t>(n, 256 << 10), '\0');
   while (bytes.size() < n) {
-    const ssize_t got = ::recv(fd(), part.data(), std::min(part.size(), n - bytes.size()), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) {
-      const bool late = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-      ending_ = got == 0 ? Ending::kFin : late ? Ending::kTimeout : Ending::kReset;
-      break;
-    }
-    bytes.append(part.data(), static_cast<size_t>(got));
+    const size_t got = ReceiveSome(part.data(), std::min(part.size(), n - bytes.size()));
+    if (got == 0) break;
+    bytes.append(part.data(), got);
   }
-  return bytes;
+  if (!swaps_case_) return bytes;
+  if (ending_ == Ending::kFin && bytes.ends_with(kSwapEnd)) {
+    bytes.resize(bytes.size() - kSwapEnd.size());
+  }
+  return SwapCase(bytes);
 }
 
 std::string Client::ReceiveAll() { return Receive(std::numeric_limits<size_t>::max()); }
@@ -121,7 +151,13 @@ Client::Ending Client::WaitForEnd() {
 
 void Client::ShutdownWrite() { ::shutdown(fd(), SHUT_WR); }
 
+void Client::Close() {
+  (void)SkipGreeting();
+  socket_.Reset();
+}
+
 void Client::Reset() {
+  (void)SkipGreeting();
   const linger at_once = {.l_onoff = 1, .l_linger = 0};
   ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   socket_.Reset();

@@ -33,6 +33,9 @@ class Client {
     int send_buffer_bytes = 0;
     // The time limit of each call.
     int timeout_ms = 10'000;
+    // Speaks to a server whose bytes go through SwapCase: what is sent and received here is what
+    // the server's handler sees and writes.
+    bool swaps_case = false;
   };
   // How the server's direction ended, as far as has been read.
   enum class Ending { kNone, kFin, kReset, kTimeout };
@@ -65,10 +68,19 @@ class Client {
   void ShutdownWrite();
   // RST at once, and the socket is gone.
   void Reset();
-  void Close() { socket_.Reset(); }
+  // FIN, and the socket is gone; with input unread the kernel sends a RST (RFC 2525 section 2.17).
+  void Close();
 
  private:
+  // Receives up to `length` raw bytes; 0 when that has ended, see ending().
+  size_t ReceiveSome(char* into, size_t length);
+  // Takes away the greeting of SwapCase, which comes first. Before an end, too: the greeting is
+  // no reply that a test has left unread.
+  bool SkipGreeting();
+
   UniqueFd socket_;
+  bool swaps_case_ = false;
+  bool greeted_ = false;
   int connect_error_ = 0;
   Ending ending_ = Ending::kNone;
 };

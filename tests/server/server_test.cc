@@ -47,7 +47,8 @@ ServerTest::ServerTest()
 ServerTest::~ServerTest() = default;
 
 ServerTest::RunningServer ServerTest::Start(const std::string& address) {
-  auto started = Engine::Start(handler, address, options);
+  auto started =
+      Engine::Start(handler, Listen{.address = address, .transform = transform}, options);
   // ASSERT_TRUE would only end this function, and the test would go on without an engine.
   if (!started.ok()) throw std::runtime_error(started.status().ToString());
   engine = *std::move(started);
@@ -92,13 +93,19 @@ std::vector<Setup> Setups() {
     if (poller == PollerKind::kEpollEdge || !has_tables) continue;  // It does not differ in this.
     all.push_back({poller, AcceptMode::kReusePort, 2, true});
   }
+  for (const PollerKind poller :
+       {PollerKind::kEpoll, PollerKind::kEpollEdge, PollerKind::kIoUring}) {
+    if (poller == PollerKind::kIoUring && !CanStart({.poller = poller})) continue;
+    all.push_back({.poller = poller, .loops = 2, .swaps_case = true});
+  }
   return all;
 }
 
 std::string NameOf(const ::testing::TestParamInfo<Setup>& setup) {
   const char* mode = setup.param.accept_mode == AcceptMode::kAcceptor ? "Acceptor" : "ReusePort";
   return absl::StrCat(NameOf(setup.param.poller), "_", mode, "_", setup.param.loops,
-                      setup.param.private_descriptor_tables ? "_Private" : "");
+                      setup.param.private_descriptor_tables ? "_Private" : "",
+                      setup.param.swaps_case ? "_SwapCase" : "");
 }
 
 ConformanceTest::ConformanceTest() {
@@ -106,6 +113,7 @@ ConformanceTest::ConformanceTest() {
   options.accept_mode = GetParam().accept_mode;
   options.loops = GetParam().loops;
   options.private_descriptor_tables = GetParam().private_descriptor_tables;
+  if (GetParam().swaps_case) transform = &swap_case_;
 }
 
 }  // namespace rondo::testing

@@ -23,6 +23,7 @@
 #include "tests/process/process_state.h"
 #include "tests/server/client.h"
 #include "tests/server/recorder.h"
+#include "tests/server/swap_case.h"
 
 namespace rondo::testing {
 
@@ -52,15 +53,21 @@ class ServerTest : public ::testing::Test {
   // Stops the engine and checks that every connection was closed. RunningServer does so, too.
   absl::Status Stop(absl::Duration grace = absl::Seconds(10));
   const SocketAddress& address() const { return engine->addresses()[0]; }
-  Client Connect() const { return Client(address()); }
-  Client Connect(const Client::Options& client_options) const {
-    return Client(address(), client_options);
+  Client Connect(const Client::Options& client_options = {}) const {
+    return ConnectTo(address(), client_options);
+  }
+  // The same for an address that the engine may have left.
+  Client ConnectTo(const SocketAddress& server, Client::Options client_options = {}) const {
+    client_options.swaps_case = transform != nullptr;
+    return Client(server, client_options);
   }
   // Whether a new connection gets its echo, from handlers that echo.
   bool Echoes() const;
   void TearDown() override;
 
   Options options;
+  // Of the bytes of every connection; null: none.
+  const buffer::TransformFactory* transform = nullptr;
   Recorder handler;
   std::unique_ptr<Engine> engine;
 
@@ -75,6 +82,8 @@ struct Setup {
   AcceptMode accept_mode = AcceptMode::kAcceptor;
   int loops = 1;
   bool private_descriptor_tables = false;
+  // Whether the bytes of its connections go through SwapCase.
+  bool swaps_case = false;
 };
 
 // All of them.
@@ -85,6 +94,9 @@ std::string NameOf(const ::testing::TestParamInfo<Setup>& setup);
 class ConformanceTest : public ServerTest, public ::testing::WithParamInterface<Setup> {
  protected:
   ConformanceTest();
+
+ private:
+  const SwapCaseFactory swap_case_;
 };
 
 }  // namespace rondo::testing

@@ -29,13 +29,15 @@ using ::testing::SizeIs;
 using rondo::testing::Call;
 using rondo::testing::FaultySys;
 
+constexpr int kBacklog = 4096;
+
 class AcceptorTest : public ::testing::Test, private poll::Events {
  protected:
   AcceptorTest() {
     base::AssertOnLoop();
     net::Listener listener =
-        *net::Listen(*net::Resolve("tcp://127.0.0.1:0"), Options(), net::Sharing::kExclusive);
-    acceptor_ = std::make_unique<Acceptor>(std::move(listener), 0, Options().backlog, loop_.services,
+        *net::Listen(*net::Resolve("tcp://127.0.0.1:0"), {.backlog = kBacklog});
+    acceptor_ = std::make_unique<Acceptor>(std::move(listener), 0, kBacklog, loop_.services,
                                            [this](UniqueFd socket, const SocketAddress& peer) {
                                              accepted_.push_back(std::move(socket));
                                              peers_.push_back(peer.ToString());

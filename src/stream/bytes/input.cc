@@ -8,11 +8,6 @@ absl::Status Input::Decode(StreamConnection& connection, std::string_view bytes,
   return connection.rare->transform->Decode(bytes, end, keep, reply);
 }
 
-size_t Input::SizeWithPending(const StreamConnection& connection) const {
-  const size_t pending = MustDecode(connection) ? connection.rare->transform->pending() : 0;
-  return Size(connection) + pending;
-}
-
 std::string_view Input::TakeAllKept(StreamConnection& connection) {
   const std::string_view bytes = Peek(connection, Size(connection));
   Take(connection, bytes.size());

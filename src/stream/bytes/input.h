@@ -65,8 +65,6 @@ class Input {
     if (lent_to_ == &connection) return lent_.size();
     return connection.inbound.size() - (taken_from_ == &connection ? taken_bytes_ : 0);
   }
-  // The same, with those that are still to be decoded: what counts against the limit.
-  size_t SizeWithPending(const StreamConnection& connection) const;
   // The first `n` of them, valid until the next call that reads. REQUIRES: n <= Size().
   std::string_view Peek(StreamConnection& connection, size_t n) {
     if (lent_to_ == &connection) return lent_.substr(0, n);

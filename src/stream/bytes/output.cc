@@ -5,6 +5,9 @@
 #include <cerrno>
 #include <new>
 
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
 #include "net/transport.h"
 
 namespace rondo::stream {
@@ -229,12 +232,15 @@ WriteResult Output::WriteFileEncoded(StreamConnection& connection, int fd, int64
                                      size_t length) {
   if (!Admits(connection, length)) return WriteResult::kRefused;
   const auto bytes = std::make_unique<char[]>(length);
-  if (!net::ReadFile(fd, offset, bytes.get(), length)) {
-    // As sendfile(2) would find out: the file is shorter than was promised.
-    connection.Fail("pread", ENODATA);
-    return WriteResult::kOk;
+  const ssize_t read = net::ReadFile(fd, offset, bytes.get(), length);
+  if (read < 0) return WriteResult::kRefused;
+  const WriteResult result = WriteEncoded(connection, {bytes.get(), static_cast<size_t>(read)});
+  if (static_cast<size_t>(read) < length) {
+    // Shorter than was promised, as sendfile(2) would find out.
+    connection.CloseBecause(base::ErrnoStatus(
+        ENODATA, absl::StrCat("pread for ", connection.peer().ToString())));
   }
-  return WriteEncoded(connection, {bytes.get(), length});
+  return result;
 }
 
 void Output::QueueReply(StreamConnection& connection, std::string_view bytes) {
