@@ -110,6 +110,13 @@ class ServersTest(unittest.TestCase):
         self.assertEqual({server.name for server in fleet.servers_of(suites.CROWD)},
                          set(suites.TABLES))
 
+    def test_a_shape_may_have_a_server_beside_the_usual_ones(self):
+        fleet = servers.Fleet(servers.ALL, {})
+        idle = [server.name for server in fleet.servers_of(suites.IDLE)]
+        self.assertIn(servers.TIMEOUTS, idle)
+        self.assertIn("rondo_epoll", idle)
+        self.assertNotIn("rondo_epoll_tables", idle)
+
     def test_an_unknown_name_ends_the_program_and_is_quoted(self):
         with self.assertRaises(SystemExit) as raised:
             servers.select_servers(["nginx"])

@@ -23,11 +23,13 @@ class Server:
     source: str = ""
     tags: str = ""
     native: bool = True  # C or C++ without io_uring: Valgrind can count its instructions.
-    by_name: bool = False  # Only for shapes that name it.
+    by_name: bool = False  # Only for shapes and suites that name it.
 
 
 # A descriptor table for each loop.
 OWN_TABLES = ("--accept_mode=reuseport", "--private_descriptor_tables")
+
+TIMEOUTS = "rondo_epoll_timeouts"
 
 ALL = [
     Server("rondo_epoll", "peer_rondo", "rondo", ("--poller=epoll",)),
@@ -36,6 +38,8 @@ ALL = [
            native=False, by_name=True),
     Server("rondo_io_uring_tables", "peer_rondo", "rondo", ("--poller=io_uring", *OWN_TABLES),
            native=False, by_name=True),
+    # With an idle timeout and keep-alive on every connection, as most servers have them.
+    Server(TIMEOUTS, "peer_rondo", "rondo", ("--poller=epoll", "--timeouts"), by_name=True),
     Server("floor_epoll", "floor_epoll", "meson"),
     Server("floor_io_uring", "floor_io_uring", "meson", native=False),
     Server("libevent", "peer_libevent", "meson"),
@@ -63,7 +67,8 @@ class Fleet:
         """Those that a shape is for."""
         if shape.servers:
             return [server for server in self.servers if server.name in shape.servers]
-        return [server for server in self.servers if not server.by_name]
+        return [server for server in self.servers
+                if not server.by_name or server.name in shape.also]
 
     @property
     def load(self):

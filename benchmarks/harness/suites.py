@@ -16,8 +16,9 @@ class Shape:
     subject: str = "messages"
     # A window of its own, where the usual one is too short to mean anything.
     at_least_seconds: float = 0
-    # Only these servers; none: all that are compared usually.
+    # Only these servers; none: all that are compared usually, and `also` those.
     servers: tuple = ()
+    also: tuple = ()
     # Where the number of loops is not what says how many threads the generator needs.
     load_threads: int = 0
 
@@ -54,7 +55,8 @@ def stream(connections, way=""):
 CHURN = Shape("churn", "connect, one 64 B exchange, close; 64 at a time",
               ("--mode=churn", "--connections=64"))
 IDLE = Shape("idle", "memory of 15 000 connections that were used once",
-             ("--mode=hold", "--connections=15000", "--active=1"), subject="memory")
+             ("--mode=hold", "--connections=15000", "--active=1"), subject="memory",
+             also=("rondo_epoll_timeouts",))
 WORK = Shape("work", "64 B on 64 connections, a handler that works 5 us",
              ("--mode=ping", "--connections=64"), server_flags=("--work_us=5",))
 FAIRNESS = Shape("fairness", "a quiet connection beside 2 that flood",

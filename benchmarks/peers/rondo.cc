@@ -16,6 +16,7 @@
 ABSL_FLAG(int, work_us, 0, "what each message costs the handler");
 ABSL_FLAG(int, request_bytes, 0, "bytes of a request; 0: bytes come back");
 ABSL_FLAG(int, reply_bytes, 0, "bytes of the fixed reply to each");
+ABSL_FLAG(bool, timeouts, false, "an idle timeout and keep-alive on every connection");
 
 namespace {
 
@@ -77,5 +78,10 @@ int main(int argc, char** argv) {
     if (work_us > 0) return std::make_unique<WorkingEcho>(work_us);
     return std::make_unique<Echo>();
   };
-  return examples::Serve(factory, absl::GetFlag(FLAGS_address), examples::OptionsFromFlags());
+  rondo::Options options = examples::OptionsFromFlags();
+  if (absl::GetFlag(FLAGS_timeouts)) {
+    options.connection.idle_timeout = absl::Minutes(5);
+    options.connection.socket.keep_alive = rondo::KeepAlive();
+  }
+  return examples::Serve(factory, absl::GetFlag(FLAGS_address), options);
 }
