@@ -26,7 +26,9 @@ struct StreamServices {
         timers(timers),
         table(*this),
         idle(table, handlers, clock, timers),
-        output(services.poller, handlers, chunks, pending, idle) {}
+        output(services.poller, handlers, chunks, pending, idle) {
+    pending.Follow(output.running());
+  }
 
   // Constant after construction; any thread.
   EventLoop& loop;
@@ -38,7 +40,7 @@ struct StreamServices {
   StreamTimers& timers;
   buffer::ChunkPool chunks;
   StreamTable table;
-  PendingList pending{output.running()};
+  PendingList pending;
   IdleTimeouts idle;
   Input input{chunks};
   Output output;

@@ -19,15 +19,18 @@ struct RunningCallback {
 
 class PendingList {
  public:
-  explicit PendingList(const RunningCallback& running) : running_(running) {}
+  PendingList() = default;
   PendingList(const PendingList&) = delete;
   PendingList& operator=(const PendingList&) = delete;
+
+  // Once, before anything else; `running` outlives the list.
+  void Follow(const RunningCallback& running) { running_ = &running; }
 
   // Has the loop look at `connection`.
   void Mark(StreamConnection& connection) {
     if (connection.state.IsPending()) return;
     connection.state.SetPending();
-    if (running_.connection != &connection) ListForEndOfTurn(connection);
+    if (running_->connection != &connection) ListForEndOfTurn(connection);
   }
   // The same, and at the end of the turn in any case: what a callback has asked for while its
   // connection was being looked at is for the next time.
@@ -45,7 +48,7 @@ class PendingList {
     ids_.push_back(connection.id());
   }
 
-  const RunningCallback& running_;
+  const RunningCallback* running_ = nullptr;
   std::vector<poll::EndpointId> ids_;
 };
 
