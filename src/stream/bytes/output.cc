@@ -55,7 +55,7 @@ WriteResult Output::WriteSlow(StreamConnection& connection, std::string_view byt
     EnsureQueue(connection).Append(bytes);
     return Queued(connection);
   }
-  if (bytes.size() >= kDirectBytes || bytes.size() > kGatherBytes - gathered_) {
+  if (bytes.size() >= kDirectBytes || bytes.size() > gather_limit_ - gathered_) {
     return SendDirectly(connection, {&bytes, 1});
   }
   Gather(bytes);

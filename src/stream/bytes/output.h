@@ -116,6 +116,7 @@ class Output {
   }
   // REQUIRES: Gathers, and there is room for `bytes`.
   void Gather(std::string_view bytes) {
+    RONDO_DCHECK(bytes.size() <= gather_limit_ - gathered_);
     std::memcpy(gather_buffer_.get() + gathered_, bytes.data(), bytes.size());
     gathered_ += bytes.size();
   }
@@ -156,7 +157,8 @@ class Output {
   buffer::OutboundQueuePool queues_;
   const std::unique_ptr<char[]> gather_buffer_{new char[kGatherBytes]};
   // A write beyond ConnectionOptions::outbound_limit_bytes, of whatever handler, must be refused
-  // and so not be gathered.
+  // and so not be gathered. `gathered_` never passes it, whosever connection gathers: the test in
+  // Write subtracts.
   const size_t gather_limit_;
   RunningCallback running_;
   // What the connection whose callback runs has written.
