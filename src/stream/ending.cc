@@ -23,6 +23,8 @@ absl::Status Exceeded(const StreamConnection& connection, const char* what) {
 // --- Time.
 
 void Streams::OnIdle(StreamConnection& connection) {
+  // Close was asked for in this turn: what is queued is still sent.
+  if (!connection.state.IsOpen()) return;
   connection.CloseBecause(Exceeded(connection, "idle timeout"));
   if (connection.has_output()) connection.Abort();
   ApplyIfPending(connection);
