@@ -173,7 +173,9 @@ void Connection::SetIdleTimeout(absl::Duration timeout) {
   self.services().idle.Remove(self);
   const bool has_deadlines = self.rare != nullptr && self.rare->deadlines != nullptr;
   if (timeout == absl::InfiniteDuration() && !has_deadlines) return;
-  DeadlinesOf(self).SetIdle(Clock::Current(), Clock::After(timeout));
+  // In this order: the time that a timeout lasts must not come out below zero.
+  const reactor::Tick now = Clock::Current();
+  DeadlinesOf(self).SetIdle(now, Clock::After(timeout));
 }
 
 void Connection::SetReadDeadline(absl::Time deadline) {

@@ -30,8 +30,8 @@ Closing::Closing(StreamConnection& connection, Tick give_up)
 void Closing::Restart() {
   Clock& clock = connection_.services().clock;
   const Tick due = std::min(give_up_, check_);
-  clock.Cancel(*this);
-  if (due != reactor::kNever) clock.Start(*this, due);
+  if (due == reactor::kNever) return clock.Cancel(*this);
+  clock.Restart(*this, due);
 }
 
 Closing::Progress Closing::Begin() {

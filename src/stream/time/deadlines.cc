@@ -69,8 +69,8 @@ void Deadlines::Restart() {
   reactor::Clock& clock = connection_.services().clock;
   const Tick due = std::min({NextIdle(), read_, write_});
   if (scheduled() && this->due() == due) return;
-  clock.Cancel(*this);
-  if (due != kNever) clock.Start(*this, due);
+  if (due == kNever) return clock.Cancel(*this);
+  clock.Restart(*this, due);
 }
 
 }  // namespace rondo::stream

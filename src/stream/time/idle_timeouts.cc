@@ -14,7 +14,7 @@ using reactor::Tick;
 // What one turn looks at and closes; the rest is the next turn's.
 constexpr int kLooksPerTurn = 1024;
 constexpr int kClosesPerTurn = 256;
-constexpr Tick kLongestTimeout = Tick{1} << 31;
+constexpr Tick kLongestTimeout = Tick{1} << 30;
 
 }  // namespace
 
@@ -55,7 +55,8 @@ bool IdleTimeouts::Add(StreamConnection& connection) {
   connection.state.ClearActive();
   // The first timer sets the clock.
   if (!queue->scheduled()) clock_.Start(*queue, Clock::Current() + queue->timeout);
-  Append(queue->quiet, index);
+  // Not as of this turn, which may have begun long ago.
+  Append(queue->quiet, index, Clock::Current());
   Restart(*queue);
   return true;
 }
@@ -87,12 +88,12 @@ void IdleTimeouts::BecomeActive(StreamConnection& connection) {
   const uint32_t index = connection.id().index();
   Unlink(queue->quiet, index);
   connection.state.SetActive();
-  Append(queue->recent, index);
+  Append(queue->recent, index, clock_.Now());
   Restart(*queue);
 }
 
-void IdleTimeouts::Append(List& list, uint32_t index) {
-  At(index) = {.previous = list.last, .since = static_cast<uint32_t>(clock_.Now())};
+void IdleTimeouts::Append(List& list, uint32_t index, Tick since) {
+  At(index) = {.previous = list.last, .since = static_cast<uint32_t>(since)};
   (list.last == kNone ? list.first : At(list.last).next) = index;
   list.last = index;
 }
@@ -107,16 +108,17 @@ void IdleTimeouts::Unlink(List& list, uint32_t index) {
 Tick IdleTimeouts::DueOf(const List& list, Tick interval) {
   if (list.first == kNone) return kNever;
   const Tick now = clock_.Now();
-  const Tick waited = static_cast<uint32_t>(now) - At(list.first).since;
-  return now - waited + interval;
+  // Negative when it was added later in this turn.
+  const auto waited = static_cast<int32_t>(static_cast<uint32_t>(now) - At(list.first).since);
+  return now - static_cast<Tick>(int64_t{waited}) + interval;
 }
 
 void IdleTimeouts::Restart(Queue& queue) {
   const Tick due = std::min(DueOf(queue.quiet, queue.timeout),
                             DueOf(queue.recent, LookInterval(queue.timeout)));
   if (queue.scheduled() && queue.due() == due) return;
-  clock_.Cancel(queue);
-  if (due != kNever) clock_.Start(queue, due);
+  if (due == kNever) return clock_.Cancel(queue);
+  clock_.Restart(queue, due);
 }
 
 void IdleTimeouts::Fire(Queue& queue) {
@@ -126,7 +128,7 @@ void IdleTimeouts::Fire(Queue& queue) {
     const uint32_t index = queue.recent.first;
     Unlink(queue.recent, index);
     table_.At(index)->state.ClearActive();
-    Append(queue.quiet, index);
+    Append(queue.quiet, index, now);
   }
   for (int i = 0; i < kClosesPerTurn && DueOf(queue.quiet, queue.timeout) <= now; ++i) {
     StreamConnection& idle = *table_.At(queue.quiet.first);

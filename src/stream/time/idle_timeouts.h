@@ -57,7 +57,7 @@ class IdleTimeouts {
   struct Place {
     uint32_t previous = kNone;
     uint32_t next = kNone;
-    // The low bits of a tick: timeouts are shorter than 2^31 of them.
+    // The low bits of a tick: timeouts are shorter than 2^30 of them.
     uint32_t since = 0;
   };
   struct Block {
@@ -84,7 +84,7 @@ class IdleTimeouts {
     return blocks_[index / StreamTable::kCells]->places[index % StreamTable::kCells];
   }
   // REQUIRES: `index` is, or is not, in a list.
-  void Append(List& list, uint32_t index);
+  void Append(List& list, uint32_t index, reactor::Tick since);
   void Unlink(List& list, uint32_t index);
   bool IsLinked(Queue& queue, StreamConnection& connection);
   // The tick `interval` after the first of `list` began to wait; kNever when it is empty.
