@@ -27,9 +27,10 @@ class HandlerSet {
 
   // Who serves the connections of `listener` on that loop.
   EventHandler& Of(const config::ListenerConfig& listener, size_t loop) const {
-    if (listener.handler != nullptr) return *listener.handler;
-    return *of_loops_[shared_ ? 0 : loop];
+    return listener.handler != nullptr ? *listener.handler : OfLoop(loop);
   }
+  // The engine's own on that loop, whether or not a listener is left to it.
+  EventHandler& OfLoop(size_t loop) const { return *of_loops_[shared_ ? 0 : loop]; }
   // OnBoot of each. Cancelled when one of them calls the start off.
   absl::Status Boot(reactor::EngineLink& engine) const;
   // OnShutdown of each.

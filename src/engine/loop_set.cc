@@ -16,6 +16,7 @@ namespace {
 reactor::HandlerTable TableOf(const config::EngineConfig& config, const HandlerSet& handlers,
                               size_t loop) {
   reactor::HandlerTable table;
+  table.AddMain(handlers.OfLoop(loop));
   for (const config::ListenerConfig& listener : config.listeners) {
     (void)table.Add({.handler = handlers.Of(listener, loop),
                      .options = listener.connection,

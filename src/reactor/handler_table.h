@@ -40,9 +40,13 @@ class HandlerTable {
     return static_cast<Index>(entries_.size() - 1);
   }
 
+  // Before the loop runs. One that need not have a listener: it is among the Distinct.
+  void AddMain(EventHandler& handler) { main_ = &handler; }
+
   // The handlers, each once.
   std::vector<EventHandler*> Distinct() const {
     std::vector<EventHandler*> handlers;
+    if (main_ != nullptr) handlers.push_back(main_);
     for (const HandlerEntry& entry : entries_) {
       if (std::find(handlers.begin(), handlers.end(), &entry.handler) == handlers.end()) {
         handlers.push_back(&entry.handler);
@@ -58,6 +62,7 @@ class HandlerTable {
 
  private:
   std::vector<HandlerEntry> entries_;
+  EventHandler* main_ = nullptr;
 };
 
 }  // namespace rondo::reactor
