@@ -265,6 +265,17 @@ TEST(ServicesTest, ALoopsOwnHandlersServeBesideAListenersHandler) {
   EXPECT_EQ(Ask((*engine)->addresses()[1]), "a1");
 }
 
+TEST(ServicesTest, TheEnginesHandlerTicksWithoutAListener) {
+  Named main("m"), admin("a");
+  const auto engine = Engine::Start(
+      main, Listen{.address = "tcp://127.0.0.1:0", .handler = &admin}, {.loops = 2});
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  EXPECT_TRUE((*engine)->Stop(absl::Seconds(10)).ok());
+  EXPECT_EQ(main.boots, 1);
+  EXPECT_EQ(main.ticks, 2);
+  EXPECT_EQ(admin.ticks, 2);
+}
+
 TEST(ServicesTest, AHandlerMayCallTheStartOff) {
   struct Unwilling : EventHandler {
     Action OnBoot(Engine&) override { return Action::kClose; }
@@ -273,6 +284,33 @@ TEST(ServicesTest, AHandlerMayCallTheStartOff) {
   const auto engine = Engine::Start(
       main, {"tcp://127.0.0.1:0", Listen{.address = "tcp://127.0.0.1:0", .handler = &unwilling}});
   EXPECT_EQ(engine.status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST(ServicesTest, ASmallLimitOfOneListenerLeavesTheWritesOfAnotherWhole) {
+  struct Writer : EventHandler {
+    Action OnTraffic(Connection& connection) override {
+      connection.Discard(connection.buffered());
+      // Past the other's limit, then far past what is gathered for one send.
+      for (const std::string& piece : pieces) connection.Write(std::string_view(piece));
+      return Action::kNone;
+    }
+    const std::vector<std::string> pieces = {
+        std::string(1000, 'a'), std::string(1000, 'b'), std::string(8000, 'c'),
+        std::string(8000, 'd'), std::string(8000, 'e'), std::string(8000, 'f')};
+  } writer;
+  EventHandler other;
+  const ConnectionOptions small = {
+      .outbound_low_bytes = 512, .outbound_high_bytes = 1024, .outbound_limit_bytes = 1024};
+  const auto engine = Engine::Start(
+      writer,
+      {"tcp://127.0.0.1:0",
+       Listen{.address = "tcp://127.0.0.1:0", .handler = &other, .connection = small}});
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  std::string expected;
+  for (const std::string& piece : writer.pieces) expected += piece;
+  Client client((*engine)->addresses()[0]);
+  ASSERT_TRUE(client.Send("x"));
+  EXPECT_EQ(client.Receive(expected.size()), expected);
 }
 
 TEST(ServicesTest, EachListenerHasItsLimitsAndTimeouts) {
