@@ -110,7 +110,11 @@ class EpollPoller final : public Poller {
 
   int Add(EndpointRef ref, Readiness interest) override RONDO_ON_LOOP;
   void SetInterest(EndpointRef ref, Readiness interest) override RONDO_ON_LOOP;
-  void Forget(EndpointRef ref) override RONDO_ON_LOOP { Unregister(ref); }
+  void Forget(EndpointRef ref) override RONDO_ON_LOOP {
+    Unregister(ref);
+    // It may be in `rearm_failed_`: nothing is wanted of it any more.
+    MirrorOf(ref) = {};
+  }
   bool Close(EndpointRef ref) override RONDO_ON_LOOP;
   void Wait(int64_t timeout_ns, Events& events) override RONDO_ON_LOOP;
 

@@ -246,5 +246,52 @@ TEST(EpollPollerTest, WithoutDescriptorsThereIsNone) {
   EXPECT_EQ(NewEpollPoller(1024, *waker).status().code(), absl::StatusCode::kResourceExhausted);
 }
 
+// --- What is no stream.
+
+class OnlyReady final : public Events {
+ public:
+  explicit OnlyReady(Probe& probe) : probe_(probe) {}
+
+  static constexpr EndpointId kId = EndpointId::Of(EndpointKind::kReadable, 0, 1);
+  EndpointRef ref() { return {probe_, kId}; }
+  int count = 0;
+
+ private:
+  void OnWaitReturned() override {}
+  Endpoint* Find(EndpointId) override { return &probe_; }
+  More OnReady(EndpointRef, Readiness) override {
+    ++count;
+    return More::kNo;
+  }
+  void OnReceived(EndpointRef, std::string_view) override { ADD_FAILURE(); }
+  void OnReceiveEnd(EndpointRef) override { ADD_FAILURE(); }
+  void OnSent(EndpointRef) override { ADD_FAILURE(); }
+  void OnFailed(EndpointRef, const char*, int) override { ADD_FAILURE(); }
+  void OnReleased(EndpointRef) override { ADD_FAILURE(); }
+
+  Probe& probe_;
+};
+
+TEST(EpollForgetTest, WhatCouldNotBeArmedIsForgottenToo) {
+  base::AssertOnLoop();
+  FaultySys kernel;
+  int pair[2];
+  RONDO_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
+  const UniqueFd socket(pair[0]);
+  UniqueFd peer(pair[1]);
+  const std::unique_ptr<Poller> poller = *NewEpollPoller(64 << 10, *Waker::New());
+  Probe probe(socket.get());
+  OnlyReady ready(probe);
+  ASSERT_EQ(poller->Add(ready.ref(), {}), 0);
+  // The hang-up takes it out of the set, and then the kernel has no memory to put it back.
+  peer.Reset();
+  poller->Wait(0, ready);
+  kernel.Fail(Call::kEpollControl, ENOMEM, 1);
+  poller->SetInterest(ready.ref(), {.readable = true});
+  poller->Forget(ready.ref());
+  for (int i = 0; i < 3; ++i) poller->Wait(0, ready);
+  EXPECT_EQ(ready.count, 0);
+}
+
 }  // namespace
 }  // namespace rondo::poll
