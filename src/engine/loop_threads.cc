@@ -1,6 +1,8 @@
 #include "engine/loop_threads.h"
 
+#include <cerrno>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,8 +15,22 @@ using loop::EventLoopImpl;
 
 absl::Status LoopThreads::Start(const LoopSet& loops, Hooks hooks) {
   hooks_ = std::move(hooks);
-  threads_.reserve(loops.serving.size() + 1);
   running_.store(1, std::memory_order_relaxed);
+  absl::Status status;
+  try {
+    status = StartAll(loops);
+  } catch (const std::bad_alloc&) {
+    // Those that were started end like all others, and whoever waits hears of it.
+    status = absl::ResourceExhaustedError("starting threads: no memory");
+  }
+  if (hooks_.after_start) status.Update(hooks_.after_start(threads_.size()));
+  // From here on the thread that waits for the end may join them.
+  Ended();
+  return status;
+}
+
+absl::Status LoopThreads::StartAll(const LoopSet& loops) {
+  threads_.reserve(loops.serving.size() + 1);
   absl::Status status;
   // The acceptor first: a stop goes through it, also the one that follows when no thread could be
   // started for one of the others.
@@ -27,9 +43,6 @@ absl::Status LoopThreads::Start(const LoopSet& loops, Hooks hooks) {
     status = StartOne(*loop, absl::StrCat(options_.thread_name, "/", loop->index()),
                       EventLoopImpl::Role::kServing);
   }
-  if (hooks_.after_start) status.Update(hooks_.after_start(threads_.size()));
-  // From here on the thread that waits for the end may join them.
-  Ended();
   return status;
 }
 
@@ -37,8 +50,11 @@ absl::Status LoopThreads::StartOne(EventLoopImpl& loop, const std::string& name,
                                    EventLoopImpl::Role role) {
   sys::Thread thread;
   running_.fetch_add(1, std::memory_order_relaxed);
-  const int result =
-      sys::StartThread(name, [this, &loop, name, role] { Run(loop, name, role); }, &thread);
+  int result = -ENOMEM;
+  try {
+    result = sys::StartThread(name, [this, &loop, name, role] { Run(loop, name, role); }, &thread);
+  } catch (const std::bad_alloc&) {
+  }
   if (result == 0) {
     threads_.push_back(thread);
     return absl::OkStatus();

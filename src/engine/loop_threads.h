@@ -42,6 +42,7 @@ class LoopThreads {
   void Join();
 
  private:
+  absl::Status StartAll(const LoopSet& loops);
   absl::Status StartOne(loop::EventLoopImpl& loop, const std::string& name,
                         loop::EventLoopImpl::Role role);
   void Run(loop::EventLoopImpl& loop, const std::string& name, loop::EventLoopImpl::Role role);
