@@ -67,7 +67,7 @@ class WriteMail final : public ConnectionMail {
       return Finish(loop, absl::ResourceExhaustedError(
           "more would wait to be sent than ConnectionOptions::outbound_limit_bytes allows"));
     }
-    for (std::string& piece : pieces_) (void)connection.Write(std::move(piece));
+    for (std::string& piece : pieces_) (void)output.WriteAdmitted(connection, std::move(piece));
     if (Done done = TakeDone(); done) output.NotifyWhenSent(connection, std::move(done));
   }
 

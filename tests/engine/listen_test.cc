@@ -17,6 +17,7 @@
 
 #include "rondo/rondo.h"
 
+#include "buffer/byte_transform.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/process/process_state.h"
@@ -311,6 +312,60 @@ TEST(ServicesTest, ASmallLimitOfOneListenerLeavesTheWritesOfAnotherWhole) {
   Client client((*engine)->addresses()[0]);
   ASSERT_TRUE(client.Send("x"));
   EXPECT_EQ(client.Receive(expected.size()), expected);
+}
+
+// Whose bytes grow on their way out.
+class Growing final : public buffer::ByteTransform {
+ public:
+  absl::Status Decode(std::string_view wire, End, Sink plain, Sink) override {
+    plain(wire);
+    return absl::OkStatus();
+  }
+  size_t pending() const override { return 0; }
+  absl::Status Encode(std::string_view plain, End, Sink wire) override {
+    wire(plain);
+    wire(plain);
+    return absl::OkStatus();
+  }
+};
+
+TEST(ServicesTest, PiecesThatGrowPastTheLimitAreStillWrittenTogether) {
+  class Factory : public buffer::TransformFactory {
+    std::unique_ptr<buffer::ByteTransform> New() const override {
+      return std::make_unique<Growing>();
+    }
+  } growing;
+  struct Writer : EventHandler {
+    Action OnTraffic(Connection& connection) override {
+      connection.Discard(connection.buffered());
+      if (by_handle) {
+        connection.handle().Writev({"header", payload, "trailer"},
+                                   [this](const absl::Status& status) { told = status.ok(); });
+        connection.handle().Close();
+        return Action::kNone;
+      }
+      result = connection.Writev({"header", payload, "trailer"});
+      return Action::kClose;
+    }
+    std::atomic<bool> by_handle = false, told = false;
+    const std::string payload = std::string(900, 'p');
+    std::atomic<WriteResult> result = WriteResult::kOk;
+  } writer;
+  const ConnectionOptions small = {
+      .outbound_low_bytes = 512, .outbound_high_bytes = 1024, .outbound_limit_bytes = 1024};
+  const auto engine = Engine::Start(
+      writer,
+      Listen{.address = "tcp://127.0.0.1:0", .connection = small, .transform = &growing});
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  for (const bool by_handle : {false, true}) {
+    writer.by_handle = by_handle;
+    Client client((*engine)->addresses()[0]);
+    ASSERT_TRUE(client.Send("x"));
+    EXPECT_EQ(client.ReceiveAll(),
+              "headerheader" + writer.payload + writer.payload + "trailertrailer");
+  }
+  EXPECT_NE(writer.result, WriteResult::kRefused);
+  EXPECT_TRUE(writer.told);
 }
 
 TEST(ServicesTest, EachListenerHasItsLimitsAndTimeouts) {

@@ -159,7 +159,7 @@ TEST_F(IdleTimeoutsTest, ManyAtOnceAreClosedOverSeveralTurns) {
   for (int i = 0; i < 2000; ++i) (void)Open();
   Pass(kTimeout);
   std::vector<size_t> closed_so_far;
-  for (size_t before = 0; idle_.size() < 2000u; before = idle_.size()) {
+  for (size_t before = idle_.size(); before < 2000u; before = idle_.size()) {
     Pass(1);
     EXPECT_LE(idle_.size() - before, 256u);
   }

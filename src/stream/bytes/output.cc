@@ -88,7 +88,9 @@ WriteResult Output::Writev(StreamConnection& connection,
     if (Gathers(connection) && !is_encoded && BytesIn(together) >= kDirectBytes) {
       result = SendDirectly(connection, together);
     } else {
-      for (const std::string_view piece : together) result = Write(connection, piece);
+      for (const std::string_view piece : together) {
+        result = is_encoded ? WriteAdmitted(connection, piece) : Write(connection, piece);
+      }
     }
   }
   return result;
@@ -225,6 +227,16 @@ void Output::Encode(StreamConnection& connection, std::string_view plain, ByteTr
 WriteResult Output::WriteEncoded(StreamConnection& connection, std::string_view bytes) {
   Encode(connection, bytes, ByteTransform::End::kNo);
   return connection.outbound == nullptr ? WriteResult::kOk : Queued(connection);
+}
+
+WriteResult Output::WriteAdmitted(StreamConnection& connection, std::string_view bytes) {
+  if (!connection.state.AcceptsWrites()) return WriteResult::kRefused;
+  return WriteEncoded(connection, bytes);
+}
+
+WriteResult Output::WriteAdmitted(StreamConnection& connection, std::string&& bytes) {
+  if (TransformOf(connection) == nullptr) return Write(connection, std::move(bytes));
+  return WriteAdmitted(connection, std::string_view(bytes));
 }
 
 // Its bytes pass through memory, and count as such.

@@ -72,6 +72,9 @@ class Output {
   }
   WriteResult Write(StreamConnection& connection, std::string&& bytes);
   WriteResult Writev(StreamConnection& connection, absl::Span<const std::string_view> pieces);
+  // Writes one of several pieces that were admitted together: what the pieces before it have grown
+  // by in a transform does not have it refused.
+  WriteResult WriteAdmitted(StreamConnection& connection, std::string&& bytes);
   WriteResult SendFile(StreamConnection& connection, int fd, int64_t offset, size_t length);
   void Flush(StreamConnection& connection) RONDO_ON_LOOP;
 
@@ -140,6 +143,8 @@ class Output {
                                      ssize_t sent);
   // A write that is not simply gathered.
   RONDO_COLD WriteResult WriteSlow(StreamConnection& connection, std::string_view bytes);
+  // REQUIRES: the connection has a transform.
+  RONDO_COLD WriteResult WriteAdmitted(StreamConnection& connection, std::string_view bytes);
   RONDO_COLD WriteResult WriteEncoded(StreamConnection& connection, std::string_view bytes);
   RONDO_COLD WriteResult WriteFileEncoded(StreamConnection& connection, int fd, int64_t offset,
                                           size_t length);
