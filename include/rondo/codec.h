@@ -73,7 +73,7 @@ enum class ReportTooLong { kAtOnce, kAfterSkipping };
 
 // --- Decoding ----------------------------------------------------------------------------------
 
-// What is wrong with a frame, as numbers: a Status is only made where somebody wants one.
+// What is wrong with a frame, as numbers: a Status is only made on demand, by ToStatus.
 struct FrameError {
   // kResourceExhausted: too long. kInvalidArgument: corrupt.
   absl::StatusCode code = absl::StatusCode::kInvalidArgument;

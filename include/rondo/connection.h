@@ -1,11 +1,11 @@
 // A connection, in two types.
 //
-// `Connection&` is the connection itself: the loop it lives on owns it, only that loop's thread
-// may touch it, and it is only to be had inside a callback or a task of that loop. It cannot be
-// copied, moved or kept: it is gone when OnClose returns.
+// `Connection&` is the connection itself. The loop it lives on owns it, and only that loop's thread
+// may touch it. A reference is only valid inside a callback or a task of that loop: it cannot be
+// copied, moved or kept, and the connection is gone when OnClose returns.
 //
 // `ConnectionHandle` is a small value that names it. Any thread may keep, copy and use one, for as
-// long as it likes: a handle whose connection or engine has ended does nothing and says so.
+// long as it likes: a handle whose connection or engine has ended does nothing and reports that.
 //
 //   rondo::Action OnTraffic(rondo::Connection& connection) override {
 //     std::string request(connection.Next());
@@ -45,15 +45,15 @@ class Mailbox;
 enum class WriteResult {
   // Sent, or queued to be sent.
   kOk,
-  // Queued, and more than ConnectionOptions::outbound_high_bytes wait now: stop producing until
-  // OnWritable.
+  // Queued, and more than ConnectionOptions::outbound_high_bytes wait now: the handler should stop
+  // producing until OnWritable.
   kAboveHighWater,
   // Nothing of it was taken: the connection is closing, ConnectionOptions::outbound_limit_bytes
   // would be passed, or it is a file that cannot be sent.
   kRefused,
 };
 
-// Whatever a handler keeps for a connection derives from this (Connection::set_context).
+// The base of what a handler keeps for a connection (Connection::set_context).
 class ConnectionContext {
  public:
   // Tells types of contexts apart by its address, where Rondo itself must do so: it uses no RTTI.
@@ -72,8 +72,8 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // --- Reading. Views are good until the next call that reads, from whatever connection of the
-  // --- loop, or the end of the callback. n == 0 always means zero bytes.
+  // --- Reading. Views are valid until the next call that reads, from any connection of the loop,
+  // --- or until the callback returns. n == 0 always means zero bytes.
 
   // All bytes that have arrived and were not taken yet, in one piece.
   std::string_view Peek();
@@ -82,7 +82,7 @@ class Connection {
   // As Peek, and takes them.
   std::string_view Next();
   std::string_view Next(size_t n);
-  // Takes the first `n` bytes, or all when there are fewer, unseen; returns how many.
+  // Drops the first `n` bytes, or all when there are fewer; returns how many.
   size_t Discard(size_t n);
   // Copies up to `into.size()` bytes and takes them; returns how many.
   size_t Read(absl::Span<char> into);
@@ -105,9 +105,9 @@ class Connection {
   // turns out shorter closes the connection with DataLoss. Against the outbound marks and the limit
   // it counts as 4 KiB, whatever its length; more than 2^62 bytes in all are refused.
   WriteResult SendFile(int fd, int64_t offset, size_t length);
-  // Sends what is queued now rather than when the callback returns. One callback has no more than
-  // about 1 MiB sent on its way; what it writes beyond that is queued, so that no peer, however
-  // fast it reads, can hold the loop in it.
+  // Sends what is queued now rather than when the callback returns. Within one callback about 1 MiB
+  // is sent at most, and what it writes beyond that is queued: a peer that reads as fast as the
+  // handler writes cannot hold the loop in one callback.
   void Flush();
   // Bytes of memory that wait to be sent.
   size_t outbound_bytes() const;
@@ -120,17 +120,17 @@ class Connection {
   void ResumeReading();
   // Whether input is wanted: false while paused, and for good after Close and Abort.
   bool reading() const;
-  // Ends this turn of the connection: OnTraffic is called again, once the others have had theirs,
-  // for what is buffered, and nothing more is received until then. Nothing if !reading().
+  // Ends this turn of the connection: once the others have had theirs, OnTraffic is called again
+  // for what is buffered. Until then nothing more is received. No effect if !reading().
   void Yield();
 
-  // --- Ending. After each of these nothing more is received and writing is refused, but for
-  // --- ShutdownWrite. OnClose follows later, never inside the call.
+  // --- Ending. After each of these writing is refused, and after all but ShutdownWrite nothing
+  // --- more is received. OnClose follows later, never inside the call.
 
   // Sends what is queued, waits until the peer has it, and closes. It waits for at most
   // ConnectionOptions::close_timeout, then it resets.
   void Close();
-  // The same, and OnClose is told `reason`.
+  // The same, and OnClose gets `reason`.
   void Close(absl::Status reason);
   // Sends what is queued, then ends this direction (FIN). The peer's bytes go on arriving.
   void ShutdownWrite();
@@ -139,8 +139,9 @@ class Connection {
 
   // --- Time.
 
-  // Closes with DeadlineExceeded after `timeout` without a byte in either direction;
-  // InfiniteDuration: never; nothing or less: at once. Costs nothing for each message.
+  // Closes with DeadlineExceeded after `timeout` without a byte in either direction, or up to an
+  // eighth of it later; InfiniteDuration: never; zero or less: at once. No timer is set for a
+  // message.
   void SetIdleTimeout(absl::Duration timeout);
   // Closes with DeadlineExceeded at `deadline`, unless it is moved before; InfiniteFuture: never.
   void SetReadDeadline(absl::Time deadline);
@@ -197,26 +198,26 @@ class Connection {
 class ConnectionHandle {
  public:
   // Runs exactly once, on the connection's loop: OK when the operation is complete, else why not.
-  // When the loop has ended (Cancelled) or its mailbox is full (ResourceExhausted) nobody else is
-  // there to run it, and the calling thread does, before the call returns.
+  // When the loop has ended (Cancelled) or its mailbox is full (ResourceExhausted), the calling
+  // thread runs it before the call returns.
   using Done = absl::AnyInvocable<void(const absl::Status&)>;
 
   // Names no connection.
   ConnectionHandle() = default;
 
-  // Any thread. Writes `bytes`, in order with what the same thread wrote before. `done` is told
-  // OK once the last byte is in the kernel's hands.
+  // Any thread. Writes `bytes`, after what the same thread wrote before. `done` gets OK once the
+  // kernel has taken the last byte.
   void Write(std::string bytes, Done done = {}) const;
-  // Any thread. As Write, for pieces that are to go out together.
+  // Any thread. As Write, for pieces that belong together.
   void Writev(std::vector<std::string> pieces, Done done = {}) const;
-  // Any thread. Calls OnTraffic, whether or not bytes have arrived; `done` follows it, or is told
-  // Unavailable when the connection closes and OnTraffic is not called.
+  // Any thread. Calls OnTraffic, whether or not bytes have arrived, and then `done`. When the
+  // connection is closing, OnTraffic is not called and `done` gets Unavailable.
   void Wake(Done done = {}) const;
-  // Any thread. As Connection::Close; `done` is told OK after OnClose has run.
+  // Any thread. As Connection::Close; `done` gets OK after OnClose has run.
   void Close(Done done = {}) const;
-  // Any thread. Runs `task` on the connection's loop. False, when the task was destroyed without
-  // having run: the loop has ended or its mailbox is full. A connection that is gone by then
-  // destroys the task unrun.
+  // Any thread. Runs `task` on the connection's loop. False when the loop has ended or its mailbox
+  // is full: the task was destroyed without having run. After true, it is also destroyed without
+  // having run if the connection has ended by the time the loop comes to it.
   bool Post(absl::AnyInvocable<void(Connection&)> task) const;
 
   // Equal when they name the same connection.

@@ -29,10 +29,10 @@ struct ConnectionOptions {
   size_t outbound_high_bytes = 256 << 10;
   size_t outbound_limit_bytes = 16 << 20;
 
-  // A connection without a byte in either direction for this long is closed with
-  // DeadlineExceeded; at least 1 ms. InfiniteDuration: never.
+  // A connection without a byte in either direction for this long, or up to an eighth longer, is
+  // closed with DeadlineExceeded; at least 1 ms. InfiniteDuration: never.
   absl::Duration idle_timeout = absl::InfiniteDuration();
-  // What Close may take to hand the last bytes to the peer; then the connection is reset.
+  // How long Close may take to send the last bytes to the peer; then the connection is reset.
   // At least 1 ms.
   absl::Duration close_timeout = absl::Seconds(10);
 };

@@ -46,19 +46,20 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Any thread. Stops in order:
-  //   - accepts nothing more, and serves what has already arrived. To a connection's handler it is
-  //     as if the peer had ended: OnPeerShutdown follows what has arrived;
+  //   - accepts what waits in the backlog, and nothing more;
+  //   - serves what has already arrived. To a connection's handler it is as if the peer had ended:
+  //     OnPeerShutdown follows what has arrived;
   //   - sends what is queued, closes every connection, and resets those that are not done after
   //     `grace`;
   //   - ends the loops and calls OnShutdown.
   // Returns when all of it is done: OK, or DeadlineExceeded with the number of connections that
-  // were reset. A second call waits for the first. In a callback it only asks for the stop and
-  // returns OK.
+  // were reset. A second call waits for the first, and its grace has no effect. In a callback it
+  // only requests the stop and returns OK.
   absl::Status Stop(absl::Duration grace);
-  // Any thread. Whether a stop was asked for.
+  // Any thread. Whether a stop was requested.
   bool stopping() const;
-  // Any thread, but not in a callback. Blocks until the engine has stopped, for whatever reason:
-  // the result of the stop.
+  // Any thread, but not in a callback. Blocks until the engine has stopped, for any reason, and
+  // returns the result of the stop.
   absl::Status Wait();
 
   // Any thread. As bound, in the order of Start, with port 0 resolved.
@@ -70,7 +71,7 @@ class Engine {
   size_t connection_count() const;
   // Any thread. A duplicate of the (first) listener on `address`, one of addresses(); for handing
   // it to another process. Close-on-exec. NotFound when there is none, FailedPrecondition once a
-  // stop was asked for.
+  // stop was requested.
   absl::StatusOr<UniqueFd> DuplicateListener(const SocketAddress& address) const;
 
  private:

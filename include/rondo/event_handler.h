@@ -5,7 +5,7 @@
 //
 // One handler may serve all loops (`Engine::Start(handler, ...)`): its callbacks then run on
 // several threads at once and what they share must be thread-safe. Or give a HandlerFactory, and
-// each loop has a handler of its own that needs no locks. Handlers outlive their engine.
+// each loop has a handler of its own that needs no locks. A shared one must outlive the engine.
 //
 //   struct Echo : rondo::EventHandler {
 //     rondo::Action OnTraffic(rondo::Connection& connection) override {
@@ -14,8 +14,8 @@
 //     }
 //   };
 //
-// An exception that leaves a callback closes that connection with an Internal reason and is told
-// to Options::log; nothing else is hurt.
+// An exception that leaves a callback closes that connection with an Internal reason and is
+// reported to Options::log; other connections are not affected.
 
 #ifndef RONDO_EVENT_HANDLER_H_
 #define RONDO_EVENT_HANDLER_H_
@@ -35,7 +35,7 @@ class Connection;
 class Engine;
 class EventLoop;
 
-// What is to happen after a callback.
+// What the loop does after a callback.
 enum class Action {
   kNone,
   // As Connection::Close(): send what is queued, then close.
@@ -51,14 +51,16 @@ class EventHandler {
   // The listeners are bound, no loop runs yet; on the thread that starts the engine. kClose and
   // kShutdown call the start off: it fails with Cancelled.
   virtual Action OnBoot(Engine&) { return Action::kNone; }
-  // After the last OnClose, when all loops have ended; on the thread that stopped the engine. A
-  // start that fails before its threads run (by OnBoot, say) does not come to it.
+  // After the last OnClose, when all loops have ended; on the thread that waits for that, in
+  // Engine::Stop, Wait, Run or ~Engine. Not called when Start fails before the threads run, for
+  // example because OnBoot refused.
   virtual void OnShutdown(Engine&) {}
 
   // A connection begins. What is written here is the first thing the peer receives.
   virtual Action OnOpen(Connection&) { return Action::kNone; }
-  // Bytes have arrived, or somebody called Wake. What is not taken stays and is offered again,
-  // together with what follows it, when more arrives.
+  // Bytes have arrived, or are offered again (after ResumeReading or Yield), or a handle's Wake was
+  // called. What the handler does not take stays, and is offered again when more arrives, together
+  // with that.
   virtual Action OnTraffic(Connection&) { return Action::kNone; }
   // The peer will send no more, and all it sent was delivered; or the engine is stopping
   // (Engine::stopping), and all that had arrived was. The other direction still works: return kNone
@@ -70,14 +72,15 @@ class EventHandler {
   // The connection ends; exactly once for each OnOpen, never inside another callback of the same
   // connection. Its addresses, context and unread input are still there; writing is refused.
   // `reason` is OK when this side closed or the peer finished in order; otherwise it says why
-  // ("Unavailable: recv tcp://192.0.2.7:51324: connection reset by peer"). kClose means kNone here.
+  // ("Unavailable: recv tcp://192.0.2.7:51324: connection reset by peer"). Of the results only
+  // kShutdown has an effect.
   virtual Action OnClose(Connection&, const absl::Status& reason) {
     (void)reason;
     return Action::kNone;
   }
 
-  // On every loop's own thread, first when the loop starts and then after each returned delay;
-  // InfiniteDuration (the default), or an exception: never again.
+  // On every loop's own thread, first when the loop starts and then after each returned delay.
+  // After InfiniteDuration (the default), or an exception, it is not called again.
   virtual absl::Duration OnTick(EventLoop&) { return absl::InfiniteDuration(); }
 };
 
@@ -85,8 +88,8 @@ class EventHandler {
 // engine. The engine owns what it returns.
 using HandlerFactory = std::function<std::unique_ptr<EventHandler>(size_t loop_index)>;
 
-// Who serves an engine. Converts from an EventHandler, which all loops share, and from whatever
-// makes a HandlerFactory, by which each loop has one of its own.
+// The handlers of an engine. Converts from an EventHandler, which all loops share, and from
+// anything that converts to a HandlerFactory, which makes one for each loop.
 class Handlers {
  public:
   Handlers(EventHandler& shared) : shared_(&shared) {}

@@ -1,7 +1,8 @@
 // EventLoop is one thread that serves connections: it waits for the kernel, calls the handler, and
 // runs what was posted to it and what is due. The engine owns its loops; a reference is good from
 // Engine::Start until the engine is destroyed. After the loop's thread has ended, Post and
-// Schedule refuse.
+// Schedule refuse. The functions are virtual, unlike those of Connection, because none of them is
+// called for each message.
 //
 //   connection.loop().Schedule(absl::Seconds(1), [handle = connection.handle()] {
 //     handle.Write("one second later\n");
@@ -43,8 +44,8 @@ class EventLoop {
 
   // Any thread. Runs `task` on this loop, after the tasks posted before it by the same thread,
   // never inside this call. False, and `task` is destroyed without having run, when the loop has
-  // ended or Options::mailbox_limit_bytes is reached. A task that posts another lets everything
-  // else have its turn first.
+  // ended or Options::mailbox_limit_bytes is reached. A task that a task posts runs in the next
+  // turn, after everything else had its own.
   [[nodiscard]] virtual bool Post(Task task) = 0;
 
   // Any thread. Runs `task` on this loop once `delay` has passed, at most about a millisecond

@@ -5,8 +5,8 @@
 //   Engine::Start(handler, {"tcp://:80", rondo::Listen{.address = "tcp://127.0.0.1:81",
 //                                                      .handler = &admin}});
 //
-// Texts are as in socket_address.h. What a Listen does not say is as in Options and as the handler
-// of the engine: a text alone says nothing else.
+// The text is as in socket_address.h. What a Listen leaves out is as in Options, and the handler is
+// the engine's. A text alone is a Listen with nothing but that address.
 
 #ifndef RONDO_LISTEN_H_
 #define RONDO_LISTEN_H_
@@ -32,19 +32,19 @@ class TransformFactory;
 
 struct Listen {
   std::string address;
-  // Serves what connects here in the place of the engine's handler. On every loop, so it must be
-  // thread-safe; it must outlive the engine.
+  // Serves what connects here, instead of the engine's handler. It runs on every loop, so it must
+  // be thread-safe, and it must outlive the engine.
   EventHandler* handler = nullptr;
-  // In the place of Options::connection, as a whole.
+  // Replaces Options::connection, as a whole.
   std::optional<ConnectionOptions> connection = {};
-  // In the place of Options::accept_mode.
+  // Replaces Options::accept_mode.
   std::optional<AcceptMode> accept_mode = {};
   // Rondo's own: what changes the bytes of each connection on their way, as TLS will.
   const buffer::TransformFactory* transform = nullptr;
 };
 
-// Converts from whatever names addresses: a text, a Listen, a braced list of both, or a container
-// of them (std::vector<std::string>).
+// Converts from a text, a Listen, a braced list of both, or a container of them
+// (std::vector<std::string>).
 class Addresses {
  public:
   template <class Text>

@@ -1,8 +1,9 @@
-// A LoadBalancer chooses the event loop that a new connection is to live on. It is asked only in
-// AcceptMode::kAcceptor, once for each connection, and only by the thread that accepts: it needs
-// no locks. An engine keeps it alive (Options::load_balancer); do not give one to two engines.
+// A LoadBalancer chooses the event loop for each new connection. Only AcceptMode::kAcceptor with
+// several loops uses it, and only the thread that accepts calls it: it needs no locks. An engine
+// keeps it alive (Options::load_balancer); do not give one to two engines.
 //
-//   class Weekend : public rondo::LoadBalancer {          // a policy of one's own
+//   // A policy of one's own: 100 connections on the first loop, the others on the second.
+//   class Overflow : public rondo::LoadBalancer {
 //     size_t Pick(absl::Span<const rondo::LoopLoad> loops, const rondo::SocketAddress&) override {
 //       return loops[0].connections < 100 ? 0 : 1;
 //     }
@@ -21,7 +22,7 @@
 
 namespace rondo {
 
-// What is known of a loop when a connection is to be placed.
+// What is known of a loop when a connection is placed.
 struct LoopLoad {
   // Connections that live on the loop or are on their way to it.
   size_t connections = 0;

@@ -58,7 +58,8 @@ struct Options {
   // Event loops, one thread each; 1 to 1024. 0: one for each CPU this process may run on.
   int loops = 1;
   AcceptMode accept_mode = AcceptMode::kAcceptor;
-  // Places connections in kAcceptor mode; none: NewRoundRobin(). Belongs to one engine.
+  // Chooses the loop of each connection in kAcceptor mode; unset: NewRoundRobin(). Belongs to one
+  // engine.
   std::shared_ptr<LoadBalancer> load_balancer = {};
   PollerKind poller = PollerKind::kAuto;
   // Loop i is bound to CPU cpus[i % cpus.size()] (sched_setaffinity(2)); empty: not bound.
@@ -76,27 +77,29 @@ struct Options {
   size_t max_connections = std::numeric_limits<size_t>::max();
 
   // Size of the receive buffer, of which each loop has one: what one receive can bring (io_uring:
-  // twice that), but never more than ConnectionOptions::inbound_limit_bytes. 1 KiB to 16 MiB.
+  // twice that). No more than half of the least ConnectionOptions::inbound_limit_bytes is used.
+  // 1 KiB to 16 MiB.
   size_t read_buffer_bytes = 128 << 10;
-  // Tasks and bytes posted to one loop from other threads and not yet seen by it; what would pass
-  // it is refused. 64 KiB to 4 GiB.
+  // What handles write and threads post to one loop and it has not taken yet: bytes, and a fixed
+  // size for each task. A post that would pass the limit is refused. 64 KiB to 4 GiB.
   size_t mailbox_limit_bytes = 256 << 20;
 
-  // Of every connection of the engine.
+  // Of every connection, unless its Listen has its own.
   ConnectionOptions connection = {};
 
   // The grace of Action::kShutdown (see Engine::Stop).
   absl::Duration shutdown_grace = absl::Seconds(10);
-  // Told of what an operator should know (accepting paused, an exception in a handler), rarely.
-  // Any thread, several at once. None: nobody is told; Rondo itself never prints.
+  // Gets, rarely, what an operator should know (accepting paused, an exception in a handler). On
+  // any thread, several at once. Unset: such messages are dropped; Rondo itself never prints.
   std::function<void(LogSeverity, std::string_view)> log = {};
 
   // Gives each loop's thread a descriptor table of its own, so that RLIMIT_NOFILE bounds each loop
   // and not the process. It is not measurably faster. Linux 5.9 or newer; kReusePort, or one loop;
   // the only engine of its process, whose DuplicateListener refuses.
-  // A descriptor's number then means another file on each loop: what a callback opens must be used
-  // and closed on that loop, by loggers, by threads that a callback starts and by the handler's
-  // destructor too. What was open when the engine started stays open until its loops have ended.
+  // What a callback opens must then be used and closed on the same loop, or on threads which that
+  // callback has started: elsewhere its number is invalid, or names a client's socket. That holds
+  // for loggers and the handler's destructor too. What was open when the engine started stays open
+  // until its loops have ended.
   bool private_descriptor_tables = false;
 };
 

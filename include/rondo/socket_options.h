@@ -1,4 +1,4 @@
-// SocketOptions: what the kernel is told about a stream socket (tcp(7), socket(7)). Part of
+// SocketOptions: the kernel's options of a stream socket (tcp(7), socket(7)). Part of
 // ConnectionOptions. A listener gets them, and the connections it accepts inherit them.
 //
 //   rondo::Options options{.connection = {.socket = {.keep_alive = rondo::KeepAlive()}}};
@@ -29,7 +29,7 @@ struct SocketOptions {
   // Probes on silent connections; none: off.
   std::optional<KeepAlive> keep_alive = {};
   // SO_RCVBUF and SO_SNDBUF of listeners and, through them, of connections; 0: the kernel's
-  // automatic tuning, which is better for nearly everybody. Else 1 KiB to 1 GiB.
+  // automatic tuning, which is better for nearly every server. Else 1 KiB to 1 GiB.
   size_t receive_buffer_bytes = 0;
   size_t send_buffer_bytes = 0;
 };

@@ -1,5 +1,5 @@
 // UniqueFd owns one file descriptor and closes it when it goes: a value that can be moved, not
-// copied. It belongs to whoever holds it, on any thread, one thread at a time.
+// copied. Any thread may hold it, one at a time.
 
 #ifndef RONDO_UNIQUE_FD_H_
 #define RONDO_UNIQUE_FD_H_
