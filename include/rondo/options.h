@@ -55,27 +55,30 @@ enum class PollerKind {
 enum class LogSeverity { kInfo, kWarning, kError };
 
 struct Options {
+  // --- Loops, and how connections come to them.
+
   // Event loops, one thread each; 1 to 1024. 0: one for each CPU this process may run on.
   int loops = 1;
   AcceptMode accept_mode = AcceptMode::kAcceptor;
   // Chooses the loop of each connection in kAcceptor mode; unset: NewRoundRobin(). Belongs to one
   // engine.
   std::shared_ptr<LoadBalancer> load_balancer = {};
-  PollerKind poller = PollerKind::kAuto;
-  // Loop i is bound to CPU cpus[i % cpus.size()] (sched_setaffinity(2)); empty: not bound.
-  std::vector<int> cpus = {};
-  // Threads are named "NAME/0", "NAME/1", ..., "NAME/accept"; 1 to 8 characters.
-  std::string thread_name = "rondo";
+
+  // --- Each listener.
 
   // Connections waiting to be accepted, for each listener (listen(2)); 1 to 65535. The kernel
   // lowers it to net.core.somaxconn.
   int backlog = 4096;
   // SO_REUSEPORT in kAcceptor mode too: several engines or processes may share the address.
   bool reuse_port = false;
-  // Connections of the whole engine; at the limit accepting pauses and newcomers wait in the
-  // backlog. At least 1.
-  size_t max_connections = std::numeric_limits<size_t>::max();
 
+  // --- Each loop.
+
+  PollerKind poller = PollerKind::kAuto;
+  // Loop i is bound to CPU cpus[i % cpus.size()] (sched_setaffinity(2)); empty: not bound.
+  std::vector<int> cpus = {};
+  // Threads are named "NAME/0", "NAME/1", ..., "NAME/accept"; 1 to 8 characters.
+  std::string thread_name = "rondo";
   // Size of the receive buffer, of which each loop has one: what one receive can bring (io_uring:
   // twice that). No more than half of the least ConnectionOptions::inbound_limit_bytes is used.
   // 1 KiB to 16 MiB.
@@ -84,8 +87,15 @@ struct Options {
   // size for each task. A post that would pass the limit is refused. 64 KiB to 4 GiB.
   size_t mailbox_limit_bytes = 256 << 20;
 
+  // --- Connections.
+
+  // Connections of the whole engine; at the limit accepting pauses and newcomers wait in the
+  // backlog. At least 1.
+  size_t max_connections = std::numeric_limits<size_t>::max();
   // Of every connection, unless its Listen has its own.
   ConnectionOptions connection = {};
+
+  // --- The engine.
 
   // The grace of Action::kShutdown (see Engine::Stop).
   absl::Duration shutdown_grace = absl::Seconds(10);
