@@ -1,9 +1,9 @@
 // `on_loop` is the capability to touch what belongs to an event loop: a compile-time fiction that
 // clang's thread-safety analysis (-Wthread-safety) follows. Loop-only internals are marked
 // RONDO_ON_LOOP; the few places where a thread becomes the loop's, or a callback of the poller or
-// the user comes back in, say AssertOnLoop(). It is one capability for all loops: which loop it is
-// stays with the reader, that it is a loop's thread at all is checked. What users may call asks in
-// debug builds whether it is the right one (RONDO_DCHECK of EventLoop::IsCurrent).
+// the user comes back in, say AssertOnLoop(). It is one capability for all loops: the analysis
+// checks that code runs on a loop's thread, not on which. Functions for users check in debug builds
+// that it is the right one (RONDO_DCHECK of EventLoop::IsCurrent).
 
 #ifndef RONDO_BASE_ON_LOOP_H_
 #define RONDO_BASE_ON_LOOP_H_

@@ -71,7 +71,7 @@ class Slab {
 
   // What lies in `slot`; null when its chunk is gone. A free cell is all zero where T has its
   // first word, so the caller tells by a generation of its own that starts at 1.
-  // REQUIRES: `slot` has once been somebody's SlotOf.
+  // REQUIRES: SlotOf has returned `slot` before.
   const T* At(uint32_t slot) const {
     const Header* chunk = chunks_[slot / kCells];
     if (chunk == nullptr) [[unlikely]] return nullptr;

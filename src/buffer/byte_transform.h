@@ -19,23 +19,23 @@ namespace rondo::buffer {
 
 class ByteTransform {
  public:
-  // Takes bytes that are valid during the call.
+  // Called with bytes that are valid during the call.
   using Sink = absl::FunctionRef<void(std::string_view)>;
-  // Whether the stream goes on behind the bytes of this call.
+  // Whether the stream ends with the bytes of this call.
   enum class End { kNo, kYes };
 
   virtual ~ByteTransform() = default;
 
-  // Takes all of `wire`, which was received, and gives `plain` what it means for the handler, a
-  // bounded number of bytes in one call: what is left counts as pending(), and the next call goes
-  // on with it, if only with an empty `wire`. Once before the first byte is received it is called
-  // with nothing. Bytes of its own for the peer go to `reply`. A failure ends the connection with
-  // it. With kYes the peer has sent its last byte.
+  // Takes all of `wire`, which was received, decodes it and passes the result to `plain`: a bounded
+  // number of bytes in one call. The rest counts as pending(), and the next call goes on with it,
+  // even with an empty `wire`. It is called with nothing once before the first byte is received.
+  // The transform's own bytes for the peer go to `reply`. A failure ends the connection and is its
+  // reason. kYes: the peer has sent its last byte.
   virtual absl::Status Decode(std::string_view wire, End end, Sink plain, Sink reply) = 0;
-  // Bytes that were received and not given to `plain` yet although they could be.
+  // Received bytes that could be decoded and were not passed to `plain` yet.
   virtual size_t pending() const = 0;
 
-  // Gives `wire` what stands for `plain`, all of it. With kYes this side ends its stream.
+  // Encodes all of `plain` and passes it to `wire`. kYes: this side ends its stream.
   virtual absl::Status Encode(std::string_view plain, End end, Sink wire) = 0;
 };
 

@@ -43,7 +43,7 @@ void* ChunkPool::Borrow(size_t bytes) {
     }
   }
   void* const block = ::operator new(block_bytes);
-  // Not before: it throws when there is no memory, and nothing was lent then.
+  // Counted afterwards: if the allocation throws, nothing was lent.
   lent_bytes_ += block_bytes;
   return block;
 }

@@ -14,11 +14,11 @@ OutboundQueue::~OutboundQueue() {
   Clear();
 }
 
-void OutboundQueue::AppendSlowly(std::string_view bytes) {
+void OutboundQueue::AppendSlow(std::string_view bytes) {
   while (!bytes.empty()) {
     if (back_ == nullptr || back_->end == back_->limit) PushBack(NewChunk(bytes.size()));
     const size_t n = std::min(bytes.size(), static_cast<size_t>(back_->limit - back_->end));
-    // Counted as it goes in: when there is no memory for the next chunk, what is there is right.
+    // Counted chunk by chunk: if the next one cannot be allocated, the sums are still right.
     Fill(bytes.substr(0, n));
     bytes.remove_prefix(n);
   }
@@ -69,7 +69,7 @@ bool OutboundQueue::FrontFile(File* file) const {
   return true;
 }
 
-void OutboundQueue::ConsumeSlowly(size_t n) {
+void OutboundQueue::ConsumeSlow(size_t n) {
   while (n > 0) {
     RONDO_CHECK(front_ != nullptr);
     const size_t taken = std::min(n, LengthOf(*front_));
@@ -88,8 +88,8 @@ void OutboundQueue::ConsumeSlowly(size_t n) {
 
 OutboundQueue::Done OutboundQueue::TakeDueDone() {
   Done done = std::move(done_[next_done_++].done);
-  // Also while some always wait, as on a connection that is never idle. Half of them and more: each
-  // is moved about once.
+  // Some may always wait, on a connection that is never idle: taken ones are erased nevertheless.
+  // Once they are the greater half, so that each entry is moved about once.
   if (next_done_ > done_.size() / 2) {
     done_.erase(done_.begin(), done_.begin() + static_cast<std::ptrdiff_t>(next_done_));
     next_done_ = 0;
@@ -108,7 +108,8 @@ std::vector<OutboundQueue::Done> OutboundQueue::TakeAllDone() {
 void OutboundQueue::Clear() {
   while (front_ != nullptr) PopFront();
   memory_bytes_ = 0;
-  // Not the one up to the other: promises of long files, dropped again and again, would wrap them.
+  // Both restart at 0. Setting consumed_ to appended_ would let unsent files accumulate until the
+  // sum overflows.
   appended_ = consumed_ = 0;
 }
 

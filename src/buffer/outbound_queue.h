@@ -52,13 +52,13 @@ class OutboundQueue {
     if (bytes.empty()) return;
     if (back_ == nullptr || bytes.size() > static_cast<size_t>(back_->limit - back_->end))
         [[unlikely]] {
-      return AppendSlowly(bytes);
+      return AppendSlow(bytes);
     }
     Fill(bytes);
   }
   void Append(std::string&& bytes);
-  // Whether a file of `length` may be queued behind `before` bytes: up to 2^62 in all, so that what
-  // then follows in memory does not make the sum wrap.
+  // Whether a file of `length` may be queued behind `before` bytes: up to 2^62 in all, so that
+  // bytes of memory queued behind it cannot overflow the sum.
   static bool MayFollow(uint64_t before, uint64_t length) {
     constexpr uint64_t kMost = uint64_t{1} << 62;
     return before < kMost && length <= kMost - before;
@@ -81,7 +81,7 @@ class OutboundQueue {
   uint64_t total_bytes() const { return appended_ - consumed_; }
   // Bytes waiting in memory; files do not count.
   size_t memory_bytes() const { return memory_bytes_; }
-  // The same and what files and callbacks cost, for limits.
+  // The same, and what files and callbacks count as for the limits.
   size_t charged_bytes() const {
     return memory_bytes_ + files_ * kFileBytes + (done_.size() - next_done_) * sizeof(Mark);
   }
@@ -94,22 +94,22 @@ class OutboundQueue {
   bool FrontIsAll() const { return front_ == nullptr || front_->next == nullptr; }
   // Fills `pieces` with the bytes in front, up to the first file; returns how many were filled.
   size_t Gather(absl::Span<iovec> pieces) const;
-  // Whether a file is in front, and which: no more of it than one call is to send, since to a peer
-  // that reads fast enough sendfile(2) would go on to the end.
+  // Whether a file is in front, and which part of it one call should send: to a peer that reads
+  // fast enough sendfile(2) would send all of a long file.
   static constexpr size_t kFileBytesPerCall = 1 << 20;
   bool FrontFile(File* file) const;
   // The kernel took the next `n` bytes. REQUIRES: n > 0, and no more than are queued.
   void Consume(size_t n) {
     consumed_ += n;
     if (consumed_ != appended_ || front_ != back_ || !IsOrdinaryChunk(*front_)) [[unlikely]] {
-      return ConsumeSlowly(n);
+      return ConsumeSlow(n);
     }
     // Nearly every message ends here: all sent, and the chunk stays for the next one.
     memory_bytes_ = 0;
     front_->begin = front_->end = DataOf(front_);
   }
 
-  // --- Telling.
+  // --- Callbacks.
 
   bool has_done() const { return !done_.empty(); }
   bool has_due_done() const { return has_done() && done_[next_done_].at <= consumed_; }
@@ -154,8 +154,8 @@ class OutboundQueue {
     memory_bytes_ += bytes.size();
     appended_ += bytes.size();
   }
-  RONDO_COLD void AppendSlowly(std::string_view bytes);
-  RONDO_COLD void ConsumeSlowly(size_t n);
+  RONDO_COLD void AppendSlow(std::string_view bytes);
+  RONDO_COLD void ConsumeSlow(size_t n);
   Piece* NewChunk(size_t bytes);
   void PushBack(Piece* piece);
   void PopFront();

@@ -35,8 +35,8 @@ void RingBuffer::Discard(size_t n, ChunkPool& pool) {
   if (header_->size == 0) return Release(pool);
   header_->head += n;
   if (header_->head >= header_->capacity) header_->head -= header_->capacity;
-  // A factor of eight between holding and needing, and two afterwards: shrinking copies an eighth
-  // at most, and cannot be provoked again before most of what then fits has been read.
+  // From eight times what is needed to twice that: shrinking copies an eighth of the block at most,
+  // and happens again only after half of what is left has been read.
   if (header_->capacity > ChunkPool::kLargestBytes && header_->size <= header_->capacity / 8) {
     Relocate(2 * header_->size, pool);
   }

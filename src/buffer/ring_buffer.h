@@ -4,9 +4,9 @@
 //
 //   block:  | Header | .... [tail of the bytes] ....free.... [head of the bytes] .... |
 //
-// Reading wants contiguous bytes, so a stretch that wraps is straightened out when it is asked for:
-// at most one copy of each byte for each time round. It belongs to one loop and to its thread; the
-// pool is passed in and must always be the same one.
+// Reading wants contiguous bytes, so Peek straightens out a stretch that wraps: each byte is copied
+// at most once for each time round. It belongs to one loop and to its thread; the pool is passed in
+// and must always be the same one.
 
 #ifndef RONDO_BUFFER_RING_BUFFER_H_
 #define RONDO_BUFFER_RING_BUFFER_H_

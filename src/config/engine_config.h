@@ -1,5 +1,5 @@
-// EngineConfig is what an engine is made of: Options in which nothing stands for something else any
-// more. Resolved once, at Engine::Start, and constant from then on.
+// EngineConfig is what an engine is made of: Options in which every default is resolved. Made once,
+// at Engine::Start, and constant from then on.
 
 #ifndef RONDO_CONFIG_ENGINE_CONFIG_H_
 #define RONDO_CONFIG_ENGINE_CONFIG_H_

@@ -1,6 +1,6 @@
-// The numbers among the options, one row for each: its name, where it is, and its range. This is
-// where a range is stated in code; what validates, tells and tests it goes by these tables. The
-// unit is in the type or in the name.
+// The numbers among the options, one row for each: its name, where it is, and its range. Code
+// states a range here only: validation, messages and tests use these tables. The unit is in the
+// type or in the name.
 
 #ifndef RONDO_CONFIG_OPTION_FIELDS_H_
 #define RONDO_CONFIG_OPTION_FIELDS_H_
@@ -89,7 +89,7 @@ inline constexpr std::tuple kSocketFields{
         .OrZeroFor("the kernel's tuning"),
 };
 
-// What is no number.
+// Ranges of fields that are not single numbers.
 inline constexpr size_t kLongestThreadName = 8;
 inline constexpr int kLargestCpu = 4095;
 

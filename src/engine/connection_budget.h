@@ -28,7 +28,7 @@ class ConnectionBudget {
     refused_ = true;
     return false;
   }
-  // Gives one back. True when somebody was refused since the last time: tell the acceptors.
+  // Gives one back. True when one was refused since the last time: the acceptors must look again.
   [[nodiscard]] bool Release() {
     if (limit_ == kNoLimit) return false;
     absl::MutexLock lock(&mutex_);

@@ -33,9 +33,9 @@ Engine::Impl::Impl(config::EngineConfig config, engine::HandlerSet handlers,
 }
 
 Engine::Impl::~Impl() {
-  // Some may never have run: OnBoot called the start off, or there were no threads for them. What
-  // was posted to them all the same is dropped while everything is still here that it may speak of,
-  // the other loops and the budget too.
+  // Some loops may never have run: OnBoot called the start off, or their threads could not start.
+  // What was posted to them is dropped now, while all that it may refer to still exists: the other
+  // loops and the budget too.
   loops_.CloseMailboxes();
 }
 
@@ -78,8 +78,8 @@ absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& ad
                      " is in a loop's own table: see Options::private_descriptor_tables"));
   }
   absl::StatusOr<UniqueFd> duplicate;
-  // The loops close their listeners only after a stop was asked for; from then on their numbers
-  // may be somebody else's.
+  // The loops close their listeners only after a stop was requested; from then on other files may
+  // have their numbers.
   if (!lifecycle_.WhileServing([&] { duplicate = listeners_.Duplicate(address); })) {
     return absl::FailedPreconditionError(
         absl::StrCat("no listener on ", address.ToString(), " any more: the engine is stopping"));

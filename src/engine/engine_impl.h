@@ -1,5 +1,5 @@
-// Engine::Impl is a running server behind rondo::Engine. It joins the parts: each has a file of its
-// own, and only here one is told of another.
+// Engine::Impl is a running server behind rondo::Engine. It joins the parts, each of which has a
+// file of its own and does not know the others.
 //
 //   New ─▶ Launch (OnBoot, threads) ─▶ RequestStop ─▶ loops end ─▶ Wait (OnShutdown)
 
@@ -66,7 +66,7 @@ class Engine::Impl final : public reactor::EngineLink {
   Impl(config::EngineConfig config, engine::HandlerSet handlers,
        engine::EngineRegistration registration);
 
-  // The last to go.
+  // Destroyed last.
   const engine::EngineRegistration registration_;
 
   // Constant after construction.

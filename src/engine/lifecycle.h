@@ -1,4 +1,4 @@
-// Lifecycle is how far an engine has come, and what threads wait for that wait for the engine. Any
+// Lifecycle is how far an engine has come; threads that wait for the engine wait for its phase. Any
 // thread. It only moves on:
 //
 //   kBooting ─▶ kRunning ─▶ kStopping ─▶ kEnded ─▶ kFinishing ─▶ kFinished
@@ -29,7 +29,7 @@ class Lifecycle {
     const Phase now = phase();
     return now == Phase::kStoppedInBoot || now >= Phase::kStopping;
   }
-  // Runs `code` unless a stop was asked for, and none is asked for meanwhile. Whether it ran.
+  // Runs `code` unless a stop was requested; requests wait meanwhile. Whether it ran.
   template <class Code>
   bool WhileServing(Code&& code) {
     absl::MutexLock lock(&mutex_);
@@ -60,7 +60,8 @@ class Lifecycle {
    private:
     Lifecycle& lifecycle_;
   };
-  // Whether the calling thread does. It finds its own mark here or not: nothing is ordered by it.
+  // Whether the calling thread does. A thread only looks for its own mark, which orders nothing
+  // else.
   bool InCallback() const {
     return in_callback_.load(std::memory_order_relaxed) == sys::CurrentThread();
   }

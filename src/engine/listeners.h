@@ -35,7 +35,7 @@ class Listeners {
   // Any thread. A duplicate of the first listener on `address`. REQUIRES: the loops have not
   // closed theirs.
   absl::StatusOr<UniqueFd> Duplicate(const SocketAddress& address) const;
-  // Any thread. There is a place for a connection again: all loops that accept are told.
+  // Any thread. There is a place for a connection again: all loops that accept look again.
   void ResumeAccepting() const;
 
  private:

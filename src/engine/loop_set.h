@@ -1,6 +1,6 @@
 // LoopSet holds the loops of an engine: those that serve connections, and where a listener is in
 // AcceptMode::kAcceptor and there are several, one more that accepts for them. Constant after
-// MakeLoops; what it asks of loops may be asked on any thread.
+// MakeLoops; its functions may then be called on any thread.
 
 #ifndef RONDO_ENGINE_LOOP_SET_H_
 #define RONDO_ENGINE_LOOP_SET_H_

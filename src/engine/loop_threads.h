@@ -35,8 +35,8 @@ class LoopThreads {
   LoopThreads(const Options& options, reactor::EngineLink& engine)
       : options_(options), engine_(engine) {}
 
-  // Starts one after the other, and no more once one cannot be had: ResourceExhausted. Those that
-  // were started run until their loops are drained.
+  // Starts one after the other, up to the first that cannot be started: ResourceExhausted. Those
+  // that were started run until their loops are drained.
   absl::Status Start(const LoopSet& loops, Hooks hooks);
   // REQUIRES: all have ended.
   void Join();

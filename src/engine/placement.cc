@@ -12,7 +12,7 @@ void Placement::Place(UniqueFd socket, const SocketAddress& peer,
   loads_.resize(loops.size());
   for (size_t i = 0; i < loops.size(); ++i) loads_[i].connections = loops[i]->connection_count();
   size_t picked = 0;
-  // A balancer that throws has picked the first one.
+  // A balancer that throws counts as having picked the first loop.
   const auto pick = [&] { picked = balancer_.Pick(loads_, peer); };
   (void)reactor::UserCode::Run(engine_, "LoadBalancer::Pick", pick);
   loops[picked % loops.size()]->Adopt(std::move(socket), peer, handler);

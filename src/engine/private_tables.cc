@@ -31,15 +31,16 @@ void PrivateTables::Enter(size_t index) {
   const bool failed = result < 0;
   own.entered.store(1, std::memory_order_release);
   sys::WakeAll(own.entered);
-  // What this loop closes must not be closed again by those that think of it as a copy.
+  // Until all have entered, this loop must close nothing: a thread that copies the table later
+  // would close a reused number as its copy.
   while (failed && all_entered_.load(std::memory_order_acquire) == 0) {
     sys::WaitWhile(all_entered_, 0);
   }
 }
 
 absl::Status PrivateTables::AwaitEntered(size_t threads) {
-  // All of them, before anything is closed: a thread that has not entered yet would copy the hole,
-  // and close what somebody else has opened there since.
+  // All threads enter before anything is closed: one that enters later would copy a table in which
+  // a number is free, or reused, and close that as its copy.
   for (size_t i = 0; i < threads; ++i) {
     // Acquires `failure`.
     while (tables_[i].entered.load(std::memory_order_acquire) == 0) {

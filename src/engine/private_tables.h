@@ -3,10 +3,10 @@
 //
 // A thread's new table is a copy of the process's, so it begins with copies of what the other loops
 // will serve, and the process keeps copies of all of it. Nothing of a socket ends while a copy is
-// left: a listener that its loop has closed would go on taking connections that nobody accepts. So
-// each thread closes in its table what belongs to the others, and the thread that starts the engine
-// closes in the process's what belongs to loops that have left it. Epolls, rings and wakers may
-// stay behind: nothing waits for those to end.
+// left: a listener that its loop has closed would go on queueing connections that are never
+// accepted. So each thread closes in its table what belongs to the others, and the thread that
+// starts the engine closes in the process's what belongs to loops that have left it. Epolls, rings
+// and wakers may stay behind: nothing waits for those to end.
 
 #ifndef RONDO_ENGINE_PRIVATE_TABLES_H_
 #define RONDO_ENGINE_PRIVATE_TABLES_H_
@@ -30,7 +30,7 @@ class PrivateTables {
   explicit PrivateTables(const std::vector<std::unique_ptr<loop::EventLoopImpl>>& loops);
 
   // The thread of loop `index`, once, before it runs the loop: leaves the process's table. If it
-  // cannot, it goes on in that once AwaitEntered is over, and that says so.
+  // cannot, it stays in that one, and AwaitEntered fails with the reason.
   void Enter(size_t index);
   // The thread that starts the engine, once, when it has started the first `threads` loops: waits
   // for all of them to have entered. The first failure of one of them, in which case the engine

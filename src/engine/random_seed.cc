@@ -1,4 +1,4 @@
-// What loadbalance/ offers with a random seed: it may not ask the kernel for one itself.
+// The load balancers with a random seed. They are made here because loadbalance/ calls no kernel.
 
 #include "rondo/load_balancer.h"
 

@@ -1,4 +1,4 @@
-// What handles send to loops: one kind of mail for each thing a handle can ask.
+// What handles send to loops: one kind of mail for each operation of a handle.
 
 #include <utility>
 

@@ -6,7 +6,7 @@
 //   wait      the poller blocks, then delivers: ready, received, sent, failed
 //   mail      what other threads, and this one, have posted so far
 //   timers    what is due
-//   apply     what was asked of connections outside their own callbacks
+//   apply     what was requested of connections outside their own callbacks
 //   close     OnClose for what has ended, and its memory back
 
 #ifndef RONDO_LOOP_EVENT_LOOP_IMPL_H_
@@ -67,8 +67,8 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   void Drain(absl::Duration grace, absl::AnyInvocable<void()> after_accepting);
   // Looks again whether there is room under max_connections.
   void ResumeAccepting();
-  // When it will not run again, or never has: drops what was posted, with Cancelled, and refuses
-  // everything from now on.
+  // For a loop that never ran, or will not run again: drops what was posted, with Cancelled, and
+  // refuses everything from now on.
   void CloseMailbox();
   // After Run: connections that had to be reset.
   size_t aborted() const { return aborted_; }
@@ -103,7 +103,7 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   void Turn() RONDO_ON_LOOP;
   void Wait() RONDO_ON_LOOP;
   bool Finished() const { return draining_ && streams_.size() == 0; }
-  // Calls OnTick of `handler`, and again whenever it has asked for that.
+  // Calls OnTick of `handler`, and again after the delay that this returns.
   void RunOnTick(EventHandler& handler) RONDO_ON_LOOP;
   void BeginDrain(absl::Duration grace) RONDO_ON_LOOP;
   // Posts `task` past the mailbox's bound.

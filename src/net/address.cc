@@ -19,8 +19,8 @@ namespace {
 
 using base::ToAbsl;
 
-// In quotes, for a message: it may come from anywhere, so it can neither break the line it is
-// logged on nor fill the log. Whatever could be an address is shown whole.
+// Quoted, escaped and cut for a message: text from anywhere must neither break a line of the log
+// nor fill the log. Every text that could be an address is shown whole.
 std::string Quoted(std::string_view text) {
   constexpr size_t kLongestAddress = sizeof "tcp4://" - 1 + 253 + sizeof ":65535" - 1;
   const std::string shown =
@@ -78,8 +78,8 @@ SocketAddress WithPort(sockaddr_storage found, uint16_t port) {
   return SocketAddress(reinterpret_cast<const sockaddr*>(&found), sizeof found);
 }
 
-// The first of `family`; of either, IPv4 before IPv6. None when there is none: a mapped address,
-// found as IPv6, is an IPv4 address.
+// The first address of `family`; for AF_UNSPEC, IPv4 before IPv6. None for AF_INET6 when all that
+// was found are IPv4 addresses mapped into IPv6.
 SocketAddress Choose(const std::vector<sockaddr_storage>& found, int family, uint16_t port) {
   for (const int wanted : {AF_INET, AF_INET6}) {
     if (family != AF_UNSPEC && family != wanted) continue;

@@ -1,5 +1,5 @@
 // From the text of an address to socket addresses, by the grammar of rondo/socket_address.h.
-// Thread-safe; `Resolve` blocks while the name server is asked.
+// Thread-safe; `Resolve` blocks while a name is looked up.
 
 #ifndef RONDO_NET_ADDRESS_H_
 #define RONDO_NET_ADDRESS_H_

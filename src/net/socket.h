@@ -1,5 +1,5 @@
-// Sockets by absl::Status: listeners and socket options, every error with its object, value and
-// cure. Thread-safe; knows no loop.
+// Listeners and socket options with absl::Status: every error names its object, value and cure.
+// Thread-safe; knows no loop.
 
 #ifndef RONDO_NET_SOCKET_H_
 #define RONDO_NET_SOCKET_H_
@@ -38,14 +38,14 @@ absl::StatusOr<Listener> Listen(const SocketAddress& address, const ListenOption
 
 absl::Status SetNoDelay(int fd, bool on);
 absl::Status SetKeepAlive(int fd, const KeepAlive& keep_alive);
-// Whether close(2) resets the connection (SO_LINGER of 0 seconds). A longer one is not to be had:
+// Whether close(2) resets the connection (SO_LINGER of 0 seconds). A longer linger is not offered:
 // on Linux close(2) would block for it, on a non-blocking socket too (inet_release).
 absl::Status SetResetOnClose(int fd, bool on);
 absl::Status SetReceiveBuffer(int fd, size_t bytes);
 absl::Status SetSendBuffer(int fd, size_t bytes);
 
-// The address that `fd` is bound to, `::` told from both families at once; no address when the
-// kernel does not say.
+// The address that `fd` is bound to, where `::` may mean IPv6 only or IPv4 and IPv6; no address
+// when getsockname(2) fails.
 SocketAddress LocalAddress(int fd);
 
 // InvalidArgument when a field is out of its range.

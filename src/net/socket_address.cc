@@ -65,7 +65,7 @@ std::string SocketAddress::ToString() const {
   if (dual_stack()) return absl::StrCat("tcp://:", port());
   if (family() == AF_INET) return absl::StrCat("tcp://", host(), ":", port());
   if (family() != AF_INET6) return "none";
-  // Elsewhere [::] often means both families: here the scheme tells that it does not.
+  // Elsewhere [::] often means both families: the scheme tcp6 says that here it does not.
   const bool every = IN6_IS_ADDR_UNSPECIFIED(&storage_.ipv6.sin6_addr);
   return absl::StrCat(every ? "tcp6://[" : "tcp://[", host(), "]:", port());
 }

@@ -9,7 +9,7 @@ namespace {
 class TcpTransport final : public Transport {
  public:
   size_t Unacknowledged(int fd, bool fin_sent) const override {
-    // A FIN counts as a byte here.
+    // The kernel counts a FIN as a byte.
     const int bytes = sys::UnacknowledgedBytes(fd) - (fin_sent ? 1 : 0);
     return bytes > 0 ? static_cast<size_t>(bytes) : 0;
   }

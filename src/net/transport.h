@@ -15,7 +15,7 @@ namespace rondo::net {
 class Transport {
  public:
   // Bytes that were sent and that the peer has not acknowledged yet; 0 when the kernel does not
-  // say. `fin_sent`: the end of this direction counts as acknowledged or not by the kernel alone.
+  // say. `fin_sent`: whether this direction was ended; a FIN itself does not count.
   virtual size_t Unacknowledged(int fd, bool fin_sent) const = 0;
   // Bytes that have arrived and were not received yet.
   virtual size_t Unread(int fd) const = 0;
@@ -35,8 +35,8 @@ const Transport& Tcp();
 int Accept(int listener, SocketAddress* peer);
 // Takes a connection from `listener` and closes it at once. Whether there was one.
 bool RejectOne(int listener);
-// A descriptor that is good for nothing but being closed when the table is full; none when it is
-// full already.
+// A descriptor in reserve, which can be closed when the table is full; none when it is full
+// already.
 UniqueFd OpenReserve();
 // Another descriptor for the same file; none when the table is full or `fd` is not open.
 UniqueFd Duplicate(int fd);

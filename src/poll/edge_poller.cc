@@ -40,7 +40,7 @@ void EdgePoller::SetInterest(EndpointRef ref, Readiness interest) {
   Mirror& mirror = MirrorOf(ref);
   mirror.receive = interest.readable;
   mirror.send = interest.writable;
-  // A kernel that has no memory to announce the room lets the next Wait try the call itself.
+  // If the kernel has no memory to watch for room, the next Wait tries the call itself.
   if (mirror.send && !mirror.writable && AwaitRoom(ref) < 0) mirror.writable = 1;
   if ((mirror.receive && mirror.readable) || (mirror.send && mirror.writable)) ListReady(ref);
 }

@@ -1,7 +1,7 @@
-// EdgePoller is what edge-triggered kernel interfaces have in common: the kernel tells once that a
-// socket has become ready, and from then on it is for the poller to remember that it still is. A
-// backend derives from it, translates the kernel's events into `Edge` and says how an endpoint is
-// made known. Loop thread only.
+// EdgePoller is what edge-triggered kernel interfaces have in common: the kernel reports once that
+// a socket has become ready, and from then on the poller must remember that it still is. A backend
+// derives from it, translates the kernel's events into `Edge` and says how an endpoint is made
+// known. Loop thread only.
 //
 // What is mirrored: what the loop wants of an endpoint (`receive`, `send`, for what is no stream
 // its interest; `ended` and `failed`, what was delivered for good), and what is known of the
@@ -50,8 +50,8 @@ class EdgePoller : public Poller {
  public:
   // What one endpoint may receive in one Wait, and send in one: at least one call each.
   static constexpr size_t kBytesPerTurn = 256 << 10;
-  // The same in calls, each of which runs the handler: a peer that sends a byte whenever one was
-  // taken would be given a quarter of a million of them.
+  // The same in calls, since each runs the handler: a peer that sends a byte whenever one was taken
+  // would otherwise get a quarter of a million of them.
   static constexpr int kReceivesPerTurn = 16;
 
   int AddStream(EndpointRef ref) RONDO_ON_LOOP final;
@@ -71,7 +71,7 @@ class EdgePoller : public Poller {
     bool readable = false;
     bool writable = false;
     bool failed = false;
-    // How much there is to receive, where the kernel tells and it is not the end.
+    // How much there is to receive, where the kernel reports that and it is not the end.
     size_t bytes = std::numeric_limits<size_t>::max();
   };
 
@@ -120,11 +120,11 @@ class EdgePoller : public Poller {
   // Has the next Wait serve it.
   void ListReady(EndpointRef ref) RONDO_ON_LOOP;
   int SendNow(EndpointRef ref) RONDO_ON_LOOP;
-  // The socket said `sent`, and output is left: sees to it that it is sent later. Returns 0 or a
-  // negated errno.
+  // A send has returned `sent`, and output is left: has it sent later. Returns 0 or a negated
+  // errno.
   int SendLater(EndpointRef ref, ssize_t sent) RONDO_ON_LOOP;
 
-  // Serves a stream that the kernel said something of, or that was listed; `bytes` is what it can
+  // Serves a stream that the kernel has reported, or that was listed; `bytes` is what it can
   // receive.
   void ServeStream(EndpointRef ref, size_t bytes, Events& events) RONDO_ON_LOOP;
   void ServeOther(EndpointRef ref, Events& events) RONDO_ON_LOOP;

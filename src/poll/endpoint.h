@@ -1,4 +1,4 @@
-// An Endpoint is what a poller knows of a descriptor: the beginning of whatever the loop keeps in a
+// An Endpoint is what a poller knows of a descriptor: the beginning of what the loop keeps in a
 // slot (a stream connection, a listener). The loop owns it; loop thread only. Events name an
 // endpoint by slot and generation: never by descriptor, which the kernel reuses as soon as it is
 // closed, and never by address, which may be reused as well.
@@ -17,14 +17,14 @@
 
 namespace rondo::poll {
 
-// What an endpoint is. A poller receives and sends for streams itself; it tells every other kind
-// only that its descriptor is ready.
+// What an endpoint is. A poller receives and sends for streams itself; of every other kind it only
+// reports that the descriptor is ready.
 enum class EndpointKind : uint8_t {
   kStream = 0,
   kListener,
   kConnecting,
   kDatagram,
-  // Any other descriptor that somebody waits for.
+  // Any other descriptor that a user watches.
   kReadable,
 };
 
@@ -66,17 +66,17 @@ class Endpoint {
 
   const int socket;
   const uint32_t generation;
-  // What is to be sent; null when nothing is. Set while the poller sends it.
+  // Output that must be sent; null when there is none. Set while the poller sends it.
   buffer::OutboundQueue* outbound = nullptr;
 
   // --- The poller's to set.
 
-  // Bytes that the poller took into memory of its own are on their way; OnSent follows.
+  // The poller has copied bytes and sends them later; OnSent follows.
   uint8_t sending : 1 = 0;
   // Kernel operations that have not completed, and may still touch memory.
   uint8_t in_flight : 7 = 0;
 
-  // How the backend mirrors what the kernel was asked: two bytes, zero at first, that each backend
+  // How the backend mirrors its requests to the kernel: two bytes, zero at first, that each backend
   // reads as a struct of its own.
   template <class Mirror>
   Mirror& mirror() {

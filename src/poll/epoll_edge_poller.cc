@@ -9,7 +9,7 @@
 // finds nothing. That is what this poller pays for the epoll_ctl it never makes: on short messages
 // it is dearer than the level-triggered one, on streams and under backpressure cheaper.
 //
-// Cleared when: nothing in the kernel, ever; in the mirror as edge_poller.h says.
+// Nothing is ever cleared in the kernel; the mirror is cleared as edge_poller.h says.
 
 #include <sys/epoll.h>
 

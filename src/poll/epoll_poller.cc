@@ -1,7 +1,7 @@
 // epoll(7), level-triggered, made to look like completions: when a socket is ready the poller does
 // the call itself and delivers its result.
 //
-// What is mirrored: what the loop wants of an endpoint, and what the kernel was told (`armed`).
+// What is mirrored: what the loop wants of an endpoint, and what the kernel watches for (`armed`).
 // They may differ in one direction only: more may be armed than is wanted. A pause therefore costs
 // nothing until bytes arrive during it; only then is the interest taken back. So a connection that
 // is paused and resumed between two arrivals makes no epoll_ctl at all, and one that never pauses
@@ -22,8 +22,8 @@
 // unless it has failed.
 //
 // The descriptor is always taken out of the set before it is closed. A duplicate (of a user, or in
-// a child between fork and exec) keeps the open file alive, and with it the entry, which nobody
-// could remove any more once the number is gone.
+// a child between fork and exec) keeps the open file alive, and with it the entry, which could not
+// be removed any more once the number is gone.
 
 #include <sys/epoll.h>
 
@@ -46,7 +46,7 @@ namespace {
 
 constexpr int kRetryMilliseconds = 1;
 
-// No endpoint has this slot: it is that of no stream.
+// No endpoint has this slot.
 constexpr uint64_t kWakeToken = ~uint64_t{0};
 
 struct Mirror {
@@ -95,7 +95,7 @@ class EpollPoller final : public Poller {
     const int socket = ref.endpoint.socket;
     const ssize_t sent = count == 1 ? sys::Send(socket, pieces->iov_base, pieces->iov_len)
                                     : sys::SendMessage(socket, pieces, count);
-    // Of several pieces the first alone says nothing about the whole.
+    // With several pieces the first one's length is not the whole.
     if (count > 1 || sent != static_cast<ssize_t>(pieces->iov_len)) [[unlikely]] {
       return AwaitRoom(ref, pieces, count, sent);
     }

@@ -1,4 +1,4 @@
-// In the place of the io_uring poller where it is not built: no liburing, or -Dio_uring=disabled.
+// Stands for the io_uring poller where it is not built: no liburing, or -Dio_uring=disabled.
 
 #include "poll/new_poller.h"
 

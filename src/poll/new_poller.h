@@ -21,13 +21,13 @@ namespace rondo::poll {
 // What PollerKind::kAuto stands for on this machine.
 struct AutoChoice {
   PollerKind kind;
-  // Why it is not the one that would be preferred; OK when it is that.
+  // Why it is not the preferred kind; OK when it is.
   absl::Status why_not_better;
 };
 // Any thread. Found out at the first call, which may take a moment.
 const AutoChoice& ChooseAuto();
 
-// The poller takes part in `waker`; a receive takes `read_buffer_bytes` at most. Unimplemented when
+// `waker` ends the poller's waits; a receive takes `read_buffer_bytes` at most. Unimplemented when
 // this system has no such kind: the text names those it has.
 absl::StatusOr<std::unique_ptr<Poller>> NewPoller(PollerKind kind, size_t read_buffer_bytes,
                                                   std::shared_ptr<Waker> waker);

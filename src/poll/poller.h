@@ -55,15 +55,15 @@ struct Readiness {
   friend bool operator==(Readiness, Readiness) = default;
 };
 
-// What OnReady leaves.
+// The result of OnReady.
 enum class More {
   // The call would block now.
   kNo,
-  // It may not: call OnReady again, once the others have had their turn.
+  // It would not: call OnReady again, once the others have had their turn.
   kYes,
 };
 
-// What the loop does with what happened.
+// What the poller calls on the loop when something has happened.
 class Events {
  public:
   // The wait has returned, and what has happened follows. Once in each Wait, first of all.
@@ -99,7 +99,7 @@ class Poller {
   // --- Streams.
 
   // Begins to receive. Returns 0 or a negated errno, in which case the endpoint is not known to the
-  // poller. A descriptor that is no socket may be found out later only.
+  // poller. That a descriptor is no socket may only be found out later.
   virtual int AddStream(EndpointRef ref) RONDO_ON_LOOP = 0;
   virtual void PauseReceiving(EndpointRef ref) RONDO_ON_LOOP = 0;
   virtual void ResumeReceiving(EndpointRef ref) RONDO_ON_LOOP = 0;
@@ -115,8 +115,8 @@ class Poller {
   // Sends from `endpoint.outbound`. Returns 0, or a negated errno when the socket has failed.
   virtual int Send(EndpointRef ref) RONDO_ON_LOOP = 0;
 
-  // Tells `visit` how many bytes were received for which stream and not delivered yet; the same
-  // stream may come several times. What the kernel still has is not in it.
+  // Calls `visit` with a stream and how many bytes were received for it and not delivered yet, for
+  // one stream perhaps several times. Bytes that the kernel still has do not count.
   virtual void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const
       RONDO_ON_LOOP = 0;
 

@@ -27,7 +27,7 @@ int TakeError(int socket) {
   int error = 0;
   socklen_t length = sizeof error;
   const int result = sys::GetOption(socket, SOL_SOCKET, SO_ERROR, &error, &length);
-  // Somebody else may have taken it; that there was one is known.
+  // Another call may have taken the error off; that there was one is known.
   return result < 0 || error == 0 ? ECONNRESET : error;
 }
 

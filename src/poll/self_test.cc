@@ -55,7 +55,7 @@ class Recorder final : public Events {
   Endpoint& endpoint_;
 };
 
-// Waits until `done`; says what did not happen when it does not come to that.
+// Waits until `done`; the failure otherwise names what did not happen.
 template <class Done>
 absl::Status Await(Poller& poller, Recorder& recorder, const char* what, Done done) {
   base::AssertOnLoop();
@@ -70,7 +70,7 @@ absl::Status Await(Poller& poller, Recorder& recorder, const char* what, Done do
 absl::Status Exchange(Poller& poller, Subject& subject, buffer::OutboundQueue& queue, int peer,
                       Recorder& recorder) {
   base::AssertOnLoop();
-  // Twice, since what serves once need not be ready to go on.
+  // Twice: a poller that works once may still fail to go on.
   for (int i = 0; i < 2; ++i) {
     recorder.received.clear();
     (void)sys::Send(peer, kRequest.data(), kRequest.size());
@@ -123,7 +123,7 @@ absl::Status SelfTest(Poller& poller) {
     peer.Reset();
     status = Await(poller, recorder, "see a peer's end", [&] { return recorder.ended; });
   }
-  // What it failed by is known; letting go of the socket is another matter.
+  // `status` has the failure; whether the socket is released is another question.
   recorder.failure = absl::OkStatus();
   if (poller.Close(subject.ref())) return status;
   status.Update(Await(poller, recorder, "close", [&] { return recorder.released; }));

@@ -1,6 +1,6 @@
-// SelfTest asks a poller for a little of everything that a loop will ask of it, over a pair of
-// sockets. That a kernel has the calls does not say that it does what they promise, or that
-// a sandbox lets them pass.
+// SelfTest has a poller do a little of everything that a loop will request of it, over a pair of
+// sockets. That a kernel has the calls does not say that it does what they promise, or that a
+// sandbox lets them pass.
 
 #ifndef RONDO_POLL_SELF_TEST_H_
 #define RONDO_POLL_SELF_TEST_H_
@@ -12,8 +12,8 @@
 
 namespace rondo::poll {
 
-// Has `poller`, which is new and of no further use afterwards, receive, send and close. On the
-// thread that is to be its own; within two seconds when it does not work.
+// Has `poller`, which is new and cannot be used afterwards, receive, send and close. Call it on the
+// poller's own thread. If the poller does not work it returns within two seconds.
 absl::Status SelfTest(Poller& poller) RONDO_ON_LOOP;
 
 }  // namespace rondo::poll

@@ -1,5 +1,5 @@
-// EngineLink is what a loop may ask of its engine. The engine implements it and outlives its loops.
-// Any thread.
+// EngineLink is what a loop may call on its engine. The engine implements it and outlives its
+// loops. Any thread.
 
 #ifndef RONDO_REACTOR_ENGINE_LINK_H_
 #define RONDO_REACTOR_ENGINE_LINK_H_
@@ -17,7 +17,7 @@ namespace rondo::reactor {
 class EngineLink {
  public:
   virtual Engine& engine() = 0;
-  // Asks for a stop with Options::shutdown_grace and returns at once.
+  // Requests a stop with Options::shutdown_grace and returns at once.
   virtual void RequestStop() = 0;
   virtual void Log(LogSeverity severity, std::string_view text) = 0;
   // A place under Options::max_connections; false when there is none.

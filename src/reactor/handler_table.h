@@ -1,6 +1,6 @@
-// HandlerTable says whom a connection belongs to: its handler and its options, by a small index
-// that the connection keeps. Each loop has one, with an entry for each address of the engine.
-// Constant once its loop runs; any thread.
+// HandlerTable holds the handlers of connections and their options, by a small index that each
+// connection keeps. Each loop has one, with an entry for each address of the engine. Constant once
+// its loop runs; any thread.
 
 #ifndef RONDO_REACTOR_HANDLER_TABLE_H_
 #define RONDO_REACTOR_HANDLER_TABLE_H_
@@ -19,7 +19,7 @@
 
 namespace rondo::reactor {
 
-// What all connections of one listener share. Outlived by what it refers to.
+// What all connections of one listener share. What it refers to outlives it.
 struct HandlerEntry {
   EventHandler& handler;
   ConnectionOptions options = {};

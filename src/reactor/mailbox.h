@@ -1,7 +1,6 @@
 // Mailbox is how other threads reach a loop: they post mail, the loop collects it and delivers what
-// it found, in order. Nothing else of a loop is shared with other threads but plain
-// counters. It outlives its loop: whoever holds it may post for ever, and is told when nobody reads
-// any more.
+// it found, in order. Nothing else of a loop is shared with other threads but plain counters. It
+// outlives its loop: threads may go on posting, and each post is refused once the loop has ended.
 //
 // One word holds everything:
 //
@@ -45,10 +44,11 @@ class Mail {
   // On the loop's thread.
   virtual void Deliver(loop::EventLoopImpl& loop) RONDO_ON_LOOP = 0;
   // It will not be delivered: Cancelled, the loop has ended; ResourceExhausted, the mailbox is
-  // full. On whatever thread found out.
+  // full. On the thread that finds out.
   virtual void Drop(const absl::Status& reason) { (void)reason; }
 
-  // Memory it keeps, against the mailbox's bound; of a task its own, without what it refers to.
+  // Memory it keeps, for the mailbox's bound; a task counts without what it has captured by pointer
+  // or on the heap.
   const size_t bytes;
 
  private:
@@ -75,7 +75,7 @@ class Mailbox {
 
   // Delivers the oldest of what has been posted so far; returns whether there was anything.
   bool Deliver(loop::EventLoopImpl& loop) RONDO_ON_LOOP;
-  // True: nothing is there, and whoever posts next will call the waker. False: there is mail.
+  // True: there is no mail, and the next poster will call the waker. False: there is mail.
   bool FallAsleep() RONDO_ON_LOOP;
   // After FallAsleep answered true, when the loop has woken for whatever reason.
   void WakeUp() RONDO_ON_LOOP;

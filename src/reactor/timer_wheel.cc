@@ -86,8 +86,8 @@ void TimerWheel::Place(Timer& timer) {
   int wheel = highest_bit / kBits;
   int slot = static_cast<int>((timer.due_ >> (wheel * kBits)) % kSlots);
   if (wheel >= kWheels) {
-    // Beyond the last wheel's turn: in its own slot if that comes round before now does, which it
-    // does when time is about to carry into a digit that no wheel has, else in the one before now.
+    // Due after a whole turn of the last wheel, or beyond its highest digit: its own slot if that
+    // comes within one turn, else the last slot of the turn, where it is placed again.
     wheel = kWheels - 1;
     const Tick last = (now_ >> (wheel * kBits)) + kSlots - 1;
     slot = static_cast<int>(std::min(timer.due_ >> (wheel * kBits), last) % kSlots);
@@ -108,7 +108,7 @@ void TimerWheel::Unlink(Timer& timer) {
   timer.previous->next = timer.next;
   timer.next->previous = timer.previous;
   timer.next = timer.previous = nullptr;
-  // Alone with itself: the beginning of a list that is empty now; perhaps of a slot's.
+  // The neighbour is the head of a list that is empty now. It may be a slot's list.
   if (!IsEmpty(*neighbour)) return;
   if (neighbour >= slots_.data() && neighbour < slots_.data() + slots_.size()) {
     const auto index = neighbour - slots_.data();

@@ -1,6 +1,7 @@
 // TimerWheel keeps timers by when they are due: start, cancel and fire are O(1), whatever their
 // number (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987, scheme 7). One
-// belongs to a loop and to its thread; the timers are intrusive and belong to whoever embeds them.
+// belongs to a loop and to its thread; the timers are intrusive and belong to the objects that
+// embed them.
 //
 // Time is counted in ticks of a millisecond. Six wheels of 64 slots: a slot of wheel 0 is one tick,
 // a slot of wheel n is a whole turn of wheel n-1. A timer sits on the wheel of the highest digit,
@@ -74,9 +75,9 @@ class TimerWheel {
   Tick NextEvent() const;
 
   // Moves time on to `now` and calls `fire` for each timer that is due, none of them scheduled any
-  // more, in the order of their slots; for the first `most` of them, and the others are the next
-  // Advance's. `fire` may start and cancel timers; what it starts for a time not after `now` fires
-  // at the next Advance.
+  // more, in the order of their slots. It fires at most `most` of them, and the next Advance the
+  // others. `fire` may start and cancel timers; what it starts for a time not after `now` fires at
+  // the next Advance.
   void Advance(Tick now, absl::FunctionRef<void(Timer&)> fire,
                size_t most = std::numeric_limits<size_t>::max());
 

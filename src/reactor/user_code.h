@@ -36,8 +36,7 @@ class UserCode {
     Run(code, [] {});
   }
 
-  // Tells the log what `who` has thrown, and returns it as Internal.
-  // REQUIRES: in a catch block.
+  // Logs what `who` has thrown, and returns it as Internal. REQUIRES: in a catch block.
   RONDO_COLD static absl::Status ReportThrown(EngineLink& engine, const char* who);
 };
 

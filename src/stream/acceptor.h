@@ -43,7 +43,7 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   // A connection has ended while max_connections was reached, or a pause is over.
   void Resume() RONDO_ON_LOOP;
 
-  // From the poller: somebody waits in the backlog, or accepting fails.
+  // From the poller: a peer waits in the backlog, or accepting fails.
   poll::More OnReady() RONDO_ON_LOOP;
 
   bool stopped() const { return !listener_.fd; }

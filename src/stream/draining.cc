@@ -1,5 +1,5 @@
 // How the connections of a loop end when the engine stops: what had arrived when the drain began is
-// served, then each handler is told that no more will come.
+// served, then each handler learns that no more will come.
 
 #include <algorithm>
 

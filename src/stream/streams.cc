@@ -54,7 +54,7 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
     EndInputIfDrained(connection);
   }
   ApplyIfPending(connection);
-  // A transform may have to say something before the peer does.
+  // A transform may have bytes to send before the peer sends any.
   if (connection.entry().transform != nullptr && connection.state.IsOpen()) {
     DeliverDecoded(connection, {}, ByteTransform::End::kNo);
     ApplyIfPending(connection);
@@ -170,7 +170,7 @@ void Streams::OnReceiveEnd(StreamConnection& connection) {
 
 void Streams::EndInput(StreamConnection& connection) {
   if (!connection.state.AcceptsInput()) return;
-  // Not before what was received is delivered; OfferInput comes back to it.
+  // Not before what was received is delivered; OfferInput ends the input then.
   if (Input::MustDecode(connection)) return connection.Yield();
   connection.state.SetInputEnded();
   shared_.pending.Mark(connection);
@@ -201,7 +201,7 @@ void Streams::OnFailed(StreamConnection& connection, const char* call, int error
   }
 }
 
-// --- Doing what was asked for.
+// --- Doing what was requested.
 
 void Streams::ApplyPending() {
   shared_.input.ReleaseTaken();

@@ -1,12 +1,12 @@
 // Streams is the life of the stream connections of one loop: it opens them, brings what the poller
-// delivers to their handlers, does what was asked for in callbacks, and ends them. The loop owns
-// it; loop thread only.
+// delivers to their handlers, does what callbacks request, and ends them. The loop owns it; loop
+// thread only.
 //
 //   Open ─▶ OnOpen
 //        ─▶ ( OnReceived ─▶ OnTraffic │ OnSent ─▶ OnWritable │ OnReceiveEnd ─▶ OnPeerShutdown )*
 //        ─▶ End ─▶ (end of the turn) OnClose ─▶ Release
 //
-// A callback is never run inside another one of the same connection: what a callback asks for is
+// A callback is never run inside another one of the same connection: what a callback requests is
 // only recorded, and ApplyRequests does it once the callback has returned, in three steps:
 // UpdateReceiving, AdvanceOutput, OfferInput.
 
@@ -45,7 +45,7 @@ class Streams final : private StreamTimers {
   size_t size() const { return shared_.table.size(); }
 
   // Takes over an accepted socket, which has a place under max_connections, for the handler of that
-  // index. False when the kernel would not have it; the socket is closed then.
+  // index. False when the poller cannot watch it; the socket is closed then.
   bool Open(UniqueFd socket, const SocketAddress& peer,
             reactor::HandlerTable::Index handler) RONDO_ON_LOOP;
 
@@ -75,7 +75,7 @@ class Streams final : private StreamTimers {
   // The last operation of a closed connection has ended.
   void OnReleased(StreamConnection& connection) RONDO_ON_LOOP;
 
-  // --- What handles and the loop ask for.
+  // --- What handles and the loop request.
 
   // Calls OnTraffic with whatever has arrived; false when the connection closes, and it does not.
   bool Wake(StreamConnection& connection) RONDO_ON_LOOP;
@@ -85,7 +85,7 @@ class Streams final : private StreamTimers {
   // Code of the user begins that is no callback of a connection.
   void BeginTask() { shared_.output.BeginTask(); }
   void ForEach(absl::FunctionRef<void(Connection&)> visit) RONDO_ON_LOOP;
-  // Tells `done`, if there is one, the outcome of an operation.
+  // Calls `done`, if there is one, with the outcome of an operation.
   void Complete(ConnectionHandle::Done done, const absl::Status& status) RONDO_ON_LOOP;
   // Runs `done` with OK once OnClose of the connection that `id` named has run.
   void CompleteAfterClose(poll::EndpointId id, ConnectionHandle::Done done) RONDO_ON_LOOP;
@@ -93,8 +93,8 @@ class Streams final : private StreamTimers {
 
   // --- Stopping; draining.cc.
 
-  // Serves what has arrived and then ends the input of each connection, of new ones too: the
-  // handler is told OnPeerShutdown, and closes when it has answered.
+  // Serves what has arrived and then ends the input of each connection, of new ones too:
+  // OnPeerShutdown is called, and the handler closes when it has answered.
   void Drain() RONDO_ON_LOOP;
   // A turn after Drain, when the poller has delivered what it had received already: ends the input
   // of connections for which no more than that had arrived.
@@ -106,7 +106,7 @@ class Streams final : private StreamTimers {
 
   // Whether a connection waits for the next ApplyPending.
   bool has_pending() const { return !shared_.pending.empty(); }
-  // Does what was asked of connections outside their own callbacks. What is asked for meanwhile
+  // Does what was requested of connections outside their own callbacks. What is requested meanwhile
   // waits for the next turn, so that connections that keep each other busy cannot hold the loop.
   void ApplyPending() RONDO_ON_LOOP;
   // Runs OnClose of what has ended and frees it.
@@ -119,7 +119,7 @@ class Streams final : private StreamTimers {
   // its end.
   template <class Callback>
   void Call(StreamConnection& connection, Callback&& callback) RONDO_ON_LOOP;
-  // The same for a connection that is being looked at: what it asks for is for the next time.
+  // The same for a connection that is being looked at: what it requests is for the next time.
   void CallAndPostpone(StreamConnection& connection,
                        absl::FunctionRef<Action()> callback) RONDO_ON_LOOP;
   RONDO_COLD void Apply(StreamConnection& connection, Action action) RONDO_ON_LOOP;
@@ -141,21 +141,21 @@ class Streams final : private StreamTimers {
   // Tells the handler, once, that no more input will come.
   void EndInput(StreamConnection& connection) RONDO_ON_LOOP;
 
-  // --- Doing what was asked for.
+  // --- Doing what was requested.
 
   void ApplyRequests(StreamConnection& connection) RONDO_ON_LOOP;
   void ApplyIfPending(StreamConnection& connection) RONDO_ON_LOOP {
     if (connection.state.IsPending()) [[unlikely]] ApplyRequests(connection);
   }
   RONDO_COLD void ApplyState(StreamConnection& connection) RONDO_ON_LOOP;
-  // Receives, or not, as is wanted now.
+  // Has the poller receive, or not, as is wanted now.
   void UpdateReceiving(StreamConnection& connection) RONDO_ON_LOOP;
   // Nothing is queued any more: ends this direction, if that is wanted. False when the connection
   // closes, and there is nothing left to do for it.
   bool AdvanceOutput(StreamConnection& connection) RONDO_ON_LOOP;
   // Calls OnTraffic for input that must be offered again.
   void OfferInput(StreamConnection& connection) RONDO_ON_LOOP;
-  // What a Send that did not simply send everything has come to.
+  // The rest of a Send that did not simply send everything, or failed.
   RONDO_COLD void AfterSending(StreamConnection& connection, int result) RONDO_ON_LOOP;
   void EndBacklog(StreamConnection& connection) RONDO_ON_LOOP;
 

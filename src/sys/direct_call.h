@@ -10,8 +10,8 @@
 
 namespace rondo::sys {
 
-// Makes the call `number`. Returns what the kernel does: a failure is a negated errno. For each
-// kind of processor a file, chosen by Meson.
+// Makes the call `number`. Returns what the kernel returns: a failure is a negated errno. Each kind
+// of processor has a file, chosen by Meson.
 long DirectCall(long number, long a, long b, long c, long d, long e, long f);
 
 // A pointer as an argument.

@@ -12,8 +12,9 @@
 namespace rondo::sys {
 
 int RingCreate(unsigned entries, io_uring* ring, io_uring_params* parameters) {
-  // The kernel, when it tears a ring down, interrupts the thread that created it: a connect(2) of
-  // the user's would fail with EINTR some time after an engine has ended. This one ends at once.
+  // When the kernel tears a ring down it interrupts the thread that created it: a connect(2) of the
+  // user's would fail with EINTR some time after an engine has ended. So a thread creates it that
+  // ends at once.
   int result = 0;
   const int started =
       RunOnThread([&] { result = ::io_uring_queue_init_params(entries, ring, parameters); });
@@ -29,7 +30,7 @@ int RingEnable(io_uring* ring) {
   const long enabled =
       ::syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
   const int result = enabled < 0 ? -errno : 0;
-  // Saves a lookup in each enter; without it everything works as well.
+  // Saves a lookup in each io_uring_enter; if it fails, everything else still works.
   if (result >= 0) (void)::io_uring_register_ring_fd(ring);
   return result;
 }

@@ -15,9 +15,9 @@ namespace rondo::sys {
 // Any thread; the ring is disabled until RingEnable. `parameters` as in io_uring_setup(2).
 int RingCreate(unsigned entries, io_uring* ring, io_uring_params* parameters);
 void RingDestroy(io_uring* ring);
-// By the thread that is to submit, which is the only one from then on.
+// On the thread that will submit: from then on no other may.
 int RingEnable(io_uring* ring);
-// A ring of provided buffers, at `memory`, that is to be the group `group`.
+// Registers a ring of provided buffers at `memory` as the group `group`.
 int RingRegisterBuffers(io_uring* ring, void* memory, unsigned entries, uint16_t group);
 // Submits what was filled in.
 int RingSubmit(io_uring* ring);

@@ -2,7 +2,7 @@
 // link another file with the same names and fail, shorten or delay any call. The results are the
 // kernel's own: what the call returns, or the negated errno. Safe on any thread; descriptors are
 // lent, never taken, except by Close. Interrupted calls (EINTR) are repeated here where repeating
-// is right, so that nobody above has to think of it.
+// is right, so that callers need not.
 
 #ifndef RONDO_SYS_SYS_H_
 #define RONDO_SYS_SYS_H_
@@ -55,7 +55,7 @@ int Close(int fd);
 int Duplicate(int fd);
 // pread(2): from the file `fd` at `offset`. Blocks for the disk.
 ssize_t ReadAt(int fd, void* into, size_t length, int64_t offset);
-// A descriptor that is good for nothing but being closed when the table is full.
+// A descriptor in reserve, which can be closed when the table is full.
 int OpenReserve();
 
 // Gives the calling thread a descriptor table of its own, a copy of the one that it shared with the
@@ -74,7 +74,7 @@ int EventFd();
 // Adds one to the counter of `event_fd`.
 int SignalEventFd(int event_fd);
 
-// --- Time and chance.
+// --- Time and random numbers.
 
 // CLOCK_MONOTONIC in nanoseconds.
 int64_t Now();
@@ -98,7 +98,8 @@ void JoinThread(Thread thread);
 Thread CurrentThread();
 // Runs `code`, which must not throw, on a thread that ends with it, and waits for that.
 int RunOnThread(const std::function<void()>& code);
-// Blocks while `word` is `value`, until WakeAll or for no reason: look again (futex(2)).
+// Blocks while `word` is `value`, until WakeAll. It may return early: callers look again
+// (futex(2)).
 void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value);
 // Wakes all threads that wait for `word`, after it was changed.
 void WakeAll(std::atomic<uint32_t>& word);

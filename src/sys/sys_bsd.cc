@@ -14,11 +14,11 @@
 namespace rondo::sys {
 namespace {
 
-// Gives a new socket what it is born with on Linux. Not at once with its making: a child forked in
-// between keeps it open until it calls exec, and there is no cure on macOS.
+// Sets on a new socket what Linux sets when it creates one. A child that is forked in between keeps
+// it open until it calls exec; macOS offers no way to avoid that.
 int MakeOurs(int fd) {
   const int on = 1;
-  // No SIGPIPE, from sendfile either. In the place of MSG_NOSIGNAL, which not every macOS has.
+  // No SIGPIPE, from sendfile either. Instead of MSG_NOSIGNAL, which not every macOS has.
   if (::setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) < 0) return -errno;
   if (::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return -errno;
   const int flags = ::fcntl(fd, F_GETFL);

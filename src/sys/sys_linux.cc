@@ -55,7 +55,8 @@ ssize_t SendFile(int fd, int file, int64_t* offset, size_t length) {
   pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
   off_t position = *offset;
   const ssize_t result = Repeat([&] { return ::sendfile(fd, file, &position, length); });
-  // It is raised, too, when some bytes went before the socket failed, and those are the result.
+  // It is also raised when some bytes were sent before the socket failed; their number is the
+  // result.
   if (result != static_cast<ssize_t>(length)) {
     const timespec at_once = {};
     sigtimedwait(&pipe_signal, nullptr, &at_once);
@@ -82,7 +83,7 @@ int SocketPair(std::array<int, 2>* pair) {
       ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair->data()));
 }
 
-// Closes nothing, since there is no such number: what is left is the unsharing. unshare(2) with
+// The range holds no descriptor, so it closes nothing and only unshares the table. unshare(2) with
 // CLONE_FILES does the same, but container runtimes deny it for what else it can do.
 int UnshareDescriptors() {
   return OrErrno(::close_range(~0u, ~0u, CLOSE_RANGE_UNSHARE));

@@ -17,7 +17,7 @@ class InterestPolls {
   InterestPolls(Ring& ring, RearmList& rearm) : ring_(ring), rearm_(rearm) {}
 
   void SetInterest(EndpointRef ref, Readiness interest) RONDO_ON_LOOP;
-  // Ends its polls. True: there were some, which hold on to the socket until they were submitted.
+  // Cancels its polls. True: there were some, which keep the socket open until that is submitted.
   bool Forget(EndpointRef ref) RONDO_ON_LOOP;
 
   // A poll has ended.

@@ -16,8 +16,8 @@ namespace rondo::poll::uring {
 
 class MemoryTrimmer {
  public:
-  // A loop that has handled no more has no memory to give back that would count; one that has
-  // handled no more since the timer ended last is quiet.
+  // After this few completions there is too little unused memory to be worth releasing. A loop that
+  // has handled no more since the timer last ended is quiet.
   static constexpr unsigned kFewCompletions = 64;
 
   // What the poller must give back now: send records that were not needed since the last time, or
@@ -37,7 +37,7 @@ class MemoryTrimmer {
   void OnTimer() { timer_ = Timer::kEnded; }
 
  private:
-  // kEnded: and nothing was decided yet.
+  // kEnded: the timer has ended and nothing was decided yet.
   enum class Timer : uint8_t { kNone, kRunning, kEnded };
 
   RONDO_COLD void StartTimer() RONDO_ON_LOOP {
@@ -45,19 +45,19 @@ class MemoryTrimmer {
     timer_ = Timer::kRunning;
   }
   RONDO_COLD Excess Decide() RONDO_ON_LOOP {
-    // What completions name is in the buffers, and nowhere else.
+    // Completions that wait refer to bytes in the buffers.
     if (ring_.completions() > 0) return Excess::kNone;
     timer_ = Timer::kNone;
     const bool quiet = std::exchange(handled_, 0) <= kFewCompletions;
     if (quiet) return Excess::kAll;
-    // A loop that goes on would only need its buffers again.
+    // A busy loop would need its provided buffers again at once.
     StartTimer();
     return Excess::kSendRecords;
   }
 
   Ring& ring_;
   Timer timer_ = Timer::kNone;
-  // Completions since the timer ended last.
+  // Completions since the timer last ended.
   uint64_t handled_ = 0;
 };
 

@@ -41,7 +41,7 @@
 namespace rondo::poll::uring {
 namespace {
 
-// As many as there are buffers; what has come beyond that is the next Wait's.
+// As many as there are buffers; the next Wait delivers what has come beyond that.
 constexpr unsigned kCompletionsPerWait = 512;
 
 // The stream is there as long as an operation of it is under way.
@@ -93,7 +93,7 @@ class IoUringPoller final : public Poller {
   void Dispatch(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
   // One operation of the stream has ended for good; gives it back when it was the last.
   void Completed(EndpointRef ref, Events& events) RONDO_ON_LOOP;
-  // Goes on with those listed, a bounded number of them.
+  // Continues with listed endpoints, a bounded number of them.
   void Rearm(Events& events) RONDO_ON_LOOP;
 
   RearmList rearm_;
@@ -101,7 +101,7 @@ class IoUringPoller final : public Poller {
   Sender sender_{ring_};
   InterestPolls interest_polls_{ring_, rearm_};
   MemoryTrimmer trimmer_{ring_};
-  // Behind all that the kernel was told of, so that it ends first.
+  // Declared behind all memory that the kernel may use, so that it is destroyed first.
   Ring ring_;
 };
 
@@ -182,7 +182,7 @@ void IoUringPoller::Completed(EndpointRef ref, Events& events) {
 }
 
 void IoUringPoller::Rearm(Events& events) {
-  // Those that are left are the next turn's, whose wait does not block.
+  // The next turn, whose wait does not block, continues with those that are left.
   for (const EndpointId id : rearm_.Take()) {
     Endpoint* const endpoint = events.Find(id);
     if (endpoint == nullptr) continue;
@@ -198,9 +198,9 @@ void IoUringPoller::Rearm(Events& events) {
 bool IoUringPoller::Close(EndpointRef ref) {
   const int socket = ref.endpoint.socket;
   if (!ref.id.is_stream()) {
-    // A poll touches no memory of the endpoint's, and a listener's port must be free at once.
-    // Without a wait: it is as a completion that the poll releases the socket, and this may have
-    // been the loop's last turn.
+    // Closed at once: a poll touches no memory of the endpoint's, and a listener's port must be
+    // free when this returns. A poll only releases the socket when it completes, and there may be
+    // no later turn, so the cancellation is submitted and completed here.
     if (interest_polls_.Forget(ref)) ring_.SubmitAndWait(0);
     (void)sys::Close(socket);
     return true;

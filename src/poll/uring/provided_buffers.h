@@ -20,7 +20,7 @@ namespace rondo::poll::uring {
 class ProvidedBuffers {
  public:
   static constexpr uint16_t kGroup = 0;
-  // As many as completions are looked at between two waits at the most, more or less.
+  // About as many as completions are handled between two waits at most.
   static constexpr unsigned kCount = 512;
 
   ProvidedBuffers() = default;
@@ -53,7 +53,7 @@ class ProvidedBuffers {
     io_uring_buf_ring_add(ring_, At(id), static_cast<unsigned>(buffer_bytes_), id, kCount - 1, 0);
     io_uring_buf_ring_advance(ring_, 1);
   }
-  // Gives the pages back to the system. REQUIRES: no buffer holds bytes that anybody wants.
+  // Gives the pages back to the system. REQUIRES: no buffer holds bytes that were not delivered.
   void Trim() { sys::DiscardMemory(memory_, kCount * stride_); }
 
  private:

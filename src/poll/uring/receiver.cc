@@ -127,7 +127,7 @@ void Receiver::ReceiveOnce(EndpointRef ref, Events& events) {
   Mirror::Input& input = MirrorOf(ref).input;
   const auto length = static_cast<size_t>(received);
   const bool is_small = length < buffers_.buffer_bytes();
-  // A stream has a small piece now and then; two in a row are messages.
+  // A stream has a small piece now and then; two in a row mean that messages have begun.
   input.by_poll = !is_small || !input.last_was_small;
   input.last_was_small = is_small && input.by_poll;
   events.OnReceived(ref, {read_buffer_.get(), length});

@@ -74,7 +74,7 @@ class Receiver {
  private:
   // Starts the receive, or the poll for one.
   void Arm(EndpointRef ref) RONDO_ON_LOOP;
-  // Learns of the failure of a stream that is not received from.
+  // Watches for the failure of a stream that is not received from.
   void Watch(EndpointRef ref) RONDO_ON_LOOP;
   RONDO_COLD void CancelMultishot(EndpointRef ref) RONDO_ON_LOOP;
   RONDO_COLD bool OnReceiveSlow(const io_uring_cqe& completion, EndpointRef ref,

@@ -17,7 +17,8 @@ void TagQuiet(io_uring_sqe* entry, Operation operation) {
 
 }  // namespace
 
-// The loop's thread, which alone may submit, has ended: what it left in the ring is done by hand.
+// The loop's thread, which alone may submit, has ended: closes that it left in the ring are made
+// here.
 Ring::~Ring() {
   if (!created_) return;
   for (const int socket : unsubmitted_closes_) (void)sys::Close(socket);

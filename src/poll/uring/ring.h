@@ -1,6 +1,7 @@
 // Ring is one io_uring(7): its submission entries, the tags by which completions say what they
 // complete, submitting and waiting. The poller owns it and the parts of the poller share it; that
-// loop's thread only. It ends before the memory that the kernel was told of.
+// loop's thread only. It must be destroyed before the memory that it has registered or that its
+// operations use.
 
 #ifndef RONDO_POLL_URING_RING_H_
 #define RONDO_POLL_URING_RING_H_
@@ -79,7 +80,7 @@ class Ring {
 
   // --- Requests. They reach the kernel with the next wait, or by Submit.
 
-  // To be filled in at once.
+  // The caller must fill it in at once.
   io_uring_sqe* NextEntry() RONDO_ON_LOOP {
     io_uring_sqe* entry = io_uring_get_sqe(&ring_);
     return entry != nullptr ? entry : NextEntrySlow();
@@ -129,7 +130,7 @@ class Ring {
   RONDO_COLD io_uring_sqe* NextEntrySlow() RONDO_ON_LOOP;
   RONDO_COLD void Enable() RONDO_ON_LOOP;
   void PollWaker() RONDO_ON_LOOP;
-  // Nothing is left in the ring, unless the kernel was too busy.
+  // Normally nothing is left in the ring; the kernel may have been too busy to take all.
   void Submitted() {
     if (unsubmitted() == 0) unsubmitted_closes_.clear();
   }
@@ -138,7 +139,7 @@ class Ring {
   io_uring ring_ = {};
   bool created_ = false;
   bool enabled_ = false;
-  // Sockets to be closed by what is in the ring and not submitted yet.
+  // Sockets whose close is in the ring and not submitted yet.
   std::vector<int> unsubmitted_closes_;
 };
 

@@ -93,7 +93,7 @@ class SendRecords {
 
   std::vector<std::unique_ptr<SendRecord, Unmap>> records_;
   std::vector<uint32_t> free_;
-  // Since the last Trim: so many would not have been needed.
+  // The least number of free records since the last Trim: so many were not needed.
   size_t fewest_free_ = 0;
   // Numbers that have no record at present.
   std::vector<uint32_t> vacant_;

@@ -25,7 +25,7 @@ RONDO_COLD int Failed(EndpointRef ref, ssize_t error) {
 }  // namespace
 
 ssize_t Sender::SendInline(EndpointRef ref, const iovec* pieces, size_t count) {
-  // Behind one that is under way: into the queue.
+  // Another send is under way: these bytes must wait behind it in the queue.
   if (MirrorOf(ref).send_armed) return 0;
   size_t length = 0;
   for (size_t i = 0; i < count; ++i) length += pieces[i].iov_len;

@@ -32,8 +32,9 @@ class Input {
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
 
-  // Lends `bytes` while `offer` runs a callback of `connection`, and keeps what that leaves;
-  // whether anything was kept. REQUIRES: no bytes wait, and the connection has no transform.
+  // Lends `bytes` while `offer` runs a callback of `connection`, and keeps what that leaves.
+  // Returns whether anything was kept. REQUIRES: no bytes wait, and the connection has no
+  // transform.
   template <class Offer>
   bool Lend(StreamConnection& connection, std::string_view bytes, Offer offer) {
     RONDO_DCHECK(lent_to_ == nullptr && connection.inbound.empty());
@@ -49,8 +50,8 @@ class Input {
   RONDO_COLD void Keep(StreamConnection& connection, std::string_view bytes) {
     connection.inbound.Append(bytes, chunks_);
   }
-  // Puts what `bytes` decode to behind the bytes that wait; `reply` takes what the transform has to
-  // say itself. REQUIRES: the connection has a transform.
+  // Puts what `bytes` decode to behind the bytes that wait; `reply` takes the transform's own bytes
+  // for the peer. REQUIRES: the connection has a transform.
   RONDO_COLD absl::Status Decode(StreamConnection& connection, std::string_view bytes,
                                  buffer::ByteTransform::End end,
                                  buffer::ByteTransform::Sink reply);

@@ -191,7 +191,7 @@ WriteResult Output::QueueUnsent(StreamConnection& connection, absl::Span<const i
       connection.outbound->Append(whole.substr(gone));
     }
   } catch (const std::bad_alloc&) {
-    // Some of it has gone: what followed would be out of place.
+    // Some of it was sent and the rest is lost: later bytes would be out of place.
     connection.Fail("send", ENOMEM);
     return WriteResult::kOk;
   }

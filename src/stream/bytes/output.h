@@ -85,7 +85,7 @@ class Output {
   // The same, with what files count as, for the marks and the limit.
   size_t ChargedBytes(const StreamConnection& connection) const;
 
-  // `done` is told when all that was written so far is in the kernel.
+  // `done` gets OK when the kernel has taken all that was written so far.
   void NotifyWhenSent(StreamConnection& connection, ConnectionHandle::Done done);
   // Bytes of the transform's own: behind what was written.
   void QueueReply(StreamConnection& connection, std::string_view bytes);
@@ -113,7 +113,7 @@ class Output {
   // fast as we write, `while (Write(...) == kOk)` would never end.
   static constexpr size_t kDirectBytesPerCallback = 1 << 20;
 
-  // Whether writes are gathered just now.
+  // Whether writes of `connection` are gathered now.
   bool Gathers(const StreamConnection& connection) const {
     return connection.outbound == nullptr && running_.connection == &connection;
   }
@@ -148,10 +148,10 @@ class Output {
   RONDO_COLD WriteResult WriteEncoded(StreamConnection& connection, std::string_view bytes);
   RONDO_COLD WriteResult WriteFileEncoded(StreamConnection& connection, int fd, int64_t offset,
                                           size_t length);
-  // Puts what `plain` encodes to into the queue: the step before it.
+  // Encodes `plain` and puts the result into the queue.
   void Encode(StreamConnection& connection, std::string_view plain,
               buffer::ByteTransform::End end);
-  // What a write comes to, once it is in the queue; has the loop send it.
+  // The result of a write that is in the queue now; has the loop send it.
   WriteResult Queued(StreamConnection& connection);
   // The queue, behind everything that was written before.
   buffer::OutboundQueue& EnsureQueue(StreamConnection& connection);

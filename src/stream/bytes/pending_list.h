@@ -1,4 +1,4 @@
-// PendingList holds the connections that the loop must look at, because somebody wants something of
+// PendingList holds the connections that the loop must look at, because something was requested of
 // them: at the end of the turn, or for the one whose callback runs, as soon as that returns. One a
 // loop; loop thread only.
 
@@ -32,7 +32,7 @@ class PendingList {
     connection.state.SetPending();
     if (running_->connection != &connection) ListForEndOfTurn(connection);
   }
-  // The same, and at the end of the turn in any case: what a callback has asked for while its
+  // The same, and at the end of the turn in any case: what a callback has requested while its
   // connection was being looked at is for the next time.
   void Postpone(StreamConnection& connection) {
     if (!connection.state.IsPending()) return;

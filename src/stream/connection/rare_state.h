@@ -32,7 +32,7 @@ struct RareState {
   absl::Duration close_timeout = absl::InfiniteDuration();
   // While draining: bytes that had arrived when that began and were not delivered yet.
   size_t undelivered = 0;
-  // What OnClose is told.
+  // The reason that OnClose gets.
   absl::Status reason;
   std::vector<ConnectionHandle::Done> when_closed;
   // Of a link-local IPv6 peer (RFC 4007).

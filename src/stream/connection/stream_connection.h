@@ -48,7 +48,7 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   SocketAddress peer() const;
   RareState& EnsureRareState();
 
-  // As Connection::Close; `reason` is what OnClose is told, unless there is a reason already.
+  // As Connection::Close; OnClose gets `reason`, unless there is a reason already.
   void CloseBecause(absl::Status reason);
   // Records that `call` failed with `error`, an errno: the connection must end. An earlier reason
   // stays.

@@ -1,5 +1,5 @@
 // StreamState is where a stream connection stands: sixteen bits, changed by named transitions and
-// asked by named questions. It belongs to its connection; loop thread only.
+// read by named questions. It belongs to its connection; loop thread only.
 //
 //   phase    new ─▶ open ─▶ closing ─┬─▶ ended ─▶ gone      Close: send what is queued, then FIN
 //                    │        │      │
@@ -12,11 +12,11 @@
 //   holds    why input is not wanted just now: the user paused it, output has a backlog, or the
 //            handler has yielded its turn
 //   pending  the loop must look at the connection; the handler must be offered its input again
-//   slow     somebody must see every byte: no fast path
+//   slow     a transform must see every byte: no fast path
 //   active   a byte has moved since the idle timeout last looked; always set where there is none
 //
 // A connection is *plain* when it is open, nothing is special about it, and it is known to be
-// active: one comparison, which is all that the way of nearly every byte asks.
+// active: one comparison, the only one for nearly every byte.
 
 #ifndef RONDO_STREAM_CONNECTION_STREAM_STATE_H_
 #define RONDO_STREAM_CONNECTION_STREAM_STATE_H_

@@ -1,4 +1,4 @@
-// Deadlines are the times of one connection that asked for its own: an idle timeout other than its
+// Deadlines are the times of a connection that has some of its own: an idle timeout other than its
 // handler's, a read deadline, a write deadline. It belongs to its connection; loop thread only. The
 // timeout that all connections of a handler share needs none of this: see idle_timeouts.h.
 

@@ -1,6 +1,6 @@
 // IdleTimeouts closes the connections of a loop that are idle for longer than their handler's
-// ConnectionOptions::idle_timeout. It costs a message nothing: a byte that moves costs a look at
-// one bit, which is nearly always set. Streams owns it; loop thread only.
+// ConnectionOptions::idle_timeout. A message costs one test of a bit, which is nearly always set.
+// Streams owns it; loop thread only.
 //
 //   quiet    nothing has moved since `since`: due a timeout later
 //     │  ▲
@@ -83,7 +83,7 @@ class IdleTimeouts {
   Place& At(uint32_t index) {
     return blocks_[index / StreamTable::kCells]->places[index % StreamTable::kCells];
   }
-  // REQUIRES: `index` is, or is not, in a list.
+  // REQUIRES: `index` is in no list (Append), or in `list` (Unlink).
   void Append(List& list, uint32_t index, reactor::Tick since);
   void Unlink(List& list, uint32_t index);
   bool IsLinked(Queue& queue, StreamConnection& connection);
