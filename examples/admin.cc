@@ -67,7 +67,7 @@ int main(int argc, char** argv) {
   const rondo::Listen admin_port = {
       .address = absl::GetFlag(FLAGS_admin),
       .handler = &admin,
-      // A few short lines; who says nothing for a minute has forgotten it.
+      // Room for a few short lines; an operator who is silent for a minute is disconnected.
       .connection = rondo::ConnectionOptions{.inbound_limit_bytes = 4096,
                                              .idle_timeout = absl::Minutes(1)},
   };

@@ -1,5 +1,5 @@
-// A chat room: every line goes to everybody else, whichever loop they are on. A reader too slow to
-// keep up misses lines and is told so; the others never wait for it.
+// A chat room: every line goes to all other members, on any loop. A reader too slow to keep up
+// misses lines and gets a note about that; the others never wait for it.
 //
 //   examples/run chat          in several other terminals: nc 127.0.0.1 7000
 
@@ -78,7 +78,7 @@ class Chat : public rondo::EventHandler {
           if (!(member.handle() == from)) Hear(member, line);
         });
       });
-      // A loop that is drowning in lines: its members miss this one.
+      // The loop's mailbox is full: its members miss this line.
       if (!posted) continue;
     }
   }
@@ -86,7 +86,7 @@ class Chat : public rondo::EventHandler {
   static void Hear(Connection& member, const std::string& line) {
     Member* const state = member.context<Member>();
     if (state == nullptr) return;
-    // What it has not read yet is worth more than what it would miss.
+    // New lines are dropped, and those that wait are kept.
     if (state->behind) {
       ++state->missed;
     } else {

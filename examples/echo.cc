@@ -21,7 +21,7 @@ ABSL_FLAG(bool, stats, false, "print a line each second");
 
 namespace {
 
-// Written by one loop, read by the main thread; a cache line each, so that loops do not meet.
+// Written by one loop, read by the main thread; a cache line each, so that loops do not share one.
 struct alignas(64) Counters {
   std::atomic<uint64_t> messages{0};
   std::atomic<uint64_t> bytes{0};

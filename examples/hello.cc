@@ -1,4 +1,4 @@
-// The smallest server: it greets whoever connects and repeats what it hears.
+// The smallest server: it greets each client and repeats what it receives.
 //
 //   examples/run hello          in another terminal: nc 127.0.0.1 7000
 

@@ -1,6 +1,5 @@
-// A chat room on LineCodec: every line goes to everybody else, whichever loop they are on, and a
-// line that is too long costs its sender a warning, not the connection. `chat` is the same room by
-// hand.
+// A chat room on LineCodec: every line goes to all other members, on any loop, and a line that is
+// too long costs its sender a warning, not the connection. `chat` is the same room by hand.
 //
 //   examples/run line_chat      in several other terminals: nc 127.0.0.1 7000
 
@@ -74,7 +73,7 @@ class Chat : public rondo::FramedHandler<rondo::LineCodec> {
     rondo::Engine& engine = speaker.loop().engine();
     for (size_t i = 0; i < engine.loop_count(); ++i) {
       rondo::EventLoop& loop = engine.loop(i);
-      // A loop that drowns in lines refuses: its members miss this one.
+      // The loop's mailbox is full: its members miss this line.
       (void)loop.Post([&loop, line, from = speaker.handle()] {
         loop.ForEach([&](Connection& member) {
           if (member.handle() == from || member.outbound_bytes() > kTooFarBehind) return;

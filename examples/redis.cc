@@ -54,7 +54,7 @@ constexpr uint64_t Name(string_view word) {
 // wait.
 constexpr size_t kMostReplyBytes = 8 << 20;
 
-// Replies, one behind the other. Kept by the handler, whose loop it never leaves.
+// Replies, one behind the other. Kept by the handler, on whose loop alone it is used.
 class Reply {
  public:
   void Raw(string_view text) { text_.append(text); }
@@ -147,7 +147,7 @@ class Commands {
       case Name("SELECT"):
       case Name("CLIENT"):
         return reply.Raw("+OK\r\n");
-      // What redis-cli and redis-benchmark ask for first, and can do without.
+      // Sent first by redis-cli and redis-benchmark, which can do without the answer.
       case Name("COMMAND"):
         return reply.Raw("*0\r\n");
       case Name("INFO"):
@@ -207,7 +207,7 @@ class Commands {
     reply.Raw("+OK\r\n");
   }
 
-  // Each key for itself: another client may see some of them before the others.
+  // One key after the other: another client may see some of them set and not the others.
   void SetAll(const Arguments& words, Reply& reply) {
     for (size_t i = 1; i < words.size(); i += 2) Store(words[i], words[i + 1]);
     reply.Raw("+OK\r\n");
@@ -315,7 +315,7 @@ class Redis : public rondo::FramedHandler<RespCodec> {
     }
     reply_.Clear();
     commands_.Run(words_, reply_);
-    // A client that asks without ever reading is not worth the memory.
+    // A client that sends requests and does not read replies is disconnected.
     return connection.Write(reply_.text()) == rondo::WriteResult::kRefused ? Action::kClose
                                                                            : Action::kNone;
   }

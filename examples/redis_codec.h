@@ -1,5 +1,5 @@
-// RESP commands as frames: a codec written outside of Rondo, with no more than what the concept
-// rondo::Codec asks for. A frame is a command with all its arguments,
+// RESP commands as frames: a codec written outside of Rondo, with no more than the concept
+// rondo::Codec requires. A frame is a command with all its arguments,
 //
 //   *2\r\n$3\r\nGET\r\n$1\r\nx\r\n
 //

@@ -1,5 +1,5 @@
 // An RPC server: requests with ids, answered as each is done and not as they came. Methods are
-// echo, upper, and slow, which takes 10 ms without keeping anybody waiting. rpc_protocol.h has the
+// echo, upper, and slow, which takes 10 ms without delaying other requests. rpc_protocol.h has the
 // messages.
 //
 //   examples/run rpc            in another terminal: examples/run rpc_client
@@ -27,7 +27,7 @@ using examples::RpcStatus;
 using rondo::Action;
 using rondo::Connection;
 
-// For all loops: it keeps nothing.
+// One for all loops: it has no state.
 class Rpc : public rondo::FramedHandler<rondo::LengthFieldCodec> {
  public:
   Rpc() : FramedHandler(examples::RpcCodec()) {}
@@ -59,7 +59,7 @@ class Rpc : public rondo::FramedHandler<rondo::LengthFieldCodec> {
       connection.Close(encoded);
       return Action::kNone;
     }
-    // Refused: the client asks, and does not read.
+    // Refused: the client sends requests and does not read replies.
     const bool taken = connection.Writev(frame.pieces()) != rondo::WriteResult::kRefused;
     return taken ? Action::kNone : Action::kClose;
   }

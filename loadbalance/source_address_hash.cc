@@ -5,14 +5,14 @@
 namespace rondo {
 namespace {
 
-// FNV-1a, 64 bits (IETF draft-eastlake-fnv), from another start for each seed.
+// FNV-1a, 64 bits (IETF draft-eastlake-fnv), with a start value that depends on the seed.
 uint64_t HashOf(std::string_view bytes, uint64_t seed) {
   uint64_t hash = 0xcbf29ce484222325 ^ seed;
   for (const char byte : bytes) {
     hash ^= static_cast<unsigned char>(byte);
     hash *= 0x100000001b3;
   }
-  // Its low bits alone are weak, and small moduli look at nothing else.
+  // Its low bits alone are weak, and small moduli use nothing else.
   return hash ^ hash >> 32;
 }
 
@@ -29,7 +29,7 @@ class SourceAddressHash final : public LoadBalancer {
 
 }  // namespace
 
-// The other one, whose seed is random, stands where the kernel may be asked (src/engine).
+// The overload with a random seed is in src/engine, which may call the kernel.
 std::unique_ptr<LoadBalancer> NewSourceAddressHash(uint64_t seed) {
   return std::make_unique<SourceAddressHash>(seed);
 }

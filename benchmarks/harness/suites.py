@@ -10,7 +10,7 @@ class Shape:
     title: str
     flags: tuple
     loops: int = 1
-    # What the server is told to do, other than to echo.
+    # Flags of the server, where it does something other than to echo.
     server_flags: tuple = ()
     # Which columns matter: a key of plots.SUBJECTS.
     subject: str = "messages"

@@ -113,8 +113,8 @@ void Churn::OnCompletion(const io_uring_cqe& completion) {
   if (completion.user_data == kCloseTag) {
     return tally_.Fail(std::string("close: ") + std::strerror(-completion.res));
   }
-  // Of a chain that fails the operation that did is the only one to complete: what follows it is
-  // cancelled without a word (io_uring_enter(2), IOSQE_CQE_SKIP_SUCCESS).
+  // In a chain that fails, only the operation that failed completes: those behind it are cancelled
+  // without a completion (io_uring_enter(2), IOSQE_CQE_SKIP_SUCCESS).
   const bool replied = completion.user_data & kReplyFlag;
   auto index = static_cast<uint32_t>(completion.user_data);
   End(lanes_[index], replied ? "recv" : "connect or send", completion.res);

@@ -36,7 +36,7 @@ class Churn {
 
   void Run(const Window& window);
   void Begin(Lane& lane, uint32_t index);
-  // `call` is what ended it, with `result`.
+  // `call` is the operation that ended the run, with `result`.
   void End(Lane& lane, const char* call, int result);
   void ArmDeadline(uint64_t time);
   void OnCompletion(const io_uring_cqe& completion);

@@ -1,5 +1,5 @@
 // `load`: the client of every benchmark. Opens connections to a server, keeps them as busy as the
-// mode asks for, checks every byte that comes back, and prints one JSON line.
+// mode says, checks every byte that comes back, and prints one JSON line.
 #include <algorithm>
 #include <cstdio>
 #include <string>

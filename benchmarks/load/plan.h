@@ -49,7 +49,7 @@ struct Plan {
   double rate = 0;
   // After the end, how long a reply that is due may take before it counts as lost.
   uint64_t drain_ns = 2'000'000'000;
-  // Whose CPU time and memory to report; 0: nobody's.
+  // The process whose CPU time and memory are reported; 0: none.
   int server_pid = 0;
 };
 

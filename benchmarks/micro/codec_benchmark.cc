@@ -57,7 +57,7 @@ class Source {
   std::string_view left_;
 };
 
-// What comes out, so that nobody can leave it out.
+// The result, so that the compiler cannot leave the work out.
 struct Sum {
   size_t frames = 0;
   size_t bytes = 0;
@@ -270,7 +270,7 @@ void FieldLoop(benchmark::State& state) {
       [](std::string_view stream, auto& b) { return ReadFieldsWithLoop(stream, b, 4, OnPacket); });
 }
 
-// What there is to gain: the copy that all of them pay, and nothing else.
+// The lower bound: the copy that all of them pay, and nothing else.
 void CopyOnly(benchmark::State& state) {
   const std::string stream(kStreamBytes, 'x');
   RunPeer(state, stream, [](std::string_view bytes, auto& buffer) {

@@ -19,7 +19,7 @@ class Parcel : public Mail {
   void Deliver(loop::EventLoopImpl&) override {}
 };
 
-// Mail is handed the loop that it reached; a Parcel does not look at it, so nothing need be there.
+// Deliver gets the loop; a Parcel does not use it, so there need not be one.
 alignas(64) char no_loop[64];
 loop::EventLoopImpl& NoLoop() {
   return *static_cast<loop::EventLoopImpl*>(static_cast<void*>(no_loop));
@@ -62,7 +62,7 @@ void BM_Post(benchmark::State& state) {
 }
 BENCHMARK(BM_Post)->Threads(1)->Threads(4)->UseRealTime();
 
-// The same thread posts and collects: what is left when nothing contends.
+// The same thread posts and collects: the cost without contention.
 void BM_PostAndDeliver(benchmark::State& state) {
   base::AssertOnLoop();
   Mailbox mailbox(kUnboundedBytes, *poll::Waker::New());

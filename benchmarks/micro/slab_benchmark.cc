@@ -13,8 +13,7 @@ namespace {
 
 struct Owner {};
 
-// As large as a connection, and never zero in its first word, which is how the slab knows the
-// living.
+// As large as a connection, and never zero in its first word, by which the slab tells live objects.
 struct Cell {
   static constexpr bool kFirstWordIsNeverZero = true;
   uint64_t first_word = 1;
@@ -45,7 +44,7 @@ void BM_CreateAndDestroy(benchmark::State& state) {
 }
 BENCHMARK(BM_CreateAndDestroy)->Arg(1)->Arg(1000000);
 
-// Slots in random order, so that the figure is honest about the cache.
+// Slots in random order, so that the figure includes cache misses.
 void BM_FindBySlot(benchmark::State& state) {
   Crowd crowd(state.range(0));
   std::minstd_rand random(1);

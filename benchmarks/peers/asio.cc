@@ -20,8 +20,8 @@ constexpr size_t kSessionBufferBytes = 64 * 1024;
 int work_us = 0;
 std::unique_ptr<const peers::Replies> replies;
 
-// Reads into a buffer that all sessions of a loop share would save memory, but a session that is
-// writing needs its bytes until it is done, so each has its own, as in asio's own examples.
+// One buffer that all sessions of a loop share would save memory, but a session that is writing
+// needs its bytes until it is done, so each has its own, as in asio's own examples.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   explicit Session(tcp::socket socket)

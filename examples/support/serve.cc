@@ -10,7 +10,7 @@ namespace {
 
 using EachSecond = std::function<void(rondo::Engine&)>;
 
-// Blocked on every thread, so that only the main thread takes them, when it asks.
+// Blocked on every thread, since threads inherit that: only the main thread takes them, by sigwait.
 sigset_t BlockStopSignals() {
   sigset_t signals;
   sigemptyset(&signals);

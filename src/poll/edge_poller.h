@@ -14,7 +14,7 @@
 //                from the start for a stream; cleared by EAGAIN.
 //   listed       it is in `ready_again_`: something is left to do that no edge will announce.
 //   has_error    the kernel said that the socket has failed. Receiving will meet that, behind the
-//                bytes before it; a stream that does not receive is told.
+//                bytes before it; OnFailed tells one that does not receive.
 //   registered   the kernel knows it.
 //
 // So pausing and resuming cost nothing, ever: a pause leaves `readable` as it is, and resuming an
@@ -22,8 +22,8 @@
 // listed as well; a Wait with a list does not block, and serves what the list held when it began.
 //
 // Errors and hang-ups come as edges too, whatever is wanted. A stream that receives learns of them
-// by receiving, after the bytes before them. One that does not is told of an error at once; an
-// orderly end waits, as the bytes before it do. What is no stream is ready for everything then.
+// by receiving, after the bytes before them. One that does not gets OnFailed for an error at once;
+// an orderly end waits, as the bytes before it do. What is no stream is ready for everything then.
 // None of them can spin.
 //
 // Why a short receive does not prove that there is nothing more: out-of-band data, records of kTLS
@@ -89,7 +89,7 @@ class EdgePoller : public Poller {
   virtual int AwaitRoom(EndpointRef ref) RONDO_ON_LOOP = 0;
 
   // A Wait is BeginWait, Dispatch for each event, EndWait.
-  // Returns how long it may block when the loop asked for `timeout_ns`.
+  // Returns how long it may block when the loop's limit is `timeout_ns`.
   int64_t BeginWait(int64_t timeout_ns) RONDO_ON_LOOP;
   // Serves the endpoint that `token` names.
   void Dispatch(uint64_t token, const Edge& edge, Events& events) RONDO_ON_LOOP;

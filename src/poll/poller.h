@@ -16,7 +16,7 @@
 //     then; the end of the peer's bytes waits behind them.
 //   - The end of the peer's bytes is delivered once and stops receiving for good. Sending goes on.
 //   - Each failure of a stream is reported once: as a return value or by OnFailed. After it no
-//     event follows, whatever is asked for; the loop must close the endpoint. It reaches an
+//     event follows, whatever the loop calls; it must close the endpoint. It reaches an
 //     endpoint that is paused, or past the peer's end, as well; bytes that were not received by
 //     then are lost.
 //   - `SendInline` and `Send` send what they can at once. What `Send` cannot is sent later without

@@ -37,7 +37,7 @@ int SetOption(int fd, int level, int option, const void* value, socklen_t length
   return OrErrno(::setsockopt(fd, level, option, value, length));
 }
 
-// Not repeated on EINTR: Linux has freed the number by then, and it may be somebody else's.
+// Not repeated on EINTR: Linux has freed the number by then, and another file may have it.
 int Close(int fd) { return OrErrno(::close(fd)); }
 
 int Duplicate(int fd) { return OrErrno(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }

@@ -49,7 +49,7 @@ class SlabTest : public ::testing::Test {
     slab_.ForEach([this](Object& object) { slab_.Destroy(object); });
   }
 
-  // As a loop asks: 0 where nobody lives.
+  // As a loop does it: 0 where there is no object.
   uint32_t GenerationAt(uint32_t slot) {
     const Object* object = slab_.At(slot);
     return object == nullptr ? 0 : object->generation;

@@ -99,7 +99,7 @@ TEST(ChunkPoolDeathTest, APoolIsNotDestroyedBeforeItsBlocksAreBack) {
   EXPECT_DEATH((void)ChunkPool().Borrow(1), "rondo is broken: lent_bytes_ == 0");
 }
 
-TEST(ChunkPoolTest, ABlockThatThereIsNoMemoryForWasNotLent) {
+TEST(ChunkPoolTest, AFailedAllocationDoesNotCountAsLent) {
   if (RONDO_SANITIZED) GTEST_SKIP() << "a sanitizer ends the process instead";
   ChunkPool pool;
   EXPECT_THROW(pool.Borrow(size_t{1} << 62), std::bad_alloc);

@@ -1,4 +1,5 @@
-// What the tests of the outbound queue put into it, and how they play the kernel that sends it.
+// What the tests of the outbound queue put into it, and how they stand for the kernel that sends
+// it.
 
 #ifndef RONDO_TESTS_BUFFER_OUTBOUND_BYTES_H_
 #define RONDO_TESTS_BUFFER_OUTBOUND_BYTES_H_
@@ -32,7 +33,7 @@ inline std::string Bytes(size_t count, size_t first = 0) {
   return bytes;
 }
 
-// A file that is nowhere.
+// A file without a name.
 inline UniqueFd FileOf(std::string_view content) {
   UniqueFd file(::memfd_create("outbound", MFD_CLOEXEC));
   EXPECT_EQ(::write(file.get(), content.data(), content.size()),

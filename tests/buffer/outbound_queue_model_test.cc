@@ -1,4 +1,4 @@
-// The outbound queue against the plainest thing that it could be: a string.
+// The outbound queue against the plainest model of it: a string.
 
 #include <cstddef>
 #include <cstdint>

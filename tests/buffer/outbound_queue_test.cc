@@ -297,7 +297,7 @@ TEST_F(OutboundQueueTest, AnEmptiedQueueHoldsAtMostOneOrdinaryChunk) {
   }
 }
 
-TEST(OutboundQueueDeathTest, AQueueIsNotDestroyedWhileSomebodyWaitsToBeTold) {
+TEST(OutboundQueueDeathTest, AQueueIsNotDestroyedWhileADoneWaits) {
   EXPECT_DEATH(
       {
         ChunkPool pool;

@@ -142,7 +142,7 @@ TEST_F(RingBufferTest, ASmallBufferIsNotShrunk) {
 TEST_F(RingBufferTest, ShrinkingIsNotProvokedByEveryRead) {
   Append(Bytes(kKiB * kKiB));
   size_t moves = 0;
-  // It hovers about any threshold there may be, on the way down.
+  // Its size moves up and down around every threshold on the way down.
   while (buffer_.size() > 300) {
     const char* const before = Peek(1).data();
     Discard(300);

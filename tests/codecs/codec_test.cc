@@ -54,7 +54,7 @@ TEST(EncodedFrameTest, RefusesWhatItHasNoRoomFor) {
   EXPECT_EQ(bytes.bytes(), 1 + EncodedFrame::kRoomBytes);
 }
 
-TEST(MaxFrameBytesTest, CannotWrapWhatIsAddedToIt) {
+TEST(MaxFrameBytesTest, AddingAHeaderSizeCannotOverflow) {
   const LineCodec lines{MaxFrameBytes(std::numeric_limits<size_t>::max())};
   EXPECT_THAT(tests::Decode(lines, "a\nb\n").frames, ElementsAre("a", "b"));
 }
@@ -91,7 +91,7 @@ TEST(ForEachFrameTest, EndsWithTheFirstError) {
   EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
 }
 
-// The whole of a codec that a user might write: frames of one digit and that many bytes.
+// A complete codec as a user might write one: frames of one digit and that many bytes.
 struct DigitCodec {
   struct State {
     bool operator==(const State&) const = default;

@@ -1,4 +1,4 @@
-// FrameReader in a plain EventHandler, with a client that sends what it is told to.
+// FrameReader in a plain EventHandler, with a client that sends what the test says.
 
 #include "rondo/frame_reader.h"
 

@@ -1,4 +1,4 @@
-// FramedHandler on a running engine, with a client that sends what it is told to.
+// FramedHandler on a running engine, with a client that sends what the test says.
 
 #include "rondo/framed_handler.h"
 
@@ -120,7 +120,7 @@ TEST(FramedHandlerTest, ReportsATruncatedFrameToOnClose) {
   EXPECT_THAT(std::string(reason.message()), HasSubstr("2 bytes"));
 }
 
-TEST(FramedHandlerTest, DoesNotBlameThePeerForAStop) {
+TEST(FramedHandlerTest, AStopInsideAFrameIsNotReportedAsDataLoss) {
   AnsweringLines handler = Lines();
   Server server(handler);
   Client client(server.address());

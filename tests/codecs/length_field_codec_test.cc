@@ -152,7 +152,7 @@ TEST(LengthFieldCodecTest, RejectsALengthBelowItsOwnHeaderAndSkipsThat) {
                           "own header: 1 at offset 0 of the frame, limit 2"));
 }
 
-TEST(LengthFieldCodecTest, RejectsAFrameShorterThanWhatIsToBeStripped) {
+TEST(LengthFieldCodecTest, RejectsAFrameShorterThanItsStrippedBytes) {
   const LengthFieldCodec codec = Field(99, {.length_bytes = 1, .strip_bytes = 4});
   const tests::Outcome outcome = DecodeEveryWay(codec, Bytes({2}, "xx") + Bytes({5}, "123ok"));
   EXPECT_THAT(outcome.frames, ElementsAre("ok"));
@@ -160,7 +160,7 @@ TEST(LengthFieldCodecTest, RejectsAFrameShorterThanWhatIsToBeStripped) {
                                                     "shorter than what is to be stripped")));
 }
 
-TEST(LengthFieldCodecTest, WrapsNoSum) {
+TEST(LengthFieldCodecTest, SumsDoNotOverflow) {
   const int64_t most = MaxFrameBytes::kLargest;
   for (const int64_t adjustment : {most, int64_t{0}, -most}) {
     const auto codec =

@@ -76,7 +76,7 @@ TEST(LineCodecTest, DoesNotLookAtScannedBytesAgain) {
   LineCodec::State state;
   const LineCodec lines = Lines(100);
   EXPECT_EQ(lines.Decode("abcdef", state).kind(), Decoded::Kind::kNeedMore);
-  // Bytes that were seen do not change; if they did, nobody would notice.
+  // The codec does not look again at bytes it has scanned: it would not notice if they changed.
   const Decoded decoded = lines.Decode("ab\ndefgh\n", state);
   EXPECT_EQ(decoded.frame(), "ab\ndefgh");
 }

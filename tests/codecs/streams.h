@@ -1,6 +1,6 @@
 // A stream for a codec, as a connection would feed it: in pieces, keeping what was not consumed.
 // The outcome is text, so that two ways of cutting the same stream can be compared and a difference
-// read. Whatever breaks the contract of codec.h becomes part of the outcome as well.
+// read. A breach of the contract of codec.h becomes part of the outcome as well.
 
 #ifndef RONDO_TESTS_CODECS_STREAMS_H_
 #define RONDO_TESTS_CODECS_STREAMS_H_

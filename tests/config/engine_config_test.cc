@@ -18,7 +18,7 @@ using ::testing::StartsWith;
 
 constexpr char kAddress[] = "tcp://127.0.0.1:0";
 
-TEST(EngineConfigTest, NothingStandsForSomethingElse) {
+TEST(EngineConfigTest, EveryDefaultIsResolved) {
   FaultySys kernel;
   kernel.Fail(Call::kCpuCount, -7);
   const auto config = Resolve({.loops = 0, .poller = PollerKind::kAuto}, kAddress);
@@ -29,7 +29,7 @@ TEST(EngineConfigTest, NothingStandsForSomethingElse) {
   EXPECT_EQ(config->poller_remark.empty(), config->options.poller == PollerKind::kIoUring);
 }
 
-TEST(EngineConfigTest, WhatWasChosenStays) {
+TEST(EngineConfigTest, ExplicitOptionsAreKept) {
   const std::shared_ptr<LoadBalancer> balancer = NewLeastConnections();
   const auto config = Resolve(
       {.loops = 3, .load_balancer = balancer, .poller = PollerKind::kEpollEdge}, kAddress);
@@ -66,7 +66,7 @@ TEST(EngineConfigTest, NoReceiveBringsMoreThanTheInboundLimit) {
 
 // --- Listeners.
 
-TEST(EngineConfigTest, WhatAListenDoesNotSayIsAsInOptions) {
+TEST(EngineConfigTest, WhatAListenLeavesOutIsAsInOptions) {
   EventHandler handler;
   const auto config =
       Resolve({.accept_mode = AcceptMode::kReusePort, .connection = {.inbound_limit_bytes = 9999}},
@@ -90,7 +90,7 @@ TEST(EngineConfigTest, WhatAListenDoesNotSayIsAsInOptions) {
   EXPECT_EQ(special.accept_mode, AcceptMode::kAcceptor);
 }
 
-TEST(EngineConfigTest, WhatIsWrongWithAListenersOptionsIsSaidWithItsAddress) {
+TEST(EngineConfigTest, ErrorsInAListenersOptionsNameItsAddress) {
   struct {
     ConnectionOptions connection;
     std::string message;
@@ -111,7 +111,7 @@ TEST(EngineConfigTest, WhatIsWrongWithAListenersOptionsIsSaidWithItsAddress) {
   }
 }
 
-TEST(EngineConfigTest, AnEngineListensSomewhere) {
+TEST(EngineConfigTest, AnEngineNeedsAnAddress) {
   const absl::Status status = Resolve({}, {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), StartsWith("no address to listen on"));
@@ -123,7 +123,7 @@ TEST(EngineConfigTest, AnEngineListensAt256AddressesAtMost) {
             absl::InvalidArgumentError("257 addresses; expected at most 256"));
 }
 
-TEST(EngineConfigTest, AnAcceptorIsNeededForOneListenerThatHasOneAndForSeveralLoops) {
+TEST(EngineConfigTest, AcceptorModeNeedsAnAcceptorOnlyForSeveralLoops) {
   const Addresses addresses = {"tcp://:1",
                                Listen{.address = "tcp://:2", .accept_mode = AcceptMode::kAcceptor}};
   const auto two = Resolve({.loops = 2, .accept_mode = AcceptMode::kReusePort}, addresses);
@@ -136,7 +136,7 @@ TEST(EngineConfigTest, AnAcceptorIsNeededForOneListenerThatHasOneAndForSeveralLo
   EXPECT_FALSE(NeedsAcceptor(*one));
 }
 
-TEST(EngineConfigTest, TablesOfTheirOwnAndAnAcceptorExcludeEachOtherForEveryListener) {
+TEST(EngineConfigTest, PrivateTablesAndAnAcceptorExcludeEachOtherForEveryListener) {
   const Options options{
       .loops = 2, .accept_mode = AcceptMode::kReusePort, .private_descriptor_tables = true};
   const absl::Status status =

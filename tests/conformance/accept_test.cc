@@ -1,5 +1,5 @@
 // Rules 7 and 12 and the limits of accepting: max_connections, descriptors that run out, options
-// that arrive at the sockets, addresses that tell the truth.
+// that reach the sockets, addresses that are reported right.
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -47,7 +47,7 @@ TEST_P(AcceptTest, HoldsExactlyAsManyConnectionsAsItMay) {
   }
   ASSERT_TRUE(handler.WaitForOpened(kMost));
   EXPECT_EQ(handler.opened(), kMost);
-  // Each that leaves makes room for one that waits; in the end everybody was there.
+  // Each that leaves makes room for one that waits; in the end all were served.
   for (int round = 0; round < 200 && handler.opened() < 40; ++round) {
     const size_t opened = handler.opened(), closed = handler.closed();
     const auto was_welcomed = [](const Client& client) {
@@ -89,7 +89,7 @@ TEST_P(AcceptTest, ServesOnWithoutDescriptorsAndRecoversWithin100Milliseconds) {
   ::getrlimit(RLIMIT_NOFILE, &before);
   const int next = ::dup(0);
   ::close(next);
-  // Room for some clients' own ends, and then for nothing.
+  // Descriptors for some clients' own ends, and no more.
   const rlimit few = {static_cast<rlim_t>(next) + 40, before.rlim_max};
   EXPECT_TRUE(AtLeastOnce([&] {
     std::vector<Client> waiting;
@@ -97,7 +97,7 @@ TEST_P(AcceptTest, ServesOnWithoutDescriptorsAndRecoversWithin100Milliseconds) {
     do waiting.push_back(Connect());
     while (waiting.back().connected());
     EXPECT_EQ(waiting.back().connect_error(), EMFILE);
-    // It goes on serving who is there, and does not spin.
+    // It goes on serving open connections, and does not spin.
     EXPECT_TRUE(old_client.Send("ping") && old_client.Receive(4) == "ping");
     const absl::Duration cpu = CpuTime();
     const absl::Time begin = absl::Now();
@@ -108,7 +108,7 @@ TEST_P(AcceptTest, ServesOnWithoutDescriptorsAndRecoversWithin100Milliseconds) {
     EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
     waiting.clear();
     const absl::Time free = absl::Now();
-    // One that comes between the failure and the turning away of others may be among these.
+    // A connection that arrives between the failure and the rejections may be among these.
     EXPECT_TRUE(Eventually([&] { return Echoes(); }));
     const absl::Duration recovery = absl::Now() - free;
     RecordProperty("cpu_percent", absl::StrCat(load * 100));
@@ -199,7 +199,7 @@ TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
     EXPECT_EQ(connection.remote_address().ToString(), peer.ToString());
     return Action::kNone;
   };
-  // Both families at once, where there are two.
+  // IPv4 and IPv6, where this machine has both.
   const auto server = Start("tcp://:0");
   const uint16_t port = address().port();
   EXPECT_NE(port, 0);
@@ -224,7 +224,7 @@ TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
 }
 
 TEST_P(AcceptTest, RefusesToStartOnAPortThatIsTakenAndNamesIt) {
-  options.private_descriptor_tables = false;  // Or a second would be refused for that.
+  options.private_descriptor_tables = false;  // Else a second engine would be refused for that.
   const auto server = Start();
   Recorder second;
   const size_t descriptors = CountDescriptors();
@@ -242,10 +242,10 @@ TEST_P(AcceptTest, LeavesNoStrangersDescriptorToDuplicate) {
   const auto server = Start();
   const SocketAddress listening = address();
   const auto duplicate = engine->DuplicateListener(listening);
-  // In a loop's own table its number is nobody else's business.
+  // In a loop's own table the number has no meaning for others.
   ASSERT_EQ(duplicate.ok(), !options.private_descriptor_tables) << duplicate.status();
   EXPECT_EQ(engine->Stop(absl::Seconds(1)), absl::OkStatus());
-  // The numbers of the listeners may be anybody's by now.
+  // Other files may have the numbers of the listeners by now.
   std::vector<UniqueFd> strangers;
   for (int i = 0; i < 20; ++i) strangers.emplace_back(::socket(AF_INET, SOCK_DGRAM, 0));
   EXPECT_FALSE(engine->DuplicateListener(listening).ok());

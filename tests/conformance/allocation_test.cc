@@ -1,5 +1,4 @@
-// A server that only goes on serving asks for no memory: what it needs for a message it has from
-// the last one.
+// A server in a steady state allocates nothing: it reuses for a message what the last one has left.
 
 #include <atomic>
 #include <string>

@@ -174,7 +174,7 @@ TEST_P(BytesTest, KeepsFilesOfAnyPromisedLengthToTheirConnection) {
       connection.SendFile(fileno(file.get()), 0, std::numeric_limits<size_t>::max());
       connection.Write("!");
     } else {
-      // Queued: it borrows what the first one has given back.
+      // Queued: it borrows the queue that the first one has returned.
       handler.handles()[1].Write("mine");
     }
     return Action::kNone;
@@ -236,8 +236,8 @@ TEST_P(BytesTest, KeepsTheOrderOfEachThreadThatWrites) {
 }
 
 TEST_P(BytesTest, MakesProgressWhenBothSidesWriteAllBeforeTheyRead) {
-  // gnet #185. The marks are the policy: this side reads no more until the peer reads, and the
-  // peer, who waits for nothing but its own writes, is the one that has to begin.
+  // gnet #185. By the outbound marks this side reads no more until the peer reads, so the peer,
+  // which waits for its own writes only, has to begin.
   constexpr size_t kAll = 64 << 20;
   options.connection.outbound_limit_bytes = 2 * kAll;
   options.connection.outbound_high_bytes = 2 * kAll;

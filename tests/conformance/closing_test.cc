@@ -212,7 +212,7 @@ TEST_P(ClosingTest, AbortResetsAndDropsWhatWasQueued) {
   const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(client.Send("request"));
-  // Not before: a client that reads meanwhile might let all of it into the kernel.
+  // Only now: had the client read earlier, the kernel might have taken all of it.
   ASSERT_TRUE(handler.WaitForClosed(1));
   EXPECT_LT(client.ReceiveAll().size(), kLarge);
   EXPECT_EQ(client.ending(), Client::Ending::kReset);
@@ -221,7 +221,8 @@ TEST_P(ClosingTest, AbortResetsAndDropsWhatWasQueued) {
 
 TEST_P(ClosingTest, SaysSoWhenBytesWereLostAtTheCloseTimeout) {
   options.connection.close_timeout = absl::Milliseconds(50);
-  // In the queue, and another time all of it in the kernel's hands: lost is lost.
+  // Once the bytes wait in the queue, and once the kernel has all of them: they are lost both
+  // times.
   for (const size_t length : {size_t{16 << 20}, size_t{200 << 10}}) {
     SCOPED_TRACE(length);
     options.connection.socket.send_buffer_bytes = 1 << 20;
@@ -238,7 +239,7 @@ TEST_P(ClosingTest, SaysSoWhenBytesWereLostAtTheCloseTimeout) {
   }
 }
 
-TEST_P(ClosingTest, LingersAsLongAsItWasToldAndHoldsNobodyUp) {
+TEST_P(ClosingTest, ResetsAfterItsOwnCloseTimeout) {
   options.connection.socket.send_buffer_bytes = 1 << 20;
   handler.on_open = [](Connection& connection) {
     EXPECT_TRUE(connection.SetCloseTimeout(absl::Milliseconds(50)).ok());
@@ -247,7 +248,7 @@ TEST_P(ClosingTest, LingersAsLongAsItWasToldAndHoldsNobodyUp) {
   };
   const auto server = Start();
   Client never_reads = Connect({.receive_buffer_bytes = 4096});
-  // That it has no more to send does not say that it has got anything.
+  // The peer's FIN does not say that it has received anything.
   never_reads.ShutdownWrite();
   ASSERT_TRUE(handler.WaitForClosed(1));
   EXPECT_EQ(handler.reason().code(), absl::StatusCode::kDeadlineExceeded) << handler.reason();

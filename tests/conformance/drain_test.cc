@@ -1,5 +1,5 @@
-// A stop serves what has arrived, wherever it lies by then: with the handler, with the poller or in
-// the kernel.
+// A stop serves what has arrived, wherever it is by then: left by the handler, held by the poller
+// or in the kernel.
 
 #include <string>
 #include <thread>
@@ -35,7 +35,7 @@ class DrainTest : public ConformanceTest {
     return Start();
   }
 
-  // Every loop has had some turns.
+  // Waits until every loop has had some turns.
   void LetLoopsTurn() {
     for (int turn = 0; turn < 4; ++turn) {
       absl::BlockingCounter turned(static_cast<int>(engine->loop_count()));
@@ -92,7 +92,7 @@ TEST_P(DrainTest, ServesWhatArrivedWhileOutputWaited) {
   Client client = Connect({.receive_buffer_bytes = 4096});
   ASSERT_TRUE(client.Send("q"));
   answered.WaitForNotification();
-  // Nobody reads these, but a poller may have received them all the same.
+  // The loop does not read these, but a poller may have received them already.
   ASSERT_TRUE(client.Send(std::string(kRequests - 1, 'q')));
   LetLoopsTurn();
   ExpectAllReplies(client);

@@ -1,5 +1,5 @@
-// Rule 6: nobody starves. While one connection, task or writer does its worst on a loop, another
-// connection of the same loop is answered within a bounded time.
+// Rule 6: no connection starves. While one connection, task or writer does its worst on a loop,
+// another connection of the same loop is answered within a bounded time.
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -30,7 +30,7 @@ constexpr absl::Duration kBound = absl::Milliseconds(500);
 class FairnessTest : public ConformanceTest {
  protected:
   // How long an echo takes on a connection of its own for each loop, while the worst goes on: all
-  // but one in twenty, which the machine may have held up. Whoever starves is late each time.
+  // but one in twenty, which the machine may have held up. A starved connection is late each time.
   absl::Duration WorstEcho(int rounds = 100) {
     std::vector<Client> clients;
     for (int i = 0; i < 4; ++i) clients.push_back(Connect());
@@ -48,8 +48,8 @@ class FairnessTest : public ConformanceTest {
     return worst;
   }
 
-  // Two peers read as fast as they can what `write` writes for as long as it is told kOk; others
-  // are to be answered all the same.
+  // Two peers read as fast as they can what `write` writes for as long as the result is kOk; others
+  // must be answered nevertheless.
   void EchoWhileWriting(std::function<WriteResult(Connection&)> write) {
     handler.on_writable = [&](Connection& connection) {
       while (write(connection) == WriteResult::kOk) {
@@ -83,7 +83,7 @@ class FairnessTest : public ConformanceTest {
 };
 INSTANTIATE_TEST_SUITE_P(All, FairnessTest, ::testing::ValuesIn(Setups()), NameOf);
 
-TEST_P(FairnessTest, AFloodingConnectionHoldsUpNobody) {
+TEST_P(FairnessTest, AFloodingConnectionDoesNotDelayOthers) {
   handler.on_traffic = [](Connection& connection) {
     const std::string_view bytes = connection.Next();
     if (bytes.size() < 100) connection.Write(bytes);
@@ -105,7 +105,7 @@ TEST_P(FairnessTest, AFloodingConnectionHoldsUpNobody) {
   for (std::thread& flood : floods) flood.join();
 }
 
-TEST_P(FairnessTest, AConnectionThatWakesItselfHoldsUpNobody) {
+TEST_P(FairnessTest, AConnectionThatWakesItselfDoesNotDelayOthers) {
   std::atomic<int64_t> wakes = 0;
   handler.on_traffic = [&](Connection& connection) {
     if (connection.Peek().starts_with("w")) {
@@ -126,7 +126,7 @@ TEST_P(FairnessTest, AConnectionThatWakesItselfHoldsUpNobody) {
   EXPECT_GT(wakes, 100);
 }
 
-TEST_P(FairnessTest, AConnectionThatIsOfferedItsInputAgainAndAgainHoldsUpNobody) {
+TEST_P(FairnessTest, AConnectionThatResumesAgainAndAgainDoesNotDelayOthers) {
   std::atomic<int64_t> offers = 0;
   handler.on_traffic = [&](Connection& connection) {
     if (connection.Peek().starts_with("o")) {
@@ -148,7 +148,7 @@ TEST_P(FairnessTest, AConnectionThatIsOfferedItsInputAgainAndAgainHoldsUpNobody)
   EXPECT_GT(offers, 100);
 }
 
-TEST_P(FairnessTest, ATaskThatPostsItselfHoldsUpNobody) {
+TEST_P(FairnessTest, ATaskThatPostsItselfDoesNotDelayOthers) {
   const auto server = Start();
   std::atomic<bool> stop = false;
   std::atomic<int64_t> runs = 0;
@@ -166,7 +166,7 @@ TEST_P(FairnessTest, ATaskThatPostsItselfHoldsUpNobody) {
   ASSERT_TRUE(Stop().ok());
 }
 
-TEST_P(FairnessTest, ThreadsThatFloodTheMailboxHoldUpNobody) {
+TEST_P(FairnessTest, ThreadsThatFloodTheMailboxDoNotDelayOthers) {
   options.mailbox_limit_bytes = 32 << 20;
   const auto server = Start();
   std::atomic<bool> stop = false;
@@ -183,7 +183,7 @@ TEST_P(FairnessTest, ThreadsThatFloodTheMailboxHoldUpNobody) {
   for (std::thread& poster : posters) poster.join();
 }
 
-TEST_P(FairnessTest, ATimerThatIsAlwaysDueHoldsUpNobody) {
+TEST_P(FairnessTest, ATimerThatIsAlwaysDueDoesNotDelayOthers) {
   std::atomic<int64_t> ticks = 0;
   handler.on_tick = [&](EventLoop&) {
     ++ticks;
@@ -194,7 +194,7 @@ TEST_P(FairnessTest, ATimerThatIsAlwaysDueHoldsUpNobody) {
   EXPECT_GT(ticks, 0);
 }
 
-TEST_P(FairnessTest, ManyTimersOfOneMomentHoldUpNobody) {
+TEST_P(FairnessTest, ManyTimersOfOneMomentDoNotDelayOthers) {
   constexpr int kTimers = 10'000;
   // Of the loop that has the connection.
   int fired = 0;
@@ -227,12 +227,12 @@ TEST_P(FairnessTest, ManyTimersOfOneMomentHoldUpNobody) {
   EXPECT_LT(fired_before_request, kTimers);
 }
 
-TEST_P(FairnessTest, AWriterWithoutEndHoldsUpNobody) {
+TEST_P(FairnessTest, AnEndlessWriterDoesNotDelayOthers) {
   EchoWhileWriting(
       [](Connection& connection) { return connection.Write(std::string(100'000, 'x')); });
 }
 
-TEST_P(FairnessTest, AWriterThatFlushesWithoutEndHoldsUpNobody) {
+TEST_P(FairnessTest, AWriterThatFlushesEndlesslyDoesNotDelayOthers) {
   EchoWhileWriting([](Connection& connection) {
     const WriteResult result = connection.Write(std::string(1000, 'x'));
     connection.Flush();
@@ -240,7 +240,7 @@ TEST_P(FairnessTest, AWriterThatFlushesWithoutEndHoldsUpNobody) {
   });
 }
 
-TEST_P(FairnessTest, AFileWithoutEndHoldsUpNobody) {
+TEST_P(FairnessTest, AnEndlessFileDoesNotDelayOthers) {
   const UniqueFd file(::memfd_create("endless", MFD_CLOEXEC));
   ASSERT_EQ(::ftruncate(file.get(), int64_t{1} << 40), 0);
   EchoWhileWriting([&](Connection& connection) {
@@ -249,7 +249,7 @@ TEST_P(FairnessTest, AFileWithoutEndHoldsUpNobody) {
   });
 }
 
-TEST_P(FairnessTest, APeerThatDoesNotReadWhileItIsClosedHoldsUpNobody) {
+TEST_P(FairnessTest, APeerThatDoesNotReadWhileItIsClosedDoesNotDelayOthers) {
   handler.on_traffic = [](Connection& connection) {
     const std::string_view bytes = connection.Next();
     if (bytes != "close") return connection.Write(bytes), Action::kNone;

@@ -1,7 +1,7 @@
 // Kernel calls that fail, fall short and are late, one kind at a time, while a stream of random
 // bytes is echoed: it comes back identical, or the connection ends with a reason that names the
-// call; and the next connection is served as if nothing had been. Epoll, whose calls are all
-// interposed.
+// call; and the next connection is served normally. Epoll only, because all its calls can be
+// intercepted.
 
 #include <atomic>
 #include <cerrno>
@@ -82,7 +82,7 @@ TEST_F(FaultsTest, SmallPiecesAreGathered) {
   EXPECT_EQ(kernel.count(Call::kSend) + kernel.count(Call::kSendMessage), 1);
 }
 
-TEST_F(FaultsTest, CallsThatFailForNowLoseNothing) {
+TEST_F(FaultsTest, TemporaryFailuresLoseNothing) {
   const std::string bytes = RandomBytes(1 << 20);
   const auto server = Start();
   for (const Call call : {Call::kReceive, Call::kSend, Call::kSendMessage}) {
@@ -121,7 +121,7 @@ TEST_F(FaultsTest, ACallThatFailsEndsItsConnectionWithItsNameAndNoOther) {
   }
 }
 
-TEST_F(FaultsTest, AFailureToWatchIsNoHang) {
+TEST_F(FaultsTest, AFailureToWatchASocketDoesNotHang) {
   const std::string bytes = RandomBytes(4 << 20);
   const auto server = Start();
   // The first calls are those that add a connection; the later ones arm and disarm it.
@@ -200,7 +200,7 @@ TEST_F(FaultsTest, AShutdownThatFailsStillEndsTheConnection) {
   EXPECT_EQ(Stop(absl::Seconds(5)), absl::OkStatus());
 }
 
-TEST_F(FaultsTest, AStopPassesOverTheDeadInTheBacklog) {
+TEST_F(FaultsTest, AStopSkipsDeadConnectionsInTheBacklog) {
   const auto server = Start();
   absl::Notification held, go;
   ASSERT_TRUE(engine->loop(0).Post([&] {
@@ -221,7 +221,7 @@ TEST_F(FaultsTest, AStopPassesOverTheDeadInTheBacklog) {
   stopper.join();
 }
 
-// --- What a server costs that has nothing to do.
+// --- The cost of an idle server.
 
 TEST_F(FaultsTest, AnIdleServerIsNotWokenUp) {
   for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
@@ -239,8 +239,8 @@ TEST_F(FaultsTest, AnIdleServerIsNotWokenUp) {
     }
     absl::Notification settled;
     settled.WaitForNotificationWithTimeout(absl::Milliseconds(50));
-    // A loop may have been held up behind its last reply; one that is woken up now and then is in
-    // each of these.
+    // A loop may have been delayed after its last reply once; a loop with periodic wake-ups wakes
+    // in each of these periods.
     EXPECT_TRUE(AtLeastOnce([&] {
       const int64_t waits = kernel.count(Call::kEpollWait);
       const int64_t clock = kernel.count(Call::kNow);

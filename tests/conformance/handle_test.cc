@@ -1,5 +1,5 @@
 // Rule 4, the names: handles, tasks and timers reach what they name or nothing, from any thread, at
-// any time, and whoever asked is told.
+// any time, and callbacks get the outcome.
 
 #include <atomic>
 #include <memory>
@@ -115,7 +115,7 @@ TEST_P(HandleTest, TellsEveryWriterWhatBecameOfItsBytesWhenThePeerResets) {
     EXPECT_TRUE(status.ok() || status.code() == absl::StatusCode::kUnavailable) << status;
     ++(status.ok() ? sent : lost);
   };
-  // The kernel takes the first at once, however little it takes of the others before the reset.
+  // The kernel takes the first write at once, and of the others perhaps little before the reset.
   handle.Write("x", count);
   for (int i = 1; i < 100; ++i) handle.Write(std::string(150'000, 'x'), count);
   EXPECT_EQ(client.Receive(1), "x");
@@ -126,7 +126,7 @@ TEST_P(HandleTest, TellsEveryWriterWhatBecameOfItsBytesWhenThePeerResets) {
   EXPECT_GT(lost, 0);
 }
 
-TEST_P(HandleTest, TellsWhoeverWakesAConnectionThatCloses) {
+TEST_P(HandleTest, ReportsAWakeOfAConnectionThatCloses) {
   handler.on_open = [](Connection& connection) {
     connection.Write(std::string(8 << 20, 'x'));
     return Action::kClose;
@@ -143,7 +143,7 @@ TEST_P(HandleTest, TellsWhoeverWakesAConnectionThatCloses) {
   EXPECT_EQ(handler.story(0), "open");
 }
 
-TEST_P(HandleTest, AnExceptionOfADoneHurtsNobody) {
+TEST_P(HandleTest, AnExceptionInADoneIsContained) {
   const auto server = Start();
   Client client = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
@@ -159,8 +159,8 @@ TEST_P(HandleTest, AnExceptionOfADoneHurtsNobody) {
   EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
 }
 
-TEST_P(HandleTest, AnExceptionOfADoneHurtsNobodyWhenTheLoopHasEnded) {
-  // Posted in the last turn of the loop: nobody is there to deliver it any more.
+TEST_P(HandleTest, AnExceptionInADoneIsContainedWhenTheLoopHasEnded) {
+  // Posted in the last turn of the loop, which does not deliver it any more.
   std::atomic<int> told = 0;
   handler.on_close = [&](Connection& connection, const absl::Status&) {
     for (int i = 0; i < 3; ++i) {
@@ -237,7 +237,7 @@ TEST_P(HandleTest, DoesNotRunWhatWasCancelled) {
     loop.Schedule(absl::ZeroDuration(), [&, second] { loop.Cancel(*second); });
     *second = loop.Schedule(absl::ZeroDuration(), [&] { ++ran; });
     EXPECT_NE(*second, from_outside);
-    // One that cancels itself while it runs, and one that nobody ever sees.
+    // One that cancels itself while it runs, and an id that was never given.
     auto self = std::make_shared<TimerId>();
     *self = loop.Schedule(absl::ZeroDuration(), [&loop, self] { loop.Cancel(*self); });
     loop.Schedule(absl::InfiniteDuration(), [&] { ++ran; });
@@ -303,7 +303,8 @@ TEST_P(HandleTest, VisitsEveryConnectionOfTheLoopAlsoWhileTheyEnd) {
         if (++visited % 2 == 0) connection.Abort();
         else connection.Write("kept");
       });
-      // Those that end are still there until the turn is over; twice changes nothing.
+      // Connections that end are still visited until the turn is over; ending one twice changes
+      // nothing.
       engine->loop(i).ForEach([&](Connection& connection) { connection.Flush(); });
     });
   }
@@ -316,7 +317,7 @@ TEST_P(HandleTest, VisitsEveryConnectionOfTheLoopAlsoWhileTheyEnd) {
 }
 
 TEST_P(HandleTest, EnginesInOneProcessShareNothing) {
-  options.private_descriptor_tables = false;  // Or there could be but one.
+  options.private_descriptor_tables = false;  // Private tables allow one engine only.
   const auto server = Start();
   Recorder second;
   auto other = Engine::Start(second, "tcp://127.0.0.1:0", options);

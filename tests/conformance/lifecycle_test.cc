@@ -1,5 +1,5 @@
 // Rules 1 and 2: the order and the thread of callbacks, one OnClose for each OnOpen in every way a
-// connection can end, and what it is told. Order and threads are the Recorder's to check.
+// connection can end, and its reason. The Recorder checks order and threads.
 
 #include <atomic>
 #include <functional>
@@ -150,7 +150,7 @@ TEST_P(LifecycleTest, SurvivesEveryCallInOnClose) {
     EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
   }
   ASSERT_TRUE(handler.WaitForClosed(8));
-  // Whatever timers these calls have left behind would fire by now, into freed memory.
+  // Timers that these calls have left behind would fire by now, into freed memory.
   absl::Notification later;
   ASSERT_NE(engine->loop(0).Schedule(absl::Milliseconds(20), [&] { later.Notify(); }),
             TimerId::kNone);
@@ -326,7 +326,7 @@ TEST_P(LifecycleTest, KeepsTheContextUntilOnCloseHasReturned) {
   EXPECT_TRUE(Eventually([&] { return destroyed == 2; }));
 }
 
-TEST_P(LifecycleTest, ClosesOnceWhenEverybodyClosesAtTheSameTime) {
+TEST_P(LifecycleTest, ClosesOnceWhenManyCloseAtTheSameTime) {
   constexpr int kThreads = 4, kRounds = 20;
   const auto server = Start();
   for (int round = 0; round < kRounds; ++round) {
@@ -352,7 +352,7 @@ TEST_P(LifecycleTest, ClosesOnceWhenEverybodyClosesAtTheSameTime) {
   EXPECT_EQ(handler.closed(), static_cast<size_t>(kRounds));
 }
 
-TEST_P(LifecycleTest, ToldOfACloseOnlyAfterOnCloseEvenWhenItWasEndingAlready) {
+TEST_P(LifecycleTest, RunsTheDoneOfACloseAfterOnCloseEvenWhenItWasEndingAlready) {
   absl::Notification told;
   handler.on_traffic = [&](Connection& connection) {
     connection.Abort();

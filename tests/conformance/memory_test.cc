@@ -1,5 +1,5 @@
-// Rule 5: memory is bounded by default, by holding peers up rather than by losing them where that
-// is possible; and the marks, the pauses and the limits do what their words say.
+// Rule 5: memory is bounded by default, where possible by slowing peers down and not by closing
+// them; and marks, pauses and limits do what their documentation says.
 
 #include <algorithm>
 #include <atomic>
@@ -41,7 +41,7 @@ TEST_P(MemoryTest, HoldsUpAPeerThatSendsForEverAndNeverReads) {
   const size_t before = ResidentBytes();
   const std::string bytes(1 << 20, 'x');
   size_t sent = 0;
-  // Until the kernel takes nothing more although the server has had every opportunity to read.
+  // Until the kernel takes nothing more although the server has had time to read.
   for (int refused = 0; sent < (size_t{256} << 20) && refused < 50;) {
     const size_t fitted = client.SendWhatFits(bytes);
     sent += fitted;
@@ -58,7 +58,7 @@ TEST_P(MemoryTest, HoldsUpAPeerThatSendsForEverAndNeverReads) {
   EXPECT_EQ(client.ReceiveAll().size(), sent);
 }
 
-TEST_P(MemoryTest, ClosesAConnectionWhoseInputNobodyConsumes) {
+TEST_P(MemoryTest, ClosesAConnectionWhoseInputIsNotConsumed) {
   options.connection.inbound_limit_bytes = 1 << 20;
   handler.on_traffic = [&](Connection& connection) {
     EXPECT_LE(connection.buffered(), options.connection.inbound_limit_bytes + OneReceive());
@@ -76,8 +76,8 @@ TEST_P(MemoryTest, ClosesAConnectionWhoseInputNobodyConsumes) {
 }
 
 TEST_P(MemoryTest, CountsAsUnconsumedOnlyWhatTheHandlerHasLeft) {
-  // Frames just below the limit: with what arrives behind them more than the limit is there for
-  // a moment, which the handler then consumes.
+  // Frames just below the limit: together with the bytes behind them, more than the limit is
+  // buffered for a moment, and the handler then consumes it.
   options.connection.inbound_limit_bytes = 64 << 10;
   constexpr size_t kFrame = 60 << 10;
   std::atomic<size_t> frames = 0;
@@ -191,7 +191,7 @@ TEST_P(MemoryTest, SaysOnceThatItIsWritableAgain) {
   EXPECT_GT(client.ReceiveAll().size(), options.connection.outbound_high_bytes);
   EXPECT_EQ(client.ending(), Client::Ending::kFin);
   ASSERT_TRUE(handler.WaitForClosed(1));
-  // Also the peer's end, which closes, was held back until the backlog had gone.
+  // The peer's FIN, which closes, was also held back until the backlog had gone.
   EXPECT_EQ(writable, 1);
 }
 
@@ -206,7 +206,7 @@ TEST_P(MemoryTest, HoldsUpAPeerThatAsksForFilesAndNeverReads) {
     return Action::kNone;
   };
   handler.on_open = [&](Connection&) {
-    // The first is the peer that never reads; the others only show that time has passed.
+    // The first is of the peer that never reads; the others only show that time has passed.
     return handler.opened() == 1 ? Action::kNone : Action::kClose;
   };
   const auto server = Start();

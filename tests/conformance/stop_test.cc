@@ -1,5 +1,5 @@
-// Rule 8: stopping. With grace nothing that was accepted is lost, and it takes no longer than that;
-// without, everything ends at once; and neither leaves anything.
+// Rule 8: stopping. With grace nothing that was accepted is lost, and a stop takes no longer than
+// the grace; without, everything ends at once; neither leaves anything behind.
 
 #include <atomic>
 #include <string>
@@ -27,7 +27,8 @@ TEST_P(StopTest, AnswersUnderLoadWhateverItHasAccepted) {
   handler.on_traffic = [&](Connection& connection) {
     while (connection.buffered() >= kRequest) {
       connection.Discard(kRequest);
-      // Refused is not accepted: a whole backlog of input may be offered at once after a pause.
+      // A refused write was not accepted: after a pause a whole backlog of input may be offered at
+      // once.
       accepted += connection.Write(std::string(kReply, 'r')) != WriteResult::kRefused;
     }
     return Action::kNone;
@@ -104,7 +105,7 @@ TEST_P(StopTest, ReturnsWhenItIsDoneAndNotLater) {
 }
 
 TEST_P(StopTest, ServesTheBacklogAndWhatHasArrivedInIt) {
-  // The loops are held while requests arrive that nobody has accepted yet.
+  // The loops are blocked while requests arrive on connections that were not accepted yet.
   const auto server = Start();
   absl::Notification go;
   std::atomic<size_t> held = 0;
@@ -193,7 +194,7 @@ TEST_P(StopTest, WaitsForRepliesThatWorkersStillMake) {
   for (std::thread& worker : workers) worker.join();
 }
 
-TEST_P(StopTest, EndsWhatShutsItsWritingDownWhenItsInputEnds) {
+TEST_P(StopTest, EndsAConnectionThatShutsDownWritingWhenItsInputEnds) {
   handler.on_peer_shutdown = [](Connection& connection) {
     connection.Write("bye");
     connection.ShutdownWrite();

@@ -2,7 +2,7 @@
 // and a sink that records what is delivered and complains about what may never be: an event for an
 // endpoint that is gone, anything after a failure, bytes while paused.
 //
-// A closed endpoint is destroyed as soon as the contract allows, so that AddressSanitizer sees who
+// A closed endpoint is destroyed as soon as the contract allows, so that AddressSanitizer sees what
 // touches it later. One thread, unless a test says otherwise.
 
 #ifndef RONDO_TESTS_CONTRACT_CONTRACT_TEST_H_
@@ -57,7 +57,7 @@ struct Probe final : Endpoint {
 class ContractTest : public ::testing::TestWithParam<Backend>, protected Events {
  protected:
   static constexpr size_t kReadBufferBytes = 16 << 10;
-  // Nothing takes this long unless it never happens, on a machine that is busy with other things.
+  // A limit for what never happens: even a busy machine is faster otherwise.
   static constexpr int64_t kForever = 30'000'000'000;
 
   void SetUp() override;
@@ -97,8 +97,8 @@ class ContractTest : public ::testing::TestWithParam<Backend>, protected Events 
   // Sends the pieces inline and queues what is left of them. Returns what Poller::SendInline did.
   ssize_t SendInline(Probe& probe, const std::vector<std::string_view>& pieces);
 
-  // Uses up what a backend sends at once because it has little else to do: what SendInline is given
-  // until the next Wait goes the way of a busy one.
+  // Uses up the sends that a backend makes at once while it has little to do: until the next Wait,
+  // SendInline behaves as on a busy poller.
   void SendAsWhenBusy();
 
   // The probe, if it is still there.
@@ -107,12 +107,13 @@ class ContractTest : public ::testing::TestWithParam<Backend>, protected Events 
 
   // One Wait.
   void Turn(int64_t timeout_ns = 0);
-  // Waits until `done`, and fails when that takes for ever. What is done on the peer's side is no
-  // event here, so each Wait is short, unless a test is about what ends it.
+  // Waits until `done`, and fails after a long time. What happens on the peer's side is no event
+  // here, so each Wait is short, unless a test is about what ends it.
   static constexpr int64_t kShort = 5'000'000;
   ::testing::AssertionResult RunUntil(const std::function<bool()>& done,
                                       int64_t each_wait = kShort);
-  // The poller finds nothing to do any more, and does not spin: within a few turns one lasts.
+  // Checks that the poller has nothing to do and does not spin: one of the next few Waits lasts its
+  // whole timeout.
   ::testing::AssertionResult FallsQuiet();
   // Lets everything that has happened on the sockets so far be seen by the poller.
   void DeliverEverything();

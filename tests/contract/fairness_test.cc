@@ -1,5 +1,5 @@
-// Fairness: what one Wait delivers is bounded, and whoever has something waits a bounded number of
-// Waits for it, whatever the others do.
+// Fairness: what one Wait delivers is bounded, and each ready endpoint is served within a bounded
+// number of Waits, whatever the others do.
 
 #include <string>
 #include <string_view>
@@ -34,7 +34,7 @@ TEST_P(ContractTest, AFloodDoesNotHoldUpAQuietConnection) {
   }
 }
 
-TEST_P(ContractTest, ATrickleIsNoLongerAWaitThanAFlood) {
+TEST_P(ContractTest, ATrickleMakesAWaitNoLongerThanAFlood) {
   // There is always one more byte, however few they are.
   auto [trickling, peer] = AddConnected();
   trickling->on_received = [fd = peer.get(), this](std::string_view) {
@@ -55,7 +55,7 @@ TEST_P(ContractTest, OneWaitIsBoundedHoweverManyAreReady) {
   const std::string bytes = Pattern(40'000);
   for (auto& [probe, peer] : connections) WriteAll(peer.get(), bytes);
   size_t total = 0;
-  // A turn may go by in which a poller only learns that it must ask some of them again.
+  // There may be a turn in which a poller only learns that it must poll some of them again.
   int turns_without_events = 0;
   while (total < kEndpoints * bytes.size()) {
     Turn(kForever);
@@ -74,7 +74,7 @@ TEST_P(ContractTest, OneWaitIsBoundedHoweverManyAlwaysHaveMore) {
     connections.push_back(AddConnected());
     // Full buffers of all would be more memory than the kernel grants to TCP.
     ShrinkSendBuffer(connections.back().second.get());
-    // What they ask for reaches the kernel with a wait.
+    // Requests reach the kernel with a wait.
     if (i % 500 == 0) Turn();
   }
   const std::string bytes = Pattern(64 << 10);
@@ -91,7 +91,7 @@ TEST_P(ContractTest, OneWaitIsBoundedHoweverManyAlwaysHaveMore) {
   }
 }
 
-TEST_P(ContractTest, AllWhoAreReadyHaveTheirTurnBeforeTheFirstIsDone) {
+TEST_P(ContractTest, AllThatAreReadyAreServedBeforeTheFirstIsDone) {
   constexpr size_t kEndpoints = 300;
   std::vector<std::pair<Probe*, UniqueFd>> connections;
   for (size_t i = 0; i < kEndpoints; ++i) connections.push_back(AddConnected());
@@ -115,7 +115,7 @@ TEST_P(ContractTest, AFullBacklogDoesNotHoldUpAConnection) {
   EXPECT_EQ(quiet->received, "q");
 }
 
-TEST_P(ContractTest, PausedAndResumedByTheHundredsNobodyIsForgotten) {
+TEST_P(ContractTest, HundredsThatPauseAndResumeAreAllServed) {
   constexpr size_t kEndpoints = 600;
   std::vector<std::pair<Probe*, UniqueFd>> connections;
   for (size_t i = 0; i < kEndpoints; ++i) {

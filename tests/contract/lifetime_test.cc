@@ -1,5 +1,5 @@
-// Coming and going: what is stale is never delivered, a descriptor that is used again means nobody
-// but its new owner, and memory comes back when the kernel is done with it.
+// Coming and going: stale events are never delivered, a descriptor that is used again only means
+// its new owner, and memory comes back when the kernel is done with it.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -175,7 +175,7 @@ TEST_P(ContractTest, ClosingDropsOutputThatWaits) {
 }
 
 // A child between fork and exec, or the user, may hold the same open file a little longer.
-TEST_P(ContractTest, ADuplicateOfAClosedDescriptorKeepsNobodyAwake) {
+TEST_P(ContractTest, ADuplicateOfAClosedDescriptorDoesNotWakeTheLoop) {
   auto [probe, peer] = AddConnected();
   const UniqueFd duplicate(::fcntl(probe->socket, F_DUPFD_CLOEXEC, 0));
   Close(*probe);

@@ -1,4 +1,4 @@
-// Pausing and resuming: it takes effect at once, loses nothing, and keeps nobody awake.
+// Pausing and resuming: it takes effect at once, loses nothing, and does not wake the loop.
 
 #include <array>
 #include <cerrno>
@@ -187,7 +187,7 @@ TEST_P(ContractTest, AResetWaitsBehindTheBytesBeforeIt) {
   EXPECT_TRUE(FallsQuiet());
 }
 
-TEST_P(ContractTest, AResetIsToldToOneThatPausesWhenItsBytesArrive) {
+TEST_P(ContractTest, AResetReachesAnEndpointThatPausesWhenItsBytesArrive) {
   auto [probe, peer] = AddPausedBefore();
   probe->on_received = [this, probe = probe](std::string_view) {
     if (!probe->paused) Pause(*probe);
@@ -201,13 +201,13 @@ TEST_P(ContractTest, AResetIsToldToOneThatPausesWhenItsBytesArrive) {
   EXPECT_TRUE(FallsQuiet());
 }
 
-TEST_P(ContractTest, AResetReachesOneThatAnotherPausesInTheTurnOfItsBytes) {
+TEST_P(ContractTest, AResetReachesAnEndpointThatAnotherPausesInTheSameTurn) {
   const std::array<size_t, 6> lengths = {1, 1, 4000, 4000, kReadBufferBytes, kReadBufferBytes};
   for (size_t i = 0; i < lengths.size(); ++i) {
     auto [paused, paused_peer] = AddAfterLargeMessages();
     auto [other, other_peer] = AddAfterLargeMessages();
     other->on_received = [this, paused = paused](std::string_view) { Pause(*paused); };
-    // Who is served first is the backend's affair; a test of both is one of each.
+    // Backends may serve either first: the test does both orders.
     if (i % 2 == 0) WriteAll(other_peer.get(), "y");
     WriteAll(paused_peer.get(), Pattern(lengths[i]));
     if (i % 2 == 1) WriteAll(other_peer.get(), "y");

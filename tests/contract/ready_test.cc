@@ -1,4 +1,4 @@
-// What is no stream: the poller says that it is ready, for as long as somebody is interested.
+// Endpoints that are no streams: the poller says that one is ready for as long as it is interested.
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -119,7 +119,7 @@ TEST_P(ContractTest, InterestMayEndAndBeginAgainInOnReady) {
   EXPECT_TRUE(RunUntil([&] { return listener.accepted.size() >= peers.size(); }));
 }
 
-TEST_P(ContractTest, WhatAnswersYesIsCalledAgain) {
+TEST_P(ContractTest, AnEndpointThatAnswersYesIsCalledAgain) {
   auto [ours, peer] = ConnectedSockets();
   Probe& probe = AddOther(std::move(ours), kReading);
   WriteAll(peer.get(), "abcdefghij");

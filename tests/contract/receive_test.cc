@@ -13,7 +13,7 @@
 namespace rondo::poll {
 namespace {
 
-TEST_P(ContractTest, BytesThatLieThereAlreadyAreReceived) {
+TEST_P(ContractTest, BytesThatArrivedEarlierAreReceived) {
   auto [ours, peer] = ConnectedSockets();
   WriteAll(peer.get(), "before");
   Probe& probe = Add(std::move(ours));
@@ -124,7 +124,7 @@ TEST_P(ContractTest, TheEndThatCameBeforeIsDelivered) {
   EXPECT_EQ(probe.received, "last words");
 }
 
-TEST_P(ContractTest, AfterThePeersEndMayBeSent) {
+TEST_P(ContractTest, SendingGoesOnAfterThePeersEnd) {
   auto [probe, peer] = AddConnected();
   FinishWriting(peer.get());
   ASSERT_TRUE(RunUntil([&, probe = probe] { return probe->ends == 1; }));
@@ -166,7 +166,7 @@ TEST_P(ContractTest, AResetAfterTheEndIsDeliveredOnce) {
   EXPECT_TRUE(FallsQuiet());
 }
 
-TEST_P(ContractTest, AfterAFailureNothingFollowsWhateverIsAsked) {
+TEST_P(ContractTest, AfterAFailureNothingFollows) {
   auto [probe, peer] = AddConnected();
   WriteAll(peer.get(), "lost or not");
   Reset(std::move(peer));
@@ -184,7 +184,7 @@ TEST_P(ContractTest, BytesBehindUrgentDataAreNotForgotten) {
   EXPECT_TRUE(RunUntil([&, probe = probe] { return probe->received == "beforebehind"; }));
 }
 
-// Short of buffers, a backend parks; it fails nobody.
+// Without buffers a backend waits for some; no endpoint fails.
 TEST_P(ContractTest, ManyFullSocketsAtOnceAreAllEmptied) {
   constexpr size_t kEndpoints = 100;
   const std::string sent = Pattern(200'000);

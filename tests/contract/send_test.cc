@@ -1,5 +1,5 @@
-// Sending: what Send cannot do at once goes later without being asked again, in order, and OnSent
-// tells; a failure is told once, by Send or by OnFailed.
+// Sending: what Send cannot send at once is sent later without another call, in order, and OnSent
+// reports it; a failure is reported once, by Send or by OnFailed.
 
 #include <cerrno>
 #include <string>
@@ -98,7 +98,7 @@ TEST_P(ContractTest, AFewBytesGoInline) {
   EXPECT_FALSE(probe->has_output());
 }
 
-TEST_P(ContractTest, AtOnceInABatchAndFromTheQueueIsInOrder) {
+TEST_P(ContractTest, InlineBatchedAndQueuedBytesStayInOrder) {
   auto [probe, peer] = AddConnected();
   std::string arrived;
   for (int round = 0; round < 3; ++round) {
@@ -134,7 +134,7 @@ TEST_P(ContractTest, WhatIsSubmittedIsSentBeforeTheNextWait) {
   }));
 }
 
-TEST_P(ContractTest, ABusyOnesFewBytesSurviveACloseOfOthers) {
+TEST_P(ContractTest, SmallWritesOfABusyEndpointSurviveACloseOfOthers) {
   auto [probe, peer] = AddConnected();
   SendAsWhenBusy();
   EXPECT_EQ(SendInline(*probe, {"mine"}), 4);
@@ -146,7 +146,7 @@ TEST_P(ContractTest, ABusyOnesFewBytesSurviveACloseOfOthers) {
   EXPECT_TRUE(RunUntil([&] { return releasing() == 0; }));
 }
 
-TEST_P(ContractTest, AResetBesideAFewBytesOfABusyOneIsToldOnce) {
+TEST_P(ContractTest, AResetDuringASmallWriteOfABusyEndpointIsReportedOnce) {
   for (const bool closes : {false, true}) {
     auto [probe, peer] = AddConnected();
     const EndpointId id = probe->id();
@@ -201,7 +201,7 @@ TEST_P(ContractTest, ASocketThatIsFullTakesNothingInline) {
   EXPECT_TRUE(arrived.ends_with("late"));
 }
 
-TEST_P(ContractTest, AFailureThatSendInlineToldIsNotToldAgain) {
+TEST_P(ContractTest, AFailureThatSendInlineReportsIsNotReportedAgain) {
   auto [probe, peer] = AddConnected();
   Pause(*probe);
   Reset(std::move(peer));
@@ -305,7 +305,7 @@ TEST_P(ContractTest, AShortageOfBuffersInTheKernelPasses) {
   EXPECT_TRUE(probe->errors.empty());
 }
 
-TEST_P(ContractTest, AResetWhileOutputWaitsIsToldOnce) {
+TEST_P(ContractTest, AResetWhileOutputWaitsIsReportedOnce) {
   for (const bool paused : {false, true}) {
     auto [probe, peer] = AddConnected();
     if (paused) Pause(*probe);
@@ -322,7 +322,7 @@ TEST_P(ContractTest, SendingToAPeerThatWasResetFailsOnceAndWithoutASignal) {
   auto [probe, peer] = AddConnected();
   Pause(*probe);
   Reset(std::move(peer));
-  // The first may be what finds out; the second certainly meets a dead socket.
+  // The first may only find the reset out; the second certainly meets a dead socket.
   int failures = Send(*probe, "into the void") < 0 ? 1 : 0;
   if (failures == 0 && Send(*probe, "again") < 0) ++failures;
   if (failures == 0) {

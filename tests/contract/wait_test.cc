@@ -16,8 +16,8 @@ namespace {
 
 TEST_P(ContractTest, APollerSaysWhatItIs) { EXPECT_EQ(poller().name(), GetParam().name); }
 
-// Early is only who was interrupted, which happens: the rings of the tests before are being taken
-// apart by the kernel, on this very thread.
+// A wait is only early when it was interrupted, which happens: the kernel tears down the rings of
+// earlier tests on this very thread.
 TEST_P(ContractTest, ATimeoutIsNeverEarly) {
   constexpr int kAttempts = 10;
   for (const int64_t timeout : {1, 1'000, 999'999, 1'000'000, 1'000'001, 2'500'000, 7'000'000}) {
@@ -32,7 +32,7 @@ TEST_P(ContractTest, ATimeoutIsNeverEarly) {
   }
 }
 
-TEST_P(ContractTest, AWaitOfNothingReturnsAtOnce) {
+TEST_P(ContractTest, AWaitWithATimeoutOfZeroReturnsAtOnce) {
   const int64_t start = sys::Now();
   for (int i = 0; i < 100; ++i) Turn(0);
   EXPECT_LT(sys::Now() - start, kForever);
@@ -47,7 +47,7 @@ TEST_P(ContractTest, AWakeEndsTheNextWait) {
   }
 }
 
-TEST_P(ContractTest, ManyWakesAreOne) {
+TEST_P(ContractTest, ManyWakesEndOneWait) {
   for (int i = 0; i < 10'000; ++i) waker().Wake();
   Turn(-1);
   EXPECT_TRUE(FallsQuiet());
@@ -103,7 +103,7 @@ TEST_P(ContractTest, NoWakeOfFourProducersIsLost) {
     return seen == kProducers * kPosts;
   };
   EXPECT_TRUE(RunUntil(all_seen, kForever));
-  // Should it have failed, they must end all the same.
+  // They must end even if the test has failed.
   seen = kProducers * kPosts;
   seen.notify_all();
   for (std::thread& producer : producers) producer.join();

@@ -20,7 +20,7 @@ TEST(ConnectionBudgetTest, GivesAsManyPlacesAsThereAre) {
   EXPECT_FALSE(budget.Acquire());
 }
 
-TEST(ConnectionBudgetTest, TellsOnceThatSomebodyWasRefused) {
+TEST(ConnectionBudgetTest, ReportsARefusalOnce) {
   ConnectionBudget budget(2);
   EXPECT_TRUE(budget.Acquire());
   EXPECT_TRUE(budget.Acquire());

@@ -1,5 +1,5 @@
-// What an engine may be told to listen on, and who is to serve it; and engines that listen in
-// several ways.
+// What an engine may listen on and which handler serves it, and engines that listen in several
+// ways.
 
 #include "rondo/listen.h"
 
@@ -112,7 +112,7 @@ TEST(HandlersTest, AreOneForAllLoopsOrMadeByAFactory) {
   const HandlerFactory factory = [](size_t) { return std::make_unique<EventHandler>(); };
   EXPECT_EQ(Handlers(factory).shared(), nullptr);
   EXPECT_NE(Handlers(factory).factory()(0), nullptr);
-  // What makes a handler need not be a HandlerFactory yet.
+  // Anything that makes a handler converts to a HandlerFactory.
   const Handlers made = [](size_t) { return std::make_unique<Derived>(); };
   EXPECT_NE(made.factory()(1), nullptr);
   EXPECT_FALSE(Handlers(HandlerFactory()).factory());
@@ -181,7 +181,7 @@ TEST_F(ListenTest, ConnectionsOfBothKindsTakeEachOthersPlaces) {
   options = {.loops = 2, .max_connections = 1};
   StartOn({Listen{.address = "tcp://127.0.0.1:0", .accept_mode = AcceptMode::kAcceptor},
            Listen{.address = "tcp://127.0.0.1:0", .accept_mode = AcceptMode::kReusePort}});
-  // While one holds the only place the next waits, at the other listener.
+  // While one connection has the only place, the next waits at the other listener.
   for (int i = 0; i < 4; ++i) {
     Client first(engine->addresses()[i % 2]);
     ASSERT_TRUE(first.Send("first"));

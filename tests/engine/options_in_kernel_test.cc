@@ -37,7 +37,7 @@ class OptionsInKernelTest : public ConformanceTest {
   using Questions = std::vector<std::pair<int, int>>;
   using Answers = std::vector<int>;
 
-  // What the listener and an accepted socket say to each of `questions`.
+  // What the listener and an accepted socket answer to each of `questions`.
   std::pair<Answers, Answers> Ask(const Questions& questions) {
     Answers accepted, listening;
     handler.on_open = [&](Connection& connection) {
@@ -46,7 +46,7 @@ class OptionsInKernelTest : public ConformanceTest {
       }
       return Action::kNone;
     };
-    // Or there would be no duplicate.
+    // With private tables DuplicateListener refuses.
     options.private_descriptor_tables = false;
     const auto server = Start();
     const Client client = Connect();
@@ -88,12 +88,12 @@ TEST_P(OptionsInKernelTest, KeepAliveHasEveryPart) {
 TEST_P(OptionsInKernelTest, BuffersAreAsLargeAsAskedFor) {
   options.connection.socket.receive_buffer_bytes = 50'000;
   options.connection.socket.send_buffer_bytes = 60'000;
-  // Doubled by the kernel, for its own books (socket(7)).
+  // The kernel doubles it, for its own bookkeeping (socket(7)).
   const Answers expected = {100'000, 120'000};
   EXPECT_EQ(Ask({{SOL_SOCKET, SO_RCVBUF}, {SOL_SOCKET, SO_SNDBUF}}), std::pair(expected, expected));
 }
 
-TEST_P(OptionsInKernelTest, ThePortIsSharedWhenItIsToBe) {
+TEST_P(OptionsInKernelTest, ThePortIsSharedOnlyInReusePortMode) {
   const int by_itself = options.accept_mode == AcceptMode::kReusePort;
   EXPECT_EQ(Ask({{SOL_SOCKET, SO_REUSEPORT}}).first, Answers{by_itself});
 }
@@ -104,7 +104,7 @@ TEST_P(OptionsInKernelTest, ThePortIsSharedInBothModesWhenAskedFor) {
 }
 
 TEST_P(OptionsInKernelTest, ASecondEngineMayShareThePort) {
-  options.private_descriptor_tables = false;  // Or there could be no second.
+  options.private_descriptor_tables = false;  // Private tables allow one engine only.
   options.reuse_port = true;
   const auto server = Start();
   EventHandler other;

@@ -122,7 +122,7 @@ TEST_F(StartTest, AnEngineWhoseLoopsHaveTheirOwnTablesIsTheOnlyOne) {
       Engine::Start(handler_, "tcp://127.0.0.1:0", {.private_descriptor_tables = true}).ok());
 }
 
-TEST_F(StartTest, KnowsWhetherAStopWasAskedFor) {
+TEST_F(StartTest, KnowsWhetherAStopWasRequested) {
   const auto make = [](size_t) { return std::make_unique<EventHandler>(); };
   const auto engine = Engine::Start(HandlerFactory(make), "tcp://127.0.0.1:0", {.loops = 2});
   ASSERT_TRUE(engine.ok());
@@ -131,7 +131,7 @@ TEST_F(StartTest, KnowsWhetherAStopWasAskedFor) {
   EXPECT_TRUE((*engine)->stopping());
 }
 
-// Always the loop that is asked for last.
+// Always picks the last loop.
 class TheLast : public LoadBalancer {
   size_t Pick(absl::Span<const LoopLoad> loops, const SocketAddress&) override {
     return loops.size() - 1;
@@ -196,7 +196,7 @@ TEST_F(StartTest, AddressesAsReportedStartTheSameListeners) {
   const std::vector<std::string> addresses = {
       "tcp://127.0.0.1:0", "tcp://:0",      "tcp4://:0",         "tcp6://:0",
       "tcp://[::]:0",      "tcp://[::1]:0", "tcp://localhost:0", "tcp://[::ffff:127.0.0.1]:0"};
-  // Whether each takes IPv6 alone; -1: it is an IPv4 socket, and cannot be asked.
+  // Whether each takes IPv6 only; -1: an IPv4 socket has no such option.
   const auto ipv6_only = [](const Engine& engine) {
     std::vector<int> each;
     for (const SocketAddress& address : engine.addresses()) {
@@ -216,7 +216,7 @@ TEST_F(StartTest, AddressesAsReportedStartTheSameListeners) {
     for (const SocketAddress& address : (*first)->addresses()) {
       reported.push_back(address.ToString());
     }
-    // Beside the first, whose ports nobody else can take meanwhile.
+    // Beside the first engine, so that no other process can take its ports meanwhile.
     const auto again = Engine::Start(handler_, reported, options);
     ASSERT_TRUE(again.ok()) << again.status();
     EXPECT_EQ((*again)->addresses(), (*first)->addresses());

@@ -1,5 +1,5 @@
-// The framings said again in the plainest way, without limits of memory or time: what the codecs
-// are compared with.
+// The framings written again in the plainest way, without limits of memory or time: the codecs are
+// compared with these.
 
 #ifndef RONDO_TESTS_FUZZ_MODELS_H_
 #define RONDO_TESTS_FUZZ_MODELS_H_

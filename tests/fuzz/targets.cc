@@ -23,8 +23,8 @@ struct Chosen {
   C codec;
   // What it may keep of an unfinished frame.
   size_t most_kept = 0;
-  // What is to come of a stream, where there is a model. Bad frames that are reported when they
-  // have gone by are missing if the stream ends before.
+  // The expected outcome of a stream, where there is a model. Bad frames that are reported after
+  // they were skipped are missing if the stream ends before.
   std::function<Expected(std::string_view)> model = {};
   bool late_errors = false;
 };

@@ -1,6 +1,6 @@
-// The fuzz targets: functions that do something with any bytes and end the process, with a word
-// about why, when a promise of the library is broken. libfuzzer_main.cc runs one of them for ever,
-// fuzz_test.cc all of them for a moment.
+// The fuzz targets: functions that take any bytes and end the process, with the reason, when a
+// promise of the library is broken. libfuzzer_main.cc runs one of them for ever, fuzz_test.cc all
+// of them for a moment.
 
 #ifndef RONDO_TESTS_FUZZ_TARGETS_H_
 #define RONDO_TESTS_FUZZ_TARGETS_H_

@@ -1,5 +1,5 @@
-// Installs what is in the build folder into an empty one, and uses it from there as a stranger
-// would: a compiler, pkg-config and the README's few lines, outside the tree.
+// Installs what is in the build folder into an empty one, and uses it from there as a user would: a
+// compiler, pkg-config and a few lines of code, outside the tree.
 
 #include <stdlib.h>
 
@@ -83,7 +83,7 @@ class InstallTest : public ::testing::Test {
 
 std::string InstallTest::folder_;
 
-TEST_F(InstallTest, AStrangerCompilesAgainstTheSharedLibrary) {
+TEST_F(InstallTest, AProgramOutsideTheTreeUsesTheSharedLibrary) {
   const auto ran = CompileAndRun("", "");
   EXPECT_EQ(ran.status, 0);
   EXPECT_THAT(ran.output, HasSubstr("listening on tcp://127.0.0.1:"));
@@ -91,13 +91,13 @@ TEST_F(InstallTest, AStrangerCompilesAgainstTheSharedLibrary) {
   EXPECT_THAT(needed.output, HasSubstr("librondo.so"));
 }
 
-TEST_F(InstallTest, AStrangerCompilesAgainstTheStaticLibrary) {
+TEST_F(InstallTest, AProgramOutsideTheTreeUsesTheStaticLibrary) {
   const auto ran = CompileAndRun("-static", "--static");
   EXPECT_EQ(ran.status, 0);
   EXPECT_THAT(ran.output, HasSubstr("listening on tcp://127.0.0.1:"));
 }
 
-TEST_F(InstallTest, AStrangerMayCompileWithoutRtti) {
+TEST_F(InstallTest, AProgramOutsideTheTreeMayBeCompiledWithoutRtti) {
   const auto ran = CompileAndRun("-fno-rtti", "");
   EXPECT_EQ(ran.status, 0) << ran.output;
   EXPECT_THAT(ran.output, HasSubstr("listening on tcp://127.0.0.1:"));

@@ -35,14 +35,14 @@ class ChatTest : public ::testing::TestWithParam<testing::Flags> {
   ExampleServer chat_;
 };
 
-TEST_P(ChatTest, ALineGoesToEverybodyElse) {
+TEST_P(ChatTest, ALineGoesToAllOthers) {
   Member first(chat_);
   ASSERT_THAT(first.greeting, StartsWith("you are tcp://127.0.0.1:"));
   Member second(chat_);
   EXPECT_EQ(first.netcat.ReadLine(), "* " + second.name() + " is here");
   Member third(chat_);
   EXPECT_EQ(first.netcat.ReadLine(), "* " + third.name() + " is here");
-  // That the first one is there may reach the second late, from another loop.
+  // The note about the first one may reach the second late, from another loop.
   std::string heard = second.netcat.ReadLine();
   if (heard == "* " + first.name() + " is here") heard = second.netcat.ReadLine();
   EXPECT_EQ(heard, "* " + third.name() + " is here");
@@ -61,11 +61,12 @@ TEST_P(ChatTest, ALineGoesToEverybodyElse) {
   EXPECT_EQ(second.netcat.ReadLine(), "* " + third.name() + " has left");
 }
 
-TEST_P(ChatTest, ASlowReaderHurtsNobody) {
+TEST_P(ChatTest, ASlowReaderDoesNotDelayOthers) {
   Member speaker(chat_);
   Member listener(chat_);
   EXPECT_EQ(speaker.netcat.ReadLine(), "* " + listener.name() + " is here");
-  // Its greeting was the last that anybody read of its output: the pipe fills up, and it stops.
+  // After its greeting the test does not read its output: the pipe fills up, and netcat stops
+  // reading.
   Member slow(chat_);
   EXPECT_EQ(speaker.netcat.ReadLine(), "* " + slow.name() + " is here");
   std::string heard = listener.netcat.ReadLine();
@@ -85,7 +86,8 @@ TEST_P(ChatTest, ASlowReaderHurtsNobody) {
   // AddressSanitizer keeps what was freed.
   EXPECT_TRUE(RONDO_SANITIZED || growth < (4u << 20));
 
-  // Once it reads again it has all lines up to some point, is told, and is back.
+  // Once it reads again it gets all lines up to some point, the note about missed ones, and later
+  // lines.
   std::string last = slow.netcat.ReadLine();
   while (last.ends_with(" is here")) last = slow.netcat.ReadLine();
   int lines = 0;

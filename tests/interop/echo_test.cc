@@ -1,5 +1,5 @@
-// The echo server and clients that nobody here wrote: what they send comes back, and the end of
-// their input ends the conversation in order.
+// The echo server and clients of other projects: what they send comes back, and the end of their
+// input ends the conversation in order.
 
 #include <string>
 
@@ -69,7 +69,7 @@ TEST_P(EchoInteropTest, AsyncioStreamsComeBackOnAHundredConnections) {
   EXPECT_EQ(ran.status, 0);
 }
 
-TEST(EchoAnnouncementTest, TellsBothFamiliesAtOnceFromIpv6Alone) {
+TEST(EchoAnnouncementTest, DistinguishesIpv4AndIpv6FromIpv6Only) {
   const struct {
     std::string scheme;
     std::string announced;

@@ -1,5 +1,5 @@
 // The smallest server has no flags and always port 7000; here it has a network of its own, so that
-// nobody else's port 7000 is in its way.
+// port 7000 is free.
 
 #include <net/if.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
-// sockperf's ping-pong over TCP. It does not count what merely comes back: a reply is its message
-// with one flag taken away, so it gets a server of its own, made of Rondo.
+// sockperf's ping-pong over TCP. It does not count plain echoes: a reply is the message with one
+// flag cleared, so it gets a server of its own, made of Rondo.
 
 #include <arpa/inet.h>
 

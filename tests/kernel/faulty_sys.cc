@@ -32,7 +32,7 @@ Fault& FaultOf(Call call) {
   return faults[static_cast<size_t>(call)];
 }
 
-// Counts the call, runs its hook, and returns the error that it is to fail with, or 0.
+// Counts the call, runs its hook, and returns the error that it must fail with, or 0.
 int Enter(Call call, int fd) {
   if (!active) return 0;
   std::function<void(int)> before;

@@ -1,6 +1,6 @@
 // FaultySys makes kernel calls fail, fall short, or stop for a moment: a suite with 'kernel':
-// 'faulty' links it in the place of src/sys (tests/meson.build). While no FaultySys exists, and in
-// everything that it was not told to change, the calls do what they always do.
+// 'faulty' links it instead of src/sys (tests/meson.build). While no FaultySys exists, and wherever
+// it does not change them, the calls do what they always do.
 //
 //   FaultySys kernel;
 //   kernel.Fail(Call::kAccept, EMFILE, 3);       // the next three; those after them work
@@ -73,7 +73,7 @@ class FaultySys {
   void Before(Call call, std::function<void(int fd)> hook);
   // Moves sys::Now() ahead, for this and all later calls, until the end of this object.
   void AdvanceClock(int64_t nanoseconds);
-  // How often it was called since this object exists, failures included.
+  // How often `call` was made since this object exists, failures included.
   int64_t count(Call call) const;
 };
 

@@ -1,12 +1,12 @@
-// kqueue(2) on top of epoll(7), faithful where Rondo's poller could be wrong, and nowhere fast.
+// kqueue(2) on top of epoll(7), exact where Rondo's poller could be wrong, and not fast.
 //
 // A queue is an epoll set of three: one set of sockets with EVFILT_READ, one of those with
 // EVFILT_WRITE, since both filters of a socket have flags and tokens of their own, and an eventfd
-// for EVFILT_USER. EV_CLEAR is EPOLLET, EV_ONESHOT is taken out as soon as it is told.
+// for EVFILT_USER. EV_CLEAR is EPOLLET, EV_ONESHOT is taken out as soon as it is reported.
 //
-// As on BSD, an event is looked at again when it is about to be told: `data` is what lies in the
-// socket then, and one that has nothing to say any more is dropped. `fflags` is ECONNRESET for any
-// error, because asking Linux for the true one takes it off the socket, which kevent does not.
+// As on BSD, an event is checked again when it is about to be reported: `data` is what the socket
+// holds then, and an event that no longer applies is dropped. `fflags` is ECONNRESET for any error,
+// because asking Linux for the true one takes it off the socket, which kevent does not.
 
 #include <fcntl.h>
 #include <poll.h>
@@ -66,7 +66,7 @@ class Queue {
     Remove(fd, EVFILT_WRITE);
   }
 
-  // What is to be told now, at most `capacity`.
+  // The events to report now, at most `capacity`.
   int Collect(struct kevent* events, int capacity) {
     const std::lock_guard lock(mutex_);
     int count = 0;
@@ -124,7 +124,7 @@ class Queue {
     return count;
   }
 
-  // Fills in what the socket has to say now; false when that is nothing.
+  // Fills in what the socket reports now; false when there is nothing.
   static bool Look(uint32_t ready, struct kevent& event) {
     event.flags &= EV_ONESHOT | EV_CLEAR;
     if (ready & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) event.flags |= EV_EOF;
@@ -209,7 +209,7 @@ int kevent(int queue, const struct kevent* changes, int change_count, struct kev
   }
 }
 
-// In the place of the C library's: on BSD a closed descriptor leaves every queue.
+// Replaces the C library's: on BSD a closed descriptor leaves every queue.
 int close(int fd) {
   {
     const std::lock_guard lock(TheQueues().mutex);

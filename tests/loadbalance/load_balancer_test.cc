@@ -127,7 +127,7 @@ TEST(SourceAddressHashTest, SpreadsHostsEvenlyWhateverTheSeed) {
   }
 }
 
-TEST(SourceAddressHashTest, WithoutASeedNobodyKnowsTheLoops) {
+TEST(SourceAddressHashTest, WithoutASeedTheLoopsCannotBePredicted) {
   const auto one = NewSourceAddressHash(), other = NewSourceAddressHash();
   const std::vector<LoopLoad> loops(1024);
   int agreed = 0;

@@ -1,4 +1,4 @@
-// Who reaches which listener over which family, and that its address, as reported, says so.
+// Over which families each listener is reached, and that its reported address says so.
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -48,7 +48,7 @@ class DualStackTest : public ::testing::TestWithParam<Row> {
   }
 
   // What makes a listener the one it is: the kernel's bytes of its address, which begin with the
-  // family, and whether it takes IPv6 alone (-1: it is an IPv4 socket, and cannot be asked).
+  // family, and whether it takes IPv6 only (-1: an IPv4 socket has no such option).
   static std::string Identity(const Listener& listener) {
     sockaddr_storage bound = {};
     socklen_t length = sizeof bound;
@@ -62,7 +62,7 @@ class DualStackTest : public ::testing::TestWithParam<Row> {
   }
 };
 
-TEST_P(DualStackTest, ReachesWhomItSays) {
+TEST_P(DualStackTest, IsReachedOverTheFamiliesThatItNames) {
   const auto target = Resolve(GetParam().address);
   ASSERT_TRUE(target.ok()) << target.status();
   const auto listener = Listen(*target, {});
@@ -74,7 +74,7 @@ TEST_P(DualStackTest, ReachesWhomItSays) {
   EXPECT_EQ(PeerOver(*listener, "[::1]"), ipv6 ? "::1" : "");
 }
 
-TEST_P(DualStackTest, IsReportedAsWhatBindsTheSameAgain) {
+TEST_P(DualStackTest, TheReportedAddressBindsTheSameAgain) {
   const auto target = Resolve(GetParam().address);
   ASSERT_TRUE(target.ok()) << target.status();
   const auto first = Listen(*target, {.sharing = Sharing::kReusePort});

@@ -1,5 +1,5 @@
 // Listeners: their options, read back from the kernel on the listener and on what it accepts, and
-// what they say when they cannot be.
+// the errors when one cannot be made.
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -64,7 +64,7 @@ class Pair {
     EXPECT_EQ(::poll(&arrival, 1, 10'000), 1);
     accepted.Reset(sys::Accept(listener.get(), nullptr, nullptr));
   }
-  // That both read `value`.
+  // Expects `value` of both.
   void Expect(int level, int option, int value) const {
     EXPECT_EQ(Get(listener, level, option), value) << "listener";
     EXPECT_EQ(Get(accepted, level, option), value) << "accepted";
@@ -114,13 +114,13 @@ TEST(ListenTest, BuffersReachAcceptedSockets) {
   pair.Expect(SOL_SOCKET, SO_SNDBUF, 120'000);
 }
 
-TEST(ListenTest, TheBacklogIsTheListeners) {
+TEST(ListenTest, TheBacklogReachesTheListener) {
   int most = 0;
   std::ifstream("/proc/sys/net/core/somaxconn") >> most;
   for (const int backlog : {1, 7, 4096, 65535}) {
     const auto listener = ListenOn("tcp://127.0.0.1:0", {.backlog = backlog});
     ASSERT_TRUE(listener.ok());
-    // Of a listener the kernel tells the backlog here (inet_diag, tcp_get_info).
+    // For a listener the kernel reports the backlog in this field (inet_diag, tcp_get_info).
     tcp_info info = {};
     socklen_t length = sizeof info;
     ASSERT_EQ(::getsockopt(listener->fd.get(), IPPROTO_TCP, TCP_INFO, &info, &length), 0);
@@ -128,11 +128,11 @@ TEST(ListenTest, TheBacklogIsTheListeners) {
   }
 }
 
-TEST(ListenTest, SharingIsAskedForOnlyWhenWanted) {
+TEST(ListenTest, ThePortIsSharedWhenWanted) {
   Pair({}, "tcp://127.0.0.1:0", Sharing::kReusePort).Expect(SOL_SOCKET, SO_REUSEPORT, 1);
 }
 
-TEST(ListenTest, Ipv6AloneIsAskedForUnlessBothAreMeant) {
+TEST(ListenTest, Ipv6OnlyIsSetUnlessBothAreMeant) {
   EXPECT_EQ(Get(Pair({}, "tcp6://:0").listener, IPPROTO_IPV6, IPV6_V6ONLY), 1);
   EXPECT_EQ(Get(Pair({}, "tcp://[::1]:0").listener, IPPROTO_IPV6, IPV6_V6ONLY), 1);
   EXPECT_EQ(Get(Pair({}, "tcp://:0").listener, IPPROTO_IPV6, IPV6_V6ONLY), 0);
@@ -145,7 +145,7 @@ TEST(ListenTest, TheAddressIsAsBoundWithItsPort) {
   EXPECT_EQ(listener->address, LocalAddress(listener->fd.get()));
 }
 
-TEST(ListenTest, AnAddressThatTheKernelDoesNotTellStopsIt) {
+TEST(ListenTest, AFailureToReadTheAddressFailsTheListen) {
   const struct {
     Call call;
     const char* message;
@@ -242,7 +242,7 @@ TEST(ListenTest, WhateverFailsLeavesNoDescriptorOpen) {
   }
 }
 
-TEST(ListenTest, EveryOptionThatTheKernelRefusesStopsIt) {
+TEST(ListenTest, EveryOptionThatTheKernelRefusesFailsTheListen) {
   const Options options{
       .connection = {.socket = {.keep_alive = KeepAlive(),
                                 .receive_buffer_bytes = 4096,
@@ -254,7 +254,7 @@ TEST(ListenTest, EveryOptionThatTheKernelRefusesStopsIt) {
   for (int failing = 0; failing < calls; ++failing) {
     int made = 0;
     counting.Before(Call::kSetOption, [&](int) {
-      // The hook runs after the decision for its own call was taken: this is for the next one.
+      // The hook runs after its own call's fault was chosen: this one is for the next call.
       if (++made == failing) counting.Fail(Call::kSetOption, ENOBUFS, 1);
     });
     if (failing == 0) counting.Fail(Call::kSetOption, ENOBUFS, 1);

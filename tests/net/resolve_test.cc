@@ -62,7 +62,7 @@ TEST(ResolveTest, AnIpv4AddressMappedIntoIpv6IsTheIpv4Address) {
   EXPECT_EQ(Bound("tcp://[::ffff:0.0.0.0]:80"), "tcp://0.0.0.0:80");
 }
 
-TEST(ResolveTest, AMappedAddressIsNoneForIpv6Alone) {
+TEST(ResolveTest, AMappedAddressIsNoIpv6Address) {
   // The kernel will not bind it either, to a socket that takes IPv6 alone (EINVAL).
   const absl::Status status = Resolve("tcp6://[::ffff:192.0.2.7]:80").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound) << status;

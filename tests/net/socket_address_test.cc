@@ -62,7 +62,7 @@ TEST(SocketAddressTest, TellsHostPortAndScopeOfIpv6) {
   EXPECT_EQ(address.ToString(), "tcp://[fe80::1%2]:80");
 }
 
-TEST(SocketAddressTest, TellsBothFamiliesAtOnceFromIpv6Alone) {
+TEST(SocketAddressTest, DistinguishesIpv4AndIpv6FromIpv6Only) {
   const SocketAddress both = SocketAddress::DualStack(80);
   EXPECT_TRUE(both.dual_stack());
   EXPECT_EQ(both.family(), AF_INET6);

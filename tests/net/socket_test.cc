@@ -93,7 +93,7 @@ TEST_F(SocketTest, KeepAliveOutOfRangeIsRefusedWithFieldValueAndRange) {
   }
 }
 
-TEST_F(SocketTest, ResetOnCloseIsALingerOfNothing) {
+TEST_F(SocketTest, ResetOnCloseIsALingerOfZero) {
   ASSERT_TRUE(SetResetOnClose(socket_.get(), true).ok());
   EXPECT_EQ(Linger().l_onoff, 1);
   EXPECT_EQ(Linger().l_linger, 0);
@@ -104,12 +104,12 @@ TEST_F(SocketTest, ResetOnCloseIsALingerOfNothing) {
 TEST_F(SocketTest, BuffersAreWhatWasAskedFor) {
   ASSERT_TRUE(SetReceiveBuffer(socket_.get(), 50'000).ok());
   ASSERT_TRUE(SetSendBuffer(socket_.get(), 60'000).ok());
-  // The kernel doubles them, for its own books (socket(7)).
+  // The kernel doubles them, for its own bookkeeping (socket(7)).
   EXPECT_EQ(Get(socket_, SOL_SOCKET, SO_RCVBUF), 100'000);
   EXPECT_EQ(Get(socket_, SOL_SOCKET, SO_SNDBUF), 120'000);
 }
 
-TEST_F(SocketTest, ABufferThatNoIntHoldsIsRefused) {
+TEST_F(SocketTest, ABufferTooLargeForAnIntIsRefused) {
   for (const size_t bytes : {size_t{1} << 31, std::numeric_limits<size_t>::max()}) {
     EXPECT_EQ(SetReceiveBuffer(socket_.get(), bytes).code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(SetSendBuffer(socket_.get(), bytes).code(), absl::StatusCode::kInvalidArgument);
@@ -142,7 +142,7 @@ TEST_F(SocketTest, TheLocalAddressIsTheBoundOne) {
   EXPECT_EQ(LocalAddress(-1), SocketAddress());
 }
 
-TEST_F(SocketTest, TheLocalAddressIsNoneWhenTheKernelDoesNotSay) {
+TEST_F(SocketTest, TheLocalAddressIsNoneWhenGetsocknameFails) {
   const UniqueFd ipv6(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
   for (const Call call : {Call::kGetSocketName, Call::kGetOption}) {
     FaultySys kernel;

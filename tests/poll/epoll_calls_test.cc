@@ -1,4 +1,4 @@
-// What the epoll backend asks of the kernel, and how often; what it delivers is in tests/contract.
+// Which calls the epoll backend makes, and how often; what it delivers is in tests/contract.
 
 #include <sys/epoll.h>
 #include <sys/socket.h>

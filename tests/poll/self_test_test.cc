@@ -1,5 +1,5 @@
-// The self test passes what works, and sees what does not: a poller that receives well and loses
-// what it took to send must not be chosen.
+// The self test passes pollers that work and detects those that do not: one that receives well and
+// loses what it took to send must not be chosen.
 
 #include "poll/self_test.h"
 
@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 constexpr size_t kReadBufferBytes = 4 << 10;
 constexpr int kAll = 1 << 20;
 
-// Epoll that loses what it is given to send, after some that it sends.
+// Epoll that sends some of what it is given and loses the rest.
 class Losing final : public Poller {
  public:
   // How many calls of each work.
@@ -53,7 +53,7 @@ class Losing final : public Poller {
   }
   void Forget(EndpointRef ref) override RONDO_ON_LOOP { inner_->Forget(ref); }
   bool Close(EndpointRef ref) override RONDO_ON_LOOP { return inner_->Close(ref); }
-  // Nothing more will come of it: no need to wait as long as that takes.
+  // Nothing more will happen: no need to wait for the timeout.
   void Wait(int64_t, Events& events) override RONDO_ON_LOOP { inner_->Wait(1'000'000, events); }
 
  private:
@@ -76,8 +76,8 @@ TEST(SelfTestTest, PassesWhatWorks) {
   EXPECT_TRUE(TestWhatLoses({}).ok());
 }
 
-TEST(SelfTestTest, SeesThatSomethingTakenIsNotSent) {
-  // Whether it is the first, or one that goes another way since there are several.
+TEST(SelfTestTest, DetectsThatBytesWereTakenAndNotSent) {
+  // Whether the first is lost, or a later one, which a poller may send in another way.
   for (const int works : {0, 1, 2, 3, 7}) {
     const absl::Status status = TestWhatLoses({.inline_sends = works});
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << works;
@@ -85,7 +85,7 @@ TEST(SelfTestTest, SeesThatSomethingTakenIsNotSent) {
   }
 }
 
-TEST(SelfTestTest, SeesThatTheQueueIsNotSent) {
+TEST(SelfTestTest, DetectsThatTheQueueIsNotSent) {
   for (const int works : {0, 1}) {
     const absl::Status status = TestWhatLoses({.sends = works});
     EXPECT_THAT(std::string(status.message()), HasSubstr("losing does not send"));

@@ -1,5 +1,5 @@
-// An allocator that counts, and that can be made to fail, in the place of operator new. A suite has
-// it by naming allocator.cc among its sources. Any thread; everything is about the calling one.
+// An allocator that counts, and that can be made to fail, in place of operator new. A suite has it
+// by naming allocator.cc among its sources. Any thread; every function is about the calling thread.
 
 #ifndef RONDO_TESTS_PROCESS_ALLOCATOR_H_
 #define RONDO_TESTS_PROCESS_ALLOCATOR_H_
@@ -8,10 +8,10 @@
 
 namespace rondo::testing {
 
-// How often this thread has asked for memory.
+// How often this thread has allocated.
 size_t AllocationCount();
 
-// While it lives this thread is given none.
+// While it lives, allocations of this thread fail.
 class NoMemory {
  public:
   NoMemory();

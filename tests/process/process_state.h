@@ -1,4 +1,5 @@
-// What this process holds, as the kernel tells it in /proc/self: for tests that nothing was left.
+// What this process holds, as the kernel reports it in /proc/self: for tests that nothing was left
+// behind.
 
 #ifndef RONDO_TESTS_PROCESS_PROCESS_STATE_H_
 #define RONDO_TESTS_PROCESS_PROCESS_STATE_H_
@@ -22,8 +23,8 @@ absl::Duration ThreadCpuTime();
 // Waits for what has no event of its own, such as a number in /proc; false after a long time.
 bool Eventually(const std::function<bool()>& condition);
 
-// Whether one of a few attempts is right: for what a busy machine may delay now and then, where
-// a defect would delay it each time.
+// Whether one of a few attempts succeeds: for what a busy machine may delay now and then, and a
+// defect would delay each time.
 bool AtLeastOnce(const std::function<bool()>& attempt);
 
 }  // namespace rondo::testing

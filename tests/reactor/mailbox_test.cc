@@ -43,7 +43,7 @@ class NoEngine final : public EngineLink {
   void ReleaseConnection() override {}
 };
 
-// What became of a mail: told from its destructor, so that losing and doubling show.
+// What became of a mail: recorded by its destructor, so that a lost or doubled one shows.
 struct Fates {
   std::atomic<int> delivered = 0;
   std::atomic<int> dropped = 0;
@@ -258,7 +258,7 @@ TEST_F(MailboxBoundTest, WhatWouldPassTheBoundIsRefused) {
   EXPECT_EQ(fates_.delivered, 2);
 }
 
-TEST_F(MailboxBoundTest, WhatWasFullWhenItClosedSaysThatItIsClosed) {
+TEST_F(MailboxBoundTest, AFullMailboxThatWasClosedAnswersThatItIsClosed) {
   const auto post = [this] {
     return mailbox_->Post(std::make_unique<TestMail>(fates_, nullptr, 600));
   };
@@ -295,7 +295,7 @@ TEST_F(MailboxTest, ManyProducersLoseNothingAndEachKeepsItsOrder) {
         EXPECT_TRUE(Post([&, producer, i] {
           if (next[producer]++ != i) ++out_of_order;
         }));
-        // Now and then the loop is to catch up and sleep.
+        // Now and then lets the loop catch up and sleep.
         if (i % 64 == 0) std::this_thread::yield();
       }
     });
@@ -340,7 +340,7 @@ TEST_F(MailboxTest, NoWakeUpIsLostAtTheEdgeOfSleep) {
   for (std::thread& producer : producers) producer.join();
 }
 
-TEST_F(MailboxTest, ClosingUnderFireGivesEveryMailOneFate) {
+TEST_F(MailboxTest, ClosingDuringPostsDeliversOrDropsEachMailOnce) {
   constexpr int kProducers = 4, kPosts = 2000;
   for (int round = 0; round < 20; ++round) {
     std::vector<std::thread> producers;

@@ -97,7 +97,7 @@ TEST(TimerWheelTest, WhatIsDueAlreadyDoesNotHideWhatBecomesDue) {
   EXPECT_THAT(FiredUntil(wheel, 500), ElementsAre(3));
 }
 
-TEST(TimerWheelTest, FiresNoMoreThanItIsAskedForAndTheOthersNext) {
+TEST(TimerWheelTest, FiresAtMostTheGivenNumberAndTheOthersNext) {
   TimerWheel wheel(1000);
   std::deque<TestTimer> timers;
   for (int id = 0; id < 5; ++id) wheel.Start(timers.emplace_back(id), 1005);
@@ -308,7 +308,7 @@ class Model {
     Tick last = 0;
     wheel_.Advance(now, [&](Timer& timer) {
       EXPECT_LE(timer.due(), now);
-      // Those that were due before are in the order in which that became known.
+      // Those that were due before come in the order in which they became due.
       if (timer.due() > before) {
         EXPECT_GE(timer.due(), last);
         last = timer.due();

@@ -15,9 +15,10 @@
 namespace rondo::buffer {
 namespace {
 
-// What there was no memory for had been counted already: the queue sent nothing over and over until
-// the close timeout, and the pool missed a block at its end, which ended the process.
-TEST(OutboundQueueRegression, CountsOnlyWhatThereWasMemoryFor) {
+// Bytes that could not be allocated were counted already: the queue sent nothing over and over
+// until the close timeout, and the pool missed a block when it was destroyed, which ended the
+// process.
+TEST(OutboundQueueRegression, CountsOnlyBytesThatCouldBeAllocated) {
   ChunkPool pool;
   OutboundQueue queue(pool);
   const std::string bytes(10'000, 'x');
@@ -30,8 +31,8 @@ TEST(OutboundQueueRegression, CountsOnlyWhatThereWasMemoryFor) {
   EXPECT_EQ(pool.lent_bytes(), 0u);
 }
 
-// Callbacks that were told were only forgotten when none waited any more: a connection that always
-// has a write under way kept one entry for each write of its life.
+// Callbacks that had run were only erased when none waited any more: a connection that always has a
+// write under way kept one entry for each write of its life.
 TEST(OutboundQueueRegression, ForgetsCallbacksWhileOthersAlwaysWait) {
   ChunkPool pool;
   OutboundQueue queue(pool);

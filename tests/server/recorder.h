@@ -1,7 +1,7 @@
-// Recorder is a handler that does what the test says, hook by hook, and writes down what it was
-// told. It holds the server to the rules of order and threads in every test it is used in: one
-// OnOpen, then the rest, one OnClose, all on one thread, never one callback inside another of the
-// same connection, OnShutdown last. What was broken is in violations().
+// Recorder is a handler that does what the test says, hook by hook, and records its callbacks. It
+// holds the server to the rules of order and threads in every test it is used in: one OnOpen, then
+// the rest, one OnClose, all on one thread, never one callback inside another of the same
+// connection, OnShutdown last. What was broken is in violations().
 //
 // Hooks are set before the engine starts and run on the loops' threads; everything else is for any
 // thread. It must outlive the engine.
@@ -27,7 +27,7 @@
 
 namespace rondo::testing {
 
-// Longer than anything takes that works.
+// A limit that only failures reach.
 inline constexpr absl::Duration kPatience = absl::Seconds(20);
 
 class Recorder : public EventHandler {
@@ -53,7 +53,7 @@ class Recorder : public EventHandler {
   // Open now.
   size_t open() const;
   bool shut_down() const;
-  // What OnClose was told, in order.
+  // The reasons that OnClose got, in order.
   std::vector<absl::Status> reasons() const;
   // The last of them; Unknown when there is none.
   absl::Status reason() const;

@@ -1,6 +1,6 @@
 // ServerTest is what most tests of a running server begin with: an engine on a free port, a
-// Recorder as its handler, and, at the end of each test, the questions that are always asked: were
-// the rules of order kept, and is every thread and descriptor gone. GoogleTest owns it.
+// Recorder as its handler, and, at the end of each test, the checks that are always made: were the
+// rules of order kept, and is every thread and descriptor gone. GoogleTest owns it.
 //
 // ConformanceTest is the same for every way a server can be set up; a suite instantiates it with
 // Setups().

@@ -1,4 +1,5 @@
-// An acceptor on a poller of its own: whom it takes, and what it does when accept(2) fails.
+// An acceptor on a poller of its own: which connections it takes, and what it does when accept(2)
+// fails.
 
 #include "stream/acceptor.h"
 

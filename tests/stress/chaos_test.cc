@@ -1,6 +1,6 @@
 // Clients that behave as badly as they can, many at once: they connect, write, half-close, reset,
-// stall and read nothing, by chance. Whoever behaves gets its echo all the while, and afterwards
-// everything is at its first figures. A minute of it is for
+// stall and read nothing, by chance. A client that behaves gets its echo all the while, and
+// afterwards every figure is what it was at first. A minute of it is for
 //
 //   build/test/tests/stress_tests --gtest_also_run_disabled_tests --gtest_filter='*AMinute*'
 

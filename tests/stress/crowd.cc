@@ -1,8 +1,8 @@
-// Very many connections from one process, to be told what to do on standard input:
+// Very many connections from one process, which takes its orders from standard input:
 //
 //   crowd PORT CONNECTIONS
 //
-// The server is to listen on all of 127.0.0.0/8: finding a free port of this side among very many
+// The server must listen on all of 127.0.0.0/8: finding a free port of this side among very many
 // that lead to one address would take the kernel longer than all the rest. The orders are
 //
 //     open    connects them all, and each gets its first echo

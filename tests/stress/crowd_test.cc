@@ -23,7 +23,7 @@ using testing::ExampleServer;
 
 constexpr size_t kConnections = 15'000;
 constexpr int kCrowds = 4;
-// Some tenths of a second; a leak is for ever.
+// Releasing takes some tenths of a second; a leak stays.
 constexpr absl::Duration kBackWithin = absl::Seconds(15);
 // mimalloc, which the examples link, keeps pages for each thread until that thread next asks for
 // memory: measured, 0.2 MiB on one loop and 1.2 MiB on two, and no more after any later crowd. A

@@ -50,7 +50,7 @@ TEST_P(DescriptorLimitTest, ServesOnIdlesAndRecovers) {
   ASSERT_LT(clients.size(), kLimit);
   ASSERT_GT(clients.size(), kLimit / 2);
 
-  // Somebody knocks all the time: for one second, twice in each pause of the acceptor.
+  // A client tries to connect all the time: for one second, twice in each pause of the acceptor.
   const absl::Duration cpu_before = echo_.process().CpuTime();
   const absl::Time start = absl::Now();
   size_t knocks = 0;
@@ -63,7 +63,7 @@ TEST_P(DescriptorLimitTest, ServesOnIdlesAndRecovers) {
   const double share =
       absl::FDivDuration(echo_.process().CpuTime() - cpu_before, absl::Now() - start);
 
-  // And with some at the door, for whom there will be room.
+  // And with some in the backlog, for which there will be room.
   std::vector<Client> waiting;
   for (int i = 0; i < 40; ++i) waiting.emplace_back(echo_.address());
   for (Client& client : clients) ASSERT_TRUE(Echoes(client));
@@ -74,7 +74,7 @@ TEST_P(DescriptorLimitTest, ServesOnIdlesAndRecovers) {
     while (clients.size() < most) clients.emplace_back(echo_.address());
     const absl::Time freed = absl::Now();
     clients.resize(most / 2);
-    // Who was turned away in the meantime comes again.
+    // Clients that were rejected in the meantime connect again.
     EXPECT_TRUE(testing::Eventually([&] {
       Client newcomer(echo_.address());
       return Echoes(newcomer);

@@ -34,8 +34,8 @@ class DrainTest : public ::testing::TestWithParam<std::tuple<testing::Flags, int
  protected:
   DrainTest() : echo_("echo", std::get<0>(GetParam()).flags) {}
 
-  // Each connection sends `request` and reads nothing, the server is told to end, and then each
-  // wants its reply.
+  // Each connection sends `request` and reads nothing, the server gets a signal, and then each
+  // reads its reply.
   void EndInTheMiddleOf(const std::string& request) {
     std::vector<Client> clients;
     for (size_t i = 0; i < kConnections; ++i) {

@@ -1,5 +1,5 @@
 // Peers that only ever do one thing: send without reading, or nothing at all. They cost a bounded
-// amount of memory, and nobody else's time.
+// amount of memory, and do not delay others.
 
 #include <algorithm>
 #include <atomic>
@@ -59,7 +59,7 @@ class OneSidedPeersTest : public ::testing::TestWithParam<testing::Flags> {
   Client other_;
 };
 
-TEST_P(OneSidedPeersTest, WhoSendsForEverAndNeverReadsHurtsNobody) {
+TEST_P(OneSidedPeersTest, PeersThatSendAndNeverReadCostBoundedMemoryAndNoTimeOfOthers) {
   constexpr size_t kPeers = 8;
   const Latency before = MeasureEcho(other_);
   const size_t memory_before = echo_.process().ResidentBytes();
@@ -74,7 +74,7 @@ TEST_P(OneSidedPeersTest, WhoSendsForEverAndNeverReadsHurtsNobody) {
       for (Client& peer : peers) sent += peer.SendWhatFits(bytes);
     }
   });
-  // While their bytes pour in, then while they push at a closed door.
+  // While their bytes pour in, then while the server no longer reads from them.
   Latency pouring = {};
   size_t sent_before;
   do {
@@ -96,12 +96,13 @@ TEST_P(OneSidedPeersTest, WhoSendsForEverAndNeverReadsHurtsNobody) {
   if (RONDO_SANITIZED) return;
   EXPECT_LE(growth, kPeers * mark + kConstantBytes +
                         (on_epoll ? 0 : kRingBytes + kPeers * kBurstBytes));
-  // On a machine of two CPUs the flood takes one: twice as long, and some slices of it on top.
+  // On a machine with two CPUs the flood takes one: an echo takes twice as long, and some time
+  // slices on top.
   EXPECT_LT(blocked.median, 3 * before.median + absl::Milliseconds(10));
   EXPECT_LT(pouring.median, 3 * before.median + absl::Milliseconds(10));
 }
 
-TEST_P(OneSidedPeersTest, WhoNeverSendsCostsNoTime) {
+TEST_P(OneSidedPeersTest, PeersThatNeverSendCostNoTime) {
   std::vector<Client> silent;
   for (int i = 0; i < 500; ++i) silent.emplace_back(echo_.address());
   // When the last of them is served all are.

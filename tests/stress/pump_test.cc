@@ -24,7 +24,7 @@ namespace {
 using testing::Client;
 using testing::ExampleServer;
 
-// Two, so that two loops have something to do.
+// Two, so that two loops are busy.
 constexpr size_t kPumps = 2;
 
 // Random bytes without an end, the same for the same seed: xorshift64* by S. Vigna.

@@ -1,4 +1,4 @@
-// What the echo server asks of the kernel, as strace counts it: for each message on a quiet
+// The kernel calls of the echo server, as strace counts them: for each message on a quiet
 // connection one receive, one send and one wait on epoll, and one send and one wait on io_uring,
 // which receives as it waits; without traffic, nothing. Ten seconds of nothing are for
 //
@@ -113,7 +113,7 @@ class SystemCallsTest : public ::testing::TestWithParam<testing::Flags> {
   std::string table_;
 };
 
-TEST_P(SystemCallsTest, AMessageTakesNoCallThatItNeedNot) {
+TEST_P(SystemCallsTest, AMessageTakesNoUnnecessaryCall) {
   // Long enough for some of the timers by which io_uring gives memory back, each after a quarter of
   // a second.
   const absl::Duration least = OnEpoll() ? absl::ZeroDuration() : absl::Milliseconds(1500);
@@ -137,7 +137,7 @@ TEST_P(SystemCallsTest, AMessageTakesNoCallThatItNeedNot) {
   EXPECT_NEAR(take("sendto"), messages, 1);
   if (OnEpoll()) {
     EXPECT_NEAR(take("recvfrom"), messages, 1);
-    // Which call the wait is is the kernel's affair.
+    // Which of the two calls waits depends on the kernel.
     EXPECT_NEAR(take("epoll_wait") + take("epoll_pwait"), messages, 1);
   } else {
     // A receive each, and one timer at a time.

@@ -1,4 +1,4 @@
-// Threads, their waiting for each other, the wall clock and chance, by src/sys.
+// Threads, their waiting for each other, the wall clock and random numbers of src/sys.
 
 #include <pthread.h>
 
@@ -48,14 +48,14 @@ TEST(ThreadTest, WithoutANameHasThatOfItsStarter) {
   EXPECT_EQ(name, OwnName());
 }
 
-TEST(ThreadTest, EveryThreadIsAnotherOne) {
+TEST(ThreadTest, EveryThreadHasAnIdentityOfItsOwn) {
   Thread here = CurrentThread(), there = Thread::kNone, started = Thread::kNone;
   ASSERT_EQ(StartThread("", [&] { there = CurrentThread(); }, &started), 0);
   JoinThread(started);
   EXPECT_EQ(here, CurrentThread());
   EXPECT_EQ(there, started);
   EXPECT_NE(there, here);
-  // Threads that somebody else has started have one, too.
+  // Threads that were not started by sys have one, too.
   Thread foreign = Thread::kNone;
   std::thread([&] { foreign = CurrentThread(); }).join();
   EXPECT_NE(foreign, Thread::kNone);
@@ -65,7 +65,7 @@ TEST(ThreadTest, EveryThreadIsAnotherOne) {
 TEST(ThreadTest, WaitsUntilTheWordHasChanged) {
   std::atomic<uint32_t> word{0};
   int seen = 0;
-  // At once when it is another already.
+  // Returns at once when the word has changed already.
   WaitWhile(word, 1);
   std::vector<Thread> threads(3);
   std::atomic<int> woken{0};
@@ -83,7 +83,7 @@ TEST(ThreadTest, WaitsUntilTheWordHasChanged) {
   EXPECT_EQ(woken, 3);
 }
 
-TEST(ClockTest, TheWallClockIsTheCalendars) {
+TEST(ClockTest, TheWallClockIsThatOfTheSystem) {
   const absl::Time before = absl::Now();
   const absl::Time told = absl::FromUnixNanos(WallClock());
   EXPECT_GE(told, before - absl::Seconds(1));

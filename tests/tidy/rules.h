@@ -1,5 +1,5 @@
-// The rules of the house that a machine can hold: each takes a file (or the whole tree) and says
-// what is wrong with it, where, and what to do. What they go by is in tables.cc.
+// The project's rules that a machine can check: each takes a file (or the whole tree) and says what
+// is wrong with it, where, and what to do. Their tables are in tables.cc.
 
 #ifndef RONDO_TESTS_TIDY_RULES_H_
 #define RONDO_TESTS_TIDY_RULES_H_

@@ -18,29 +18,7 @@ Names Split(const std::string& words) {
 const Ratchet kLongFiles = {};
 const Ratchet kLongFunctions = {};
 const Ratchet kLargeFolders = {};
-const Ratchet kUnclearPhrasesGranted = {
-    {"benchmarks/load/plan.h", 1},
-    {"benchmarks/micro/codec_benchmark.cc", 1},
-    {"examples/hello.cc", 1},
-    {"tests/base/slab_test.cc", 1},
-    {"tests/codecs/line_codec_test.cc", 1},
-    {"tests/conformance/accept_test.cc", 1},
-    {"tests/conformance/drain_test.cc", 1},
-    {"tests/conformance/fairness_test.cc", 3},
-    {"tests/conformance/handle_test.cc", 3},
-    {"tests/conformance/stop_test.cc", 1},
-    {"tests/contract/fairness_test.cc", 1},
-    {"tests/contract/lifetime_test.cc", 1},
-    {"tests/contract/pause_test.cc", 1},
-    {"tests/contract/receive_test.cc", 1},
-    {"tests/engine/start_test.cc", 1},
-    {"tests/interop/echo_test.cc", 1},
-    {"tests/interop/hello_test.cc", 1},
-    {"tests/kernel/kqueue_emulation.cc", 1},
-    {"tests/kernel/kqueue_include/sys/event.h", 1},
-    {"tests/stress/chaos_test.cc", 1},
-    {"tests/stress/one_sided_peers_test.cc", 1},
-};
+const Ratchet kUnclearPhrasesGranted = {};
 
 // Path and directive of what is compiled only sometimes, besides include guards.
 const Grants kConditionals = {

@@ -1,5 +1,5 @@
-// What the rules go by: who may include what, the names that are looked for, and the exceptions
-// that were granted. The exceptions are meant to stay few, and each to say why.
+// The tables of the rules: which layer may include which, the names that are looked for, and the
+// exceptions that were granted. The exceptions are meant to stay few, and each to say why.
 
 #ifndef RONDO_TESTS_TIDY_TABLES_H_
 #define RONDO_TESTS_TIDY_TABLES_H_

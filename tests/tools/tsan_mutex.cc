@@ -1,7 +1,7 @@
 // ThreadSanitizer does not see into Debian's Abseil, which is compiled without it: what
-// absl::Mutex orders looks like a race. These functions take the place of Abseil's, in the program
-// and, since that is a shared library, inside of it too; they call the real ones and tell
-// ThreadSanitizer what these have ordered. Only built for it.
+// absl::Mutex orders looks like a race. These functions replace Abseil's, in the program and, since
+// that is a shared library, inside of it too; they call the real ones and report to ThreadSanitizer
+// what these have ordered. Only built for it.
 
 #include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>

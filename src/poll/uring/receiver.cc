@@ -81,7 +81,7 @@ void Receiver::CancelMultishot(EndpointRef ref) {
 void Receiver::Watch(EndpointRef ref) {
   if (MirrorOf(ref).input.watching) return;
   io_uring_sqe* entry = ring_.NextEntry();
-  // Nothing is asked for: a hang-up or an error is reported all the same. So is the peer's FIN
+  // No event is requested: a hang-up or an error is reported nevertheless. So is the peer's FIN
   // (POLLRDHUP), which ends a poll that is not multishot, and the error may follow it.
   io_uring_prep_poll_multishot(entry, ref.endpoint.socket, 0);
   io_uring_sqe_set_data64(entry, Tag(Operation::kWatch, ref.id));

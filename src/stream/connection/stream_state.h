@@ -6,8 +6,8 @@
 //                    └────────┴─▶ aborting ─▶ ended by reset ─▶ gone      Abort, or a failure
 //
 //            OnClose is owed from open until gone. A phase never goes back.
-//   input    open, until the handler is told its end: because the peer's FIN came, or because the
-//            engine drains. Both may happen, in either order; the handler is told once.
+//   input    open, until OnPeerShutdown was called: because the peer's FIN came, or because the
+//            engine drains. Both may happen, in either order; it is called once.
 //   output   open ─▶ FIN wanted (ShutdownWrite) ─▶ FIN sent
 //   holds    why input is not wanted just now: the user paused it, output has a backlog, or the
 //            handler has yielded its turn
@@ -53,7 +53,7 @@ class StreamState {
     return IsClosing() || !Has(kPaused | kBacklogged | kYielded | kInputEnded);
   }
   bool HasPeerEnded() const { return Has(kPeerEnded); }
-  // Whether the handler was told that no more input will come.
+  // Whether the handler knows that no more input will come: EndInput has begun.
   bool HasInputEnded() const { return Has(kInputEnded); }
   bool IsFinWanted() const { return (bits_ & kOutputMask) == kFinWanted; }
   bool IsFinSent() const { return (bits_ & kOutputMask) == kFinSent; }

@@ -1,5 +1,5 @@
 // Provided buffers lie apart from each other and from multiples of a page, keep their bytes until
-// Trim, and are as large as was asked for.
+// Trim, and are as large as requested.
 
 #include "poll/uring/provided_buffers.h"
 
@@ -23,7 +23,7 @@ class ProvidedBuffersTest : public ::testing::Test {
     ASSERT_GE(buffers_.Register(ring_, kBytes), 0);
   }
 
-  // The ring ends first.
+  // The ring must be destroyed first.
   ProvidedBuffers buffers_;
   Ring ring_{*Waker::New()};
 };

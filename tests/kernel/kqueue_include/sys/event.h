@@ -2,8 +2,8 @@
 // Linux: tests/kernel/kqueue_emulation.cc is behind it. Any thread.
 //
 // What is emulated: EVFILT_READ and EVFILT_WRITE on sockets, EVFILT_USER; EV_ADD, EV_DELETE,
-// EV_CLEAR, EV_ONESHOT; and that closing a descriptor takes its filters away. A flag or filter that
-// is not is refused with EINVAL, so that nobody relies on it unawares.
+// EV_CLEAR, EV_ONESHOT; and that closing a descriptor takes its filters away. Any other flag or
+// filter is refused with EINVAL, so that a use of it is noticed.
 
 #ifndef RONDO_TESTS_KERNEL_KQUEUE_INCLUDE_SYS_EVENT_H_
 #define RONDO_TESTS_KERNEL_KQUEUE_INCLUDE_SYS_EVENT_H_
