@@ -20,7 +20,7 @@ absl::Status LoopThreads::Start(const LoopSet& loops, Hooks hooks) {
   try {
     status = StartAll(loops);
   } catch (const std::bad_alloc&) {
-    // Those that were started end like all others, and whoever waits hears of it.
+    // The threads that were started end as always, and the wait for them returns.
     status = absl::ResourceExhaustedError("starting threads: no memory");
   }
   if (hooks_.after_start) status.Update(hooks_.after_start(threads_.size()));
