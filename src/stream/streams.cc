@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace rondo::stream {
@@ -34,6 +35,8 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
   if (++last_generation_ == 0) last_generation_ = 1;
   StreamConnection& connection =
       shared_.table.Create(socket.get(), last_generation_, peer, handler);
+  // A loop has room for 2^25 of them, far more than descriptors.
+  RONDO_CHECK(connection.id().is_stream());
   if (const int result = poller_.AddStream(connection.ref()); result < 0) {
     const absl::Status status =
         base::ErrnoStatus(-result, absl::StrCat("watching ", peer.ToString()));

@@ -18,7 +18,8 @@ constexpr size_t kBufferBytes = 2 << 10;
 int Receiver::Create(size_t read_buffer_bytes) {
   read_buffer_bytes_ = read_buffer_bytes;
   read_buffer_.reset(new char[read_buffer_bytes_]);
-  return buffers_.Register(ring_, std::min(read_buffer_bytes, kBufferBytes));
+  // Two of them, as a multishot receive brings them, are no more than one receive by poll.
+  return buffers_.Register(ring_, std::min(read_buffer_bytes / 2, kBufferBytes));
 }
 
 void Receiver::Start(EndpointRef ref) {
