@@ -1,5 +1,5 @@
-// How connections end: their timeouts, Close (the steps are in closing.h), OnClose, and the return
-// of their memory.
+// How connections end: their timeouts, Close (the steps are in closing.h), OnClose, the return of
+// their memory; and how all of them end when the engine stops.
 
 #include <cerrno>
 #include <utility>
@@ -159,6 +159,40 @@ void Streams::OnReleased(StreamConnection& connection) {
   shared_.table.Destroy(connection);
   connections_.fetch_sub(1, std::memory_order_relaxed);
   engine_.ReleaseConnection();
+}
+
+// --- Stopping.
+
+void Streams::Drain() {
+  draining_.Begin();
+  shared_.table.ForEach([&](StreamConnection& connection) { draining_.Add(connection); });
+  poller_.ForEachUndelivered([&](poll::EndpointId id, size_t bytes) {
+    StreamConnection* const connection = FindInTable(id);
+    if (connection != nullptr) Draining::NoteHeld(*connection, bytes);
+  });
+}
+
+void Streams::EndDrained() {
+  shared_.table.ForEach([&](StreamConnection& connection) {
+    base::AssertOnLoop();
+    EndInputIfDrained(connection);
+  });
+}
+
+void Streams::EndInputIfDrained(StreamConnection& connection) {
+  if (connection.state.HasEnded()) return;
+  if (draining_.IsServed(connection)) EndInput(connection);
+}
+
+size_t Streams::AbortAll(const absl::Status& reason) {
+  size_t count = 0;
+  shared_.table.ForEach([&](StreamConnection& connection) {
+    if (connection.state.HasEnded()) return;
+    if (connection.EnsureRareState().reason.ok()) connection.rare->reason = reason;
+    connection.Abort();
+    ++count;
+  });
+  return count;
 }
 
 void Streams::CompleteAfterClose(poll::EndpointId id, ConnectionHandle::Done done) {

@@ -52,8 +52,8 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
     connection.state.SetSlow();
   }
   Call(connection, [&] { return connection.entry().handler.OnOpen(connection); });
-  if (draining_) {
-    BeginDrain(connection);
+  if (draining_.has_begun()) {
+    draining_.Add(connection);
     EndInputIfDrained(connection);
   }
   ApplyIfPending(connection);
@@ -133,7 +133,10 @@ void Streams::OnReceivedSlow(StreamConnection& connection, std::string_view byte
     CloseAboveInputLimit(connection);
     ApplyIfPending(connection);
   }
-  NoteDelivered(connection, bytes.size());
+  if (!connection.state.IsDraining()) return;
+  Draining::NoteDelivered(connection, bytes.size());
+  EndInputIfDrained(connection);
+  ApplyIfPending(connection);
 }
 
 void Streams::DeliverDecoded(StreamConnection& connection, std::string_view bytes,

@@ -32,6 +32,7 @@
 #include "rondo/event_handler.h"
 #include "rondo/unique_fd.h"
 #include "stream/connection/stream_connection.h"
+#include "stream/draining.h"
 #include "stream/stream_services.h"
 
 namespace rondo::stream {
@@ -91,7 +92,7 @@ class Streams final : private StreamTimers {
   void CompleteAfterClose(poll::EndpointId id, ConnectionHandle::Done done) RONDO_ON_LOOP;
   Output& output() { return shared_.output; }
 
-  // --- Stopping; draining.cc.
+  // --- Stopping.
 
   // Serves what has arrived and then ends the input of each connection, of new ones too:
   // OnPeerShutdown is called, and the handler closes when it has answered.
@@ -159,17 +160,10 @@ class Streams final : private StreamTimers {
   RONDO_COLD void AfterSending(StreamConnection& connection, int result) RONDO_ON_LOOP;
   void EndBacklog(StreamConnection& connection) RONDO_ON_LOOP;
 
-  // --- Draining.
-
-  void BeginDrain(StreamConnection& connection) RONDO_ON_LOOP;
-  // `bytes` of what had arrived were delivered.
-  void NoteDelivered(StreamConnection& connection, size_t bytes) RONDO_ON_LOOP;
-  // While draining, when all is delivered. A connection that is paused is busy: not before it
-  // resumes; nor is one that has yielded, or has a backlog, while it has input left.
-  void EndInputIfDrained(StreamConnection& connection) RONDO_ON_LOOP;
-
   // --- Ending; ending.cc.
 
+  // While draining: ends the input when all that had arrived is served.
+  void EndInputIfDrained(StreamConnection& connection) RONDO_ON_LOOP;
   void OnIdle(StreamConnection& connection) RONDO_ON_LOOP override;
   void OnDeadline(StreamConnection& connection) RONDO_ON_LOOP override;
   void OnClosingTimer(StreamConnection& connection) RONDO_ON_LOOP override;
@@ -193,7 +187,7 @@ class Streams final : private StreamTimers {
   // Loop thread only.
   StreamServices shared_;
   uint32_t last_generation_ = 0;
-  bool draining_ = false;
+  Draining draining_{shared_.input};
   std::vector<poll::EndpointId> applying_;
   std::vector<StreamConnection*> ended_;
 };
