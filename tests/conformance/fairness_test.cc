@@ -241,6 +241,7 @@ TEST_P(FairnessTest, AWriterThatFlushesEndlesslyDoesNotDelayOthers) {
 }
 
 TEST_P(FairnessTest, AnEndlessFileDoesNotDelayOthers) {
+  if (transform != nullptr) GTEST_SKIP() << "through a transform a file counts with its length";
   const UniqueFd file(::memfd_create("endless", MFD_CLOEXEC));
   ASSERT_EQ(::ftruncate(file.get(), int64_t{1} << 40), 0);
   EchoWhileWriting([&](Connection& connection) {
