@@ -52,7 +52,10 @@ TEST_P(MemoryTest, HoldsUpAPeerThatSendsForEverAndNeverReads) {
   }
   EXPECT_LT(sent, size_t{64} << 20);
   EXPECT_LE(most, options.connection.outbound_high_bytes + OneReceive());
-  EXPECT_LT(ResidentBytes(), before + (16 << 20));
+  // A sanitizer holds back what was freed, as the client's swapped bytes are.
+  if (!RONDO_SANITIZED || transform == nullptr) {
+    EXPECT_LT(ResidentBytes(), before + (16 << 20));
+  }
   // Nothing was lost either: once the peer reads, all of it comes back.
   client.ShutdownWrite();
   EXPECT_EQ(client.ReceiveAll().size(), sent);
