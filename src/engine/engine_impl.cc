@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
+#include "reactor/user_code.h"
 
 namespace rondo {
 
@@ -64,11 +65,7 @@ void Engine::Impl::ReleaseConnection() {
 
 void Engine::Impl::Log(LogSeverity severity, std::string_view text) {
   if (!config_.options.log) return;
-  try {
-    config_.options.log(severity, text);
-  } catch (...) {
-    // The log itself threw; there is nowhere to report that.
-  }
+  reactor::UserCode::RunUnreported([&] { config_.options.log(severity, text); });
 }
 
 absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& address) {

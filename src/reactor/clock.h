@@ -34,10 +34,13 @@ class Clock {
 
   // REQUIRES: it is not scheduled.
   void Start(Timer& timer, Tick due);
-  // Starts `timer`, or moves it, if it is scheduled. A timer that is moved leaves the time of this
-  // turn as it is: what was due by then is no more than the loop has waited for.
+  // Has `timer` fire at `due`, whether or not it is scheduled; kNever: cancels it. A timer that is
+  // moved leaves the time of this turn as it is: what was due by then is no more than the loop has
+  // waited for.
   void Restart(Timer& timer, Tick due) {
+    if (due == kNever) return Cancel(timer);
     if (!timer.scheduled()) return Start(timer, due);
+    if (timer.due() == due) return;
     wheel_.Cancel(timer);
     wheel_.Start(timer, due);
   }

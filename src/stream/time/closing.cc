@@ -28,10 +28,7 @@ Closing::Closing(StreamConnection& connection, Tick give_up)
       wait_(kFirstWait) {}
 
 void Closing::Restart() {
-  Clock& clock = connection_.services().clock;
-  const Tick due = std::min(give_up_, check_);
-  if (due == reactor::kNever) return clock.Cancel(*this);
-  clock.Restart(*this, due);
+  connection_.services().clock.Restart(*this, std::min(give_up_, check_));
 }
 
 Closing::Progress Closing::Begin() {

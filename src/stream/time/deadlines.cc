@@ -66,11 +66,7 @@ Tick Deadlines::NextIdle() const {
 }
 
 void Deadlines::Restart() {
-  reactor::Clock& clock = connection_.services().clock;
-  const Tick due = std::min({NextIdle(), read_, write_});
-  if (scheduled() && this->due() == due) return;
-  if (due == kNever) return clock.Cancel(*this);
-  clock.Restart(*this, due);
+  connection_.services().clock.Restart(*this, std::min({NextIdle(), read_, write_}));
 }
 
 }  // namespace rondo::stream

@@ -114,11 +114,8 @@ Tick IdleTimeouts::DueOf(const List& list, Tick interval) {
 }
 
 void IdleTimeouts::Restart(Queue& queue) {
-  const Tick due = std::min(DueOf(queue.quiet, queue.timeout),
-                            DueOf(queue.recent, LookInterval(queue.timeout)));
-  if (queue.scheduled() && queue.due() == due) return;
-  if (due == kNever) return clock_.Cancel(queue);
-  clock_.Restart(queue, due);
+  clock_.Restart(queue, std::min(DueOf(queue.quiet, queue.timeout),
+                                 DueOf(queue.recent, LookInterval(queue.timeout))));
 }
 
 void IdleTimeouts::Fire(Queue& queue) {
