@@ -19,6 +19,12 @@ using reactor::HandlerTable;
 using reactor::UserCode;
 using stream::StreamConnection;
 
+// Once in so many turns a poller has delivered all that had happened before them: it serves every
+// ready stream in turn, at least kServedPerTurn of them a turn, and kEnoughTurns bring what it may
+// hold besides.
+constexpr size_t kServedPerTurn = 16;
+constexpr size_t kEnoughTurns = 64;
+
 class TaskMail final : public reactor::Mail {
  public:
   explicit TaskMail(EventLoop::Task task) : Mail(sizeof(TaskMail)), task_(std::move(task)) {}
@@ -124,7 +130,13 @@ void EventLoopImpl::Turn() {
 
 void EventLoopImpl::Wait() {
   asleep_ = !streams_.has_pending() && mailbox_->FallAsleep();
-  poller_->Wait(asleep_ ? clock_.TimeToNext() : 0, *this);
+  const int64_t until_timer = clock_.BeginWait();
+  poller_->Wait(asleep_ ? until_timer : 0, *this);
+  if (poller_->MayHaveMore()) {
+    clock_.StayBehind(kEnoughTurns + streams_.size() / kServedPerTurn);
+  } else {
+    clock_.CatchUp();
+  }
 }
 
 void EventLoopImpl::OnWaitReturned() {

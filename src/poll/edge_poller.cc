@@ -70,7 +70,7 @@ int64_t EdgePoller::BeginWait(int64_t timeout_ns) {
   return in_service_.empty() ? timeout_ns : 0;
 }
 
-void EdgePoller::EndWait(Events& events) {
+void EdgePoller::EndWait(int reported, Events& events) {
   const size_t end = std::min(in_service_.size(), served_ + kEventsPerWait);
   while (served_ < end) {
     const EndpointId id = in_service_[served_++];
@@ -84,6 +84,7 @@ void EdgePoller::EndWait(Events& events) {
       ServeOther(ref, events);
     }
   }
+  may_have_more_ = reported == kEventsPerWait || served_ < in_service_.size();
   if (served_ < in_service_.size()) return;
   in_service_.clear();
   served_ = 0;

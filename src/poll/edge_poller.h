@@ -64,6 +64,7 @@ class EdgePoller : public Poller {
   void SetInterest(EndpointRef ref, Readiness interest) RONDO_ON_LOOP final;
   void Forget(EndpointRef ref) RONDO_ON_LOOP final;
   bool Close(EndpointRef ref) RONDO_ON_LOOP final;
+  bool MayHaveMore() const RONDO_ON_LOOP final { return may_have_more_; }
 
  protected:
   // What the kernel said of an endpoint.
@@ -93,8 +94,8 @@ class EdgePoller : public Poller {
   int64_t BeginWait(int64_t timeout_ns) RONDO_ON_LOOP;
   // Serves the endpoint that `token` names.
   void Dispatch(uint64_t token, const Edge& edge, Events& events) RONDO_ON_LOOP;
-  // Serves what was listed.
-  void EndWait(Events& events) RONDO_ON_LOOP;
+  // Serves what was listed. `reported` is the number of events, of kEventsPerWait at most.
+  void EndWait(int reported, Events& events) RONDO_ON_LOOP;
 
  private:
   struct Mirror {
@@ -138,6 +139,7 @@ class EdgePoller : public Poller {
   std::vector<EndpointId> ready_again_;
   std::vector<EndpointId> in_service_;
   size_t served_ = 0;
+  bool may_have_more_ = false;
 };
 
 }  // namespace rondo::poll

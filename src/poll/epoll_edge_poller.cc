@@ -69,7 +69,7 @@ void EpollEdgePoller::Wait(int64_t timeout_ns, Events& events) {
                        .failed = (ready & EPOLLERR) != 0};
     Dispatch(ready_[i].data.u64, edge, events);
   }
-  EndWait(events);
+  EndWait(count, events);
 }
 
 }  // namespace

@@ -117,6 +117,7 @@ class EpollPoller final : public Poller {
   }
   bool Close(EndpointRef ref) override RONDO_ON_LOOP;
   void Wait(int64_t timeout_ns, Events& events) override RONDO_ON_LOOP;
+  bool MayHaveMore() const override RONDO_ON_LOOP { return may_have_more_; }
 
  private:
   // Has the kernel watch for what is wanted, and nothing else. Returns 0 or a negated errno.
@@ -147,6 +148,7 @@ class EpollPoller final : public Poller {
   std::array<epoll_event, kEventsPerWait> ready_;
   // Wanted, but epoll_ctl(2) had no memory for it.
   std::vector<EndpointId> rearm_failed_;
+  bool may_have_more_ = false;
 };
 
 int EpollPoller::Arm(EndpointRef ref) {
@@ -243,6 +245,7 @@ void EpollPoller::Wait(int64_t timeout_ns, Events& events) {
   const int count = sys::EpollWait(epoll_.get(), ready_.data(), kEventsPerWait, timeout_ms);
   RONDO_CHECK(count >= 0);
   events.OnWaitReturned();
+  may_have_more_ = count == kEventsPerWait || !rearm_failed_.empty();
   if (!rearm_failed_.empty()) [[unlikely]] RetryRearm(events);
   for (int i = 0; i < count; ++i) Dispatch(ready_[i].data.u64, ready_[i].events, events);
 }

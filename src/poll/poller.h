@@ -143,6 +143,8 @@ class Poller {
   // nanoseconds have passed (negative: no limit; rounded up to what the kernel can do). A signal
   // may end it early, with nothing to deliver.
   virtual void Wait(int64_t timeout_ns, Events& events) RONDO_ON_LOOP = 0;
+  // Whether the last Wait may have left something undelivered that had happened when it began.
+  virtual bool MayHaveMore() const RONDO_ON_LOOP = 0;
 };
 
 }  // namespace rondo::poll

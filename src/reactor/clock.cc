@@ -35,11 +35,20 @@ void Clock::Start(Timer& timer, Tick due) {
   wheel_.Start(timer, due);
 }
 
-int64_t Clock::TimeToNext() const {
+int64_t Clock::BeginWait() {
   const Tick next = wheel_.NextEvent();
   if (next == kNever) return -1;
-  const int64_t wait = static_cast<int64_t>(next) * kTickNanoseconds - sys::Now();
+  const int64_t now = sys::Now();
+  wait_began_ = static_cast<Tick>(now / kTickNanoseconds);
+  const int64_t wait = static_cast<int64_t>(next) * kTickNanoseconds - now;
   return wait > 0 ? wait : 0;
+}
+
+void Clock::StayBehind(size_t enough) {
+  if (turns_behind_++ == 0) behind_since_ = wait_began_;
+  if (turns_behind_ < enough) return;
+  caught_up_to_ = behind_since_;
+  turns_behind_ = 0;
 }
 
 void Clock::FireTimers() {

@@ -3,10 +3,16 @@
 //
 // `Now` is only updated while timers exist, once a turn; starting the first one reads the clock. So
 // a loop without timers never asks the kernel for the time.
+//
+// A timer of the loop itself (a task, a pause of accepting) acts at Now. A timeout of a peer must
+// not: the loop may have been held up, by a callback or because the process was stopped, while the
+// peer's bytes waited in the kernel. It acts at CaughtUpTo, the begin of the last wait that has
+// brought everything which had happened by then.
 
 #ifndef RONDO_REACTOR_CLOCK_H_
 #define RONDO_REACTOR_CLOCK_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/time/time.h"
@@ -31,6 +37,8 @@ class Clock {
 
   // The time of this turn.
   Tick Now() const { return now_; }
+  // Everything that had happened by then was delivered.
+  Tick CaughtUpTo() const { return caught_up_to_; }
 
   // REQUIRES: it is not scheduled.
   void Start(Timer& timer, Tick due);
@@ -49,12 +57,20 @@ class Clock {
 
   // --- For the loop.
 
+  // The loop is about to wait. Returns the nanoseconds until FireDue is needed; negative: never.
+  int64_t BeginWait();
   // The loop has waited; time has passed.
   void OnWaitReturned() {
     if (wheel_.size() > 0) now_ = Current();
   }
-  // Nanoseconds until FireDue is needed; negative: never.
-  int64_t TimeToNext() const;
+  // The wait has brought everything that had happened when it began.
+  void CatchUp() {
+    caught_up_to_ = wait_began_;
+    turns_behind_ = 0;
+  }
+  // It may have left something. A poller takes turns, so after `enough` such waits in a row all
+  // that had happened before the first of them was delivered.
+  void StayBehind(size_t enough);
   // Fires what is due, a bounded number of timers.
   void FireDue() RONDO_ON_LOOP {
     if (wheel_.NextEvent() <= now_) FireTimers();
@@ -64,6 +80,11 @@ class Clock {
   void FireTimers() RONDO_ON_LOOP;
 
   Tick now_;
+  Tick wait_began_ = 0;
+  Tick caught_up_to_ = 0;
+  // Waits in a row that may have left something, and when the first of them began.
+  size_t turns_behind_ = 0;
+  Tick behind_since_ = 0;
   TimerWheel wheel_;
 };
 

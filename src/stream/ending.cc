@@ -22,9 +22,24 @@ absl::Status Exceeded(const StreamConnection& connection, const char* what) {
 
 // --- Time.
 
+// Bytes that wait because the handler does not read are no silence of the peer's. Those that wait
+// because the peer does not read our output are.
+bool Streams::IsHeldUp(const StreamConnection& connection) const {
+  return connection.state.IsPaused() && !connection.state.IsBacklogged() &&
+         Unread(connection) > 0;
+}
+
+size_t Streams::Unread(const StreamConnection& connection) const {
+  size_t unread = connection.entry().transport.Unread(connection.socket);
+  poller_.ForEachUndelivered([&](poll::EndpointId id, size_t bytes) {
+    if (id == connection.id()) unread += bytes;
+  });
+  return unread;
+}
+
 void Streams::OnIdle(StreamConnection& connection) {
   // Close was asked for in this turn: what is queued is still sent.
-  if (!connection.state.IsOpen()) return;
+  if (!connection.state.IsOpen() || IsHeldUp(connection)) return;
   connection.CloseBecause(Exceeded(connection, "idle timeout"));
   if (connection.has_output()) connection.Abort();
   ApplyIfPending(connection);
@@ -32,21 +47,38 @@ void Streams::OnIdle(StreamConnection& connection) {
 
 void Streams::OnDeadline(StreamConnection& connection) {
   if (!connection.state.IsOpen()) return EndTimeouts(connection);
-  switch (connection.rare->deadlines->Take(shared_.clock.Now())) {
+  switch (connection.rare->deadlines->Take()) {
     case Deadlines::Due::kNothing:
       break;
     case Deadlines::Due::kIdle:
-      return OnIdle(connection);
+      OnIdle(connection);
+      break;
     case Deadlines::Due::kRead:
+      if (PutOffReadDeadline(connection)) break;
       connection.CloseBecause(Exceeded(connection, "read deadline"));
-      return ApplyIfPending(connection);
+      break;
     case Deadlines::Due::kWrite:
       if (!connection.has_output()) break;
       connection.CloseBecause(Exceeded(connection, "write deadline"));
       connection.Abort();
-      return ApplyIfPending(connection);
+      break;
   }
-  connection.rare->deadlines->Restart();
+  ApplyIfPending(connection);
+  // They have ended when the connection closes.
+  if (connection.rare->deadlines != nullptr) connection.rare->deadlines->Restart();
+}
+
+bool Streams::PutOffReadDeadline(StreamConnection& connection) {
+  constexpr Tick kLookInPause = 10;
+  if (connection.state.IsBacklogged() || connection.state.HasInputEnded()) return false;
+  Deadlines& deadlines = *connection.rare->deadlines;
+  const size_t unread = Unread(connection);
+  if (connection.state.IsPaused()) {
+    if (unread > 0) deadlines.PutOffRead(shared_.clock.Now() + kLookInPause);
+    return unread > 0;
+  }
+  if (unread == 0 && !connection.state.HasPutInputOff()) return false;
+  return deadlines.PutOffReadOnce(unread);
 }
 
 void Streams::EndTimeouts(StreamConnection& connection) {

@@ -166,6 +166,12 @@ class Streams final : private StreamTimers {
   void EndInputIfDrained(StreamConnection& connection) RONDO_ON_LOOP;
   void OnIdle(StreamConnection& connection) RONDO_ON_LOOP override;
   void OnDeadline(StreamConnection& connection) RONDO_ON_LOOP override;
+  // Whether the peer's bytes wait because its handler has paused reading.
+  bool IsHeldUp(const StreamConnection& connection) const RONDO_ON_LOOP;
+  // Bytes that have arrived and were not delivered.
+  size_t Unread(const StreamConnection& connection) const RONDO_ON_LOOP;
+  // Whether a read deadline that is over acts later: after what has arrived was delivered.
+  bool PutOffReadDeadline(StreamConnection& connection) RONDO_ON_LOOP;
   void OnClosingTimer(StreamConnection& connection) RONDO_ON_LOOP override;
   // No timeout but that of Close counts any more.
   void EndTimeouts(StreamConnection& connection) RONDO_ON_LOOP;

@@ -55,6 +55,7 @@ class Losing final : public Poller {
   bool Close(EndpointRef ref) override RONDO_ON_LOOP { return inner_->Close(ref); }
   // Nothing more will happen: no need to wait for the timeout.
   void Wait(int64_t, Events& events) override RONDO_ON_LOOP { inner_->Wait(1'000'000, events); }
+  bool MayHaveMore() const override RONDO_ON_LOOP { return inner_->MayHaveMore(); }
 
  private:
   const std::unique_ptr<Poller> inner_;

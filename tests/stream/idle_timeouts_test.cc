@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "stream/stream_services.h"
@@ -51,12 +53,18 @@ class IdleTimeoutsTest : public ::testing::Test, public StreamTimers {
   void MoveByte(StreamConnection& connection) { services_->idle.NoteActivity(connection); }
   // Moves time on, a turn each millisecond.
   void Pass(int64_t milliseconds) {
-    base::AssertOnLoop();
     for (int64_t i = 0; i < milliseconds; ++i, ++now_) {
       kernel_.AdvanceClock(1'000'000);
-      loop_.clock.OnWaitReturned();
-      loop_.clock.FireDue();
+      Turn([this] { loop_.clock.CatchUp(); });
     }
+  }
+  // `end_wait` says whether the wait has brought everything.
+  void Turn(absl::FunctionRef<void()> end_wait) {
+    base::AssertOnLoop();
+    (void)loop_.clock.BeginWait();
+    loop_.clock.OnWaitReturned();
+    end_wait();
+    loop_.clock.FireDue();
   }
 
   FaultySys kernel_;
@@ -66,9 +74,14 @@ class IdleTimeoutsTest : public ::testing::Test, public StreamTimers {
   int64_t now_ = 0;
   // When each connection was idle for too long, by its generation.
   std::map<uint32_t, int64_t> idle_;
+  // Whether such a connection ends.
+  bool closes_ = true;
 
  private:
-  void OnIdle(StreamConnection& connection) override { idle_[connection.generation] = now_; }
+  void OnIdle(StreamConnection& connection) override {
+    idle_[connection.generation] = now_;
+    if (closes_) services_->idle.Remove(connection);
+  }
   void OnDeadline(StreamConnection&) override { ADD_FAILURE(); }
   void OnClosingTimer(StreamConnection&) override { ADD_FAILURE(); }
 
@@ -165,12 +178,42 @@ TEST_F(IdleTimeoutsTest, ManyAtOnceAreClosedOverSeveralTurns) {
   }
 }
 
+TEST_F(IdleTimeoutsTest, WhatIsNotEndedIsIdleAgainAWholeTimeoutLater) {
+  closes_ = false;
+  const uint32_t silent = Open().generation;
+  Pass(kTimeout + kRounding);
+  ASSERT_TRUE(idle_.contains(silent));
+  const int64_t first = idle_[silent];
+  Pass(kTimeout - 2 * kRounding);
+  EXPECT_EQ(idle_[silent], first);
+  Pass(4 * kRounding);
+  EXPECT_GE(idle_[silent], first + kTimeout);
+}
+
+TEST_F(IdleTimeoutsTest, NoTimeoutActsBeforeTheLoopHasHeardEverything) {
+  (void)Open();
+  kernel_.AdvanceClock(10 * kTimeout * 1'000'000);
+  for (int i = 0; i < 5; ++i) Turn([this] { loop_.clock.StayBehind(100); });
+  EXPECT_THAT(idle_, IsEmpty());
+  Turn([this] { loop_.clock.CatchUp(); });
+  EXPECT_EQ(idle_.size(), 1u);
+}
+
+TEST_F(IdleTimeoutsTest, ALoopThatIsNeverUpToDateActsAfterEnoughTurns) {
+  (void)Open();
+  kernel_.AdvanceClock(10 * kTimeout * 1'000'000);
+  for (int i = 0; i < 9; ++i) Turn([this] { loop_.clock.StayBehind(10); });
+  EXPECT_THAT(idle_, IsEmpty());
+  Turn([this] { loop_.clock.StayBehind(10); });
+  EXPECT_EQ(idle_.size(), 1u);
+}
+
 TEST_F(IdleTimeoutsTest, NoTimerRunsWithoutConnections) {
   StreamConnection& connection = Open();
-  EXPECT_GE(loop_.clock.TimeToNext(), 0);
+  EXPECT_GE(loop_.clock.BeginWait(), 0);
   Remove(connection);
   Pass(2 * kTimeout);
-  EXPECT_EQ(loop_.clock.TimeToNext(), -1);
+  EXPECT_EQ(loop_.clock.BeginWait(), -1);
 }
 
 }  // namespace

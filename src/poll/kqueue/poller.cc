@@ -95,7 +95,7 @@ void KqueuePoller::Wait(int64_t timeout_ns, Events& events) {
     const auto token = reinterpret_cast<uint64_t>(ready_[i].udata);
     if (token != kWakeToken) Dispatch(token, EdgeOf(ready_[i]), events);
   }
-  EndWait(events);
+  EndWait(count, events);
 }
 
 }  // namespace

@@ -88,6 +88,9 @@ class IoUringPoller final : public Poller {
   bool Close(EndpointRef ref) override RONDO_ON_LOOP;
   void Submit() override RONDO_ON_LOOP { ring_.Submit(); }
   void Wait(int64_t timeout_ns, Events& events) override RONDO_ON_LOOP;
+  bool MayHaveMore() const override RONDO_ON_LOOP {
+    return handled_ >= Ring::kCompletionsPerEnter || ring_.completions() > 0 || !rearm_.empty();
+  }
 
  private:
   void Dispatch(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
@@ -101,6 +104,8 @@ class IoUringPoller final : public Poller {
   Sender sender_{ring_};
   InterestPolls interest_polls_{ring_, rearm_};
   MemoryTrimmer trimmer_{ring_};
+  // Completions in the last Wait.
+  unsigned handled_ = 0;
   // Declared behind all memory that the kernel may use, so that it is destroyed first.
   Ring ring_;
 };
@@ -117,13 +122,13 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
   ring_.SubmitAndWait(rearm_.empty() ? timeout_ns : 0);
   sender_.BeginTurn(ring_.completions());
   events.OnWaitReturned();
-  unsigned handled = 0;
-  for (io_uring_cqe completion; handled < kCompletionsPerWait; ++handled) {
+  handled_ = 0;
+  for (io_uring_cqe completion; handled_ < kCompletionsPerWait; ++handled_) {
     if (!ring_.Take(&completion)) break;
     Dispatch(completion, events);
   }
   using Excess = MemoryTrimmer::Excess;
-  if (const Excess excess = trimmer_.AfterTurn(handled); excess != Excess::kNone) [[unlikely]] {
+  if (const Excess excess = trimmer_.AfterTurn(handled_); excess != Excess::kNone) [[unlikely]] {
     sender_.TrimMemory();
     if (excess == Excess::kAll) receiver_.TrimMemory();
   }

@@ -67,6 +67,9 @@ inline bool IsForNow(int result) {
 
 class Ring {
  public:
+  // From Linux 6.13 on one call collects no more than about twenty completions.
+  static constexpr unsigned kCompletionsPerEnter = 20;
+
   // Waits end when `waker` is called.
   explicit Ring(std::shared_ptr<Waker> waker) : waker_(std::move(waker)) {}
   Ring(const Ring&) = delete;

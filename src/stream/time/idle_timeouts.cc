@@ -1,6 +1,7 @@
 #include "stream/time/idle_timeouts.h"
 
 #include <algorithm>
+#include <new>
 
 #include "base/check.h"
 
@@ -65,15 +66,20 @@ bool IdleTimeouts::IsLinked(Queue& queue, StreamConnection& connection) {
   const uint32_t index = connection.id().index();
   const size_t number = index / StreamTable::kCells;
   if (number >= blocks_.size() || blocks_[number] == nullptr) return false;
-  const List& list = connection.state.IsActive() ? queue.recent : queue.quiet;
-  return At(index).previous != kNone || list.first == index;
+  return At(index).previous != kNone || ListOf(queue, connection).first == index;
+}
+
+IdleTimeouts::List& IdleTimeouts::ListOf(Queue& queue, StreamConnection& connection) {
+  if (connection.state.IsActive()) return queue.recent;
+  return sending_.contains(connection.id().index()) ? queue.sending : queue.quiet;
 }
 
 void IdleTimeouts::Remove(StreamConnection& connection) {
   Queue* const queue = QueueOf(connection);
   if (queue == nullptr || !IsLinked(*queue, connection)) return;
   const uint32_t index = connection.id().index();
-  Unlink(connection.state.IsActive() ? queue->recent : queue->quiet, index);
+  Unlink(ListOf(*queue, connection), index);
+  sending_.erase(index);
   connection.state.SetActive();
   std::unique_ptr<Block>& block = blocks_[index / StreamTable::kCells];
   if (--block->used == 0) block.reset();
@@ -86,7 +92,8 @@ void IdleTimeouts::BecomeActive(StreamConnection& connection) {
   }
   Queue* const queue = QueueOf(connection);
   const uint32_t index = connection.id().index();
-  Unlink(queue->quiet, index);
+  Unlink(ListOf(*queue, connection), index);
+  sending_.erase(index);
   connection.state.SetActive();
   Append(queue->recent, index, clock_.Now());
   Restart(*queue);
@@ -114,25 +121,66 @@ Tick IdleTimeouts::DueOf(const List& list, Tick interval) {
 }
 
 void IdleTimeouts::Restart(Queue& queue) {
-  clock_.Restart(queue, std::min(DueOf(queue.quiet, queue.timeout),
-                                 DueOf(queue.recent, LookInterval(queue.timeout))));
+  clock_.Restart(queue, std::min({DueOf(queue.quiet, queue.timeout),
+                                  DueOf(queue.recent, LookInterval(queue.timeout)),
+                                  DueOf(queue.sending, OutputLookInterval(queue.timeout))}));
 }
 
 void IdleTimeouts::Fire(Queue& queue) {
   const Tick now = clock_.Now();
+  const Tick caught_up_to = clock_.CaughtUpTo();
   for (int i = 0; i < kLooksPerTurn && DueOf(queue.recent, LookInterval(queue.timeout)) <= now;
        ++i) {
-    const uint32_t index = queue.recent.first;
-    Unlink(queue.recent, index);
-    table_.At(index)->state.ClearActive();
-    Append(queue.quiet, index, now);
+    LookAtRecent(queue);
   }
-  for (int i = 0; i < kClosesPerTurn && DueOf(queue.quiet, queue.timeout) <= now; ++i) {
-    StreamConnection& idle = *table_.At(queue.quiet.first);
-    Remove(idle);
-    timers_.OnIdle(idle);
+  for (int i = 0;
+       i < kLooksPerTurn && DueOf(queue.sending, OutputLookInterval(queue.timeout)) <= now; ++i) {
+    LookAtSending(queue);
+  }
+  for (int i = 0; i < kClosesPerTurn && DueOf(queue.quiet, queue.timeout) <= caught_up_to; ++i) {
+    const uint32_t index = queue.quiet.first;
+    Unlink(queue.quiet, index);
+    Append(queue.quiet, index, now);
+    timers_.OnIdle(*table_.At(index));
   }
   Restart(queue);
+}
+
+void IdleTimeouts::LookAtRecent(Queue& queue) {
+  const uint32_t index = queue.recent.first;
+  const Tick now = clock_.Now();
+  StreamConnection& connection = *table_.At(index);
+  Unlink(queue.recent, index);
+  connection.state.ClearActive();
+  Sending sending{.progress = {}, .since = now};
+  (void)sending.progress.Look(connection);
+  bool is_sending = sending.progress.is_waiting();
+  try {
+    if (is_sending) sending_.emplace(index, sending);
+  } catch (const std::bad_alloc&) {
+    // The timeout counts as if the peer did not read.
+    is_sending = false;
+  }
+  Append(is_sending ? queue.sending : queue.quiet, index, now);
+}
+
+void IdleTimeouts::LookAtSending(Queue& queue) {
+  const uint32_t index = queue.sending.first;
+  const Tick now = clock_.Now();
+  StreamConnection& connection = *table_.At(index);
+  const auto found = sending_.find(index);
+  Sending& sending = found->second;
+  Unlink(queue.sending, index);
+  if (sending.progress.Look(connection)) sending.since = now;
+  const bool is_idle = sending.since + queue.timeout <= clock_.CaughtUpTo();
+  if (is_idle) sending.since = now;
+  if (sending.progress.is_waiting()) {
+    Append(queue.sending, index, now);
+  } else {
+    sending_.erase(found);
+    Append(queue.quiet, index, now);
+  }
+  if (is_idle) timers_.OnIdle(connection);
 }
 
 }  // namespace rondo::stream

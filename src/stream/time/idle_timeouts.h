@@ -7,13 +7,19 @@
 //     │  └── a look clears the bit; `since` is now
 //     ▼
 //   recent   the first byte after a look sets the bit and `since`; the next look is an eighth of
-//            the timeout later
+//     │  ▲     the timeout later
+//     │  └── the bit is set again
+//     ▼
+//   sending  a look has found that the kernel holds output: looked at each sixteenth of the timeout,
+//            whether the peer takes it; quiet, once it has
 //
 // All connections of one handler have the same timeout, so each list is in the order of its due
 // times, and one timer for the first of them serves all. A connection is closed no earlier than the
-// timeout after its last byte, and at most an eighth of it later.
+// timeout after its last byte, and at most an eighth of it later, unless the loop is held up: see
+// Clock::CaughtUpTo.
 //
-// A connection has twelve bytes here, in a table beside the slab.
+// A connection has twelve bytes here, in a table beside the slab; one in `sending` has an entry of
+// a map besides.
 
 #ifndef RONDO_STREAM_TIME_IDLE_TIMEOUTS_H_
 #define RONDO_STREAM_TIME_IDLE_TIMEOUTS_H_
@@ -24,10 +30,13 @@
 #include <memory>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+
 #include "base/cold.h"
 #include "base/on_loop.h"
 #include "reactor/clock.h"
 #include "stream/connection/stream_connection.h"
+#include "stream/time/output_progress.h"
 #include "stream/time/stream_timers.h"
 
 namespace rondo::stream {
@@ -76,6 +85,12 @@ class IdleTimeouts {
     const reactor::Tick timeout;
     List quiet;
     List recent;
+    List sending;
+  };
+  // A connection in `sending`.
+  struct Sending {
+    OutputProgress progress;
+    reactor::Tick since;
   };
 
   RONDO_COLD void BecomeActive(StreamConnection& connection);
@@ -87,6 +102,11 @@ class IdleTimeouts {
   void Append(List& list, uint32_t index, reactor::Tick since);
   void Unlink(List& list, uint32_t index);
   bool IsLinked(Queue& queue, StreamConnection& connection);
+  // The list that it is in.
+  List& ListOf(Queue& queue, StreamConnection& connection);
+  // Looks at the first of `recent`, or of `sending`, and puts it where it belongs now.
+  void LookAtRecent(Queue& queue) RONDO_ON_LOOP;
+  void LookAtSending(Queue& queue) RONDO_ON_LOOP;
   // The tick `interval` after the first of `list` began to wait; kNever when it is empty.
   reactor::Tick DueOf(const List& list, reactor::Tick interval);
   void Restart(Queue& queue);
@@ -98,6 +118,8 @@ class IdleTimeouts {
   // By handler; null where there is no timeout.
   std::vector<std::unique_ptr<Queue>> queues_;
   std::vector<std::unique_ptr<Block>> blocks_;
+  // By index.
+  absl::flat_hash_map<uint32_t, Sending> sending_;
 };
 
 }  // namespace rondo::stream

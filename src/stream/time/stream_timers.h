@@ -11,7 +11,8 @@ class StreamConnection;
 
 class StreamTimers {
  public:
-  // No byte has moved for the idle timeout.
+  // No byte has moved for the idle timeout. Unless this ends the connection the timeout begins
+  // anew.
   virtual void OnIdle(StreamConnection& connection) RONDO_ON_LOOP = 0;
   // One of its Deadlines may have passed.
   virtual void OnDeadline(StreamConnection& connection) RONDO_ON_LOOP = 0;
