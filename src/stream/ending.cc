@@ -1,7 +1,10 @@
 // How connections end: their timeouts, Close (the steps are in closing.h), OnClose, the return of
 // their memory; and how all of them end when the engine stops.
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +16,9 @@ namespace rondo::stream {
 using reactor::Tick;
 
 namespace {
+
+// Of many that end at once, what one turn closes.
+constexpr size_t kClosesPerTurn = 256;
 
 absl::Status Exceeded(const StreamConnection& connection, const char* what) {
   return absl::DeadlineExceededError(absl::StrCat(what, " of ", connection.peer().ToString()));
@@ -40,13 +46,23 @@ size_t Streams::Unread(const StreamConnection& connection) const {
 void Streams::OnIdle(StreamConnection& connection) {
   // Close was asked for in this turn: what is queued is still sent.
   if (!connection.state.IsOpen() || IsHeldUp(connection)) return;
-  connection.CloseBecause(Exceeded(connection, "idle timeout"));
-  if (connection.has_output()) connection.Abort();
-  ApplyIfPending(connection);
+  Guard(connection, [&] {
+    base::AssertOnLoop();
+    connection.CloseBecause(Exceeded(connection, "idle timeout"));
+    if (connection.has_output()) connection.Abort();
+    ApplyIfPending(connection);
+  });
 }
 
 void Streams::OnDeadline(StreamConnection& connection) {
   if (!connection.state.IsOpen()) return EndTimeouts(connection);
+  Guard(connection, [&] {
+    base::AssertOnLoop();
+    ActOnDeadline(connection);
+  });
+}
+
+void Streams::ActOnDeadline(StreamConnection& connection) {
   switch (connection.rare->deadlines->Take()) {
     case Deadlines::Due::kNothing:
       break;
@@ -111,13 +127,21 @@ void Streams::AdvanceClosing(StreamConnection& connection) {
 }
 
 void Streams::OnClosingTimer(StreamConnection& connection) {
+  Guard(connection, [&] {
+    base::AssertOnLoop();
+    ActOnClosingTimer(connection);
+  });
+}
+
+void Streams::ActOnClosingTimer(StreamConnection& connection) {
   RareState& rare = *connection.rare;
   const Tick now = shared_.clock.Now();
   if (rare.closing->IsOver(now)) {
     // What the kernel still holds is lost with the reset as well.
     const bool unsent = connection.has_output() || !Closing::PeerHasEverything(connection);
-    if (unsent && rare.reason.ok()) {
-      rare.reason = Exceeded(connection, "bytes were left unsent at the close timeout");
+    if (unsent) {
+      connection.SetReason(
+          [&] { return Exceeded(connection, "bytes were left unsent at the close timeout"); });
     }
     connection.Abort();
     return ApplyIfPending(connection);
@@ -144,24 +168,37 @@ void Streams::End(StreamConnection& connection) {
   if (connection.rare != nullptr && connection.rare->closing != nullptr) {
     shared_.clock.Cancel(*connection.rare->closing);
   }
-  ended_.push_back(&connection);
-}
-
-void Streams::CloseAllEnded() {
-  // OnClose may end other connections; they go to the next turn's ApplyPending, not in here.
-  for (StreamConnection* const connection : ended_) {
-    base::AssertOnLoop();
-    const absl::Status reason =
-        connection->rare == nullptr ? absl::OkStatus() : connection->rare->reason;
-    Call(*connection, [&] { return connection->entry().handler.OnClose(*connection, reason); });
-    Release(*connection);
+  try {
+    ended_.push_back(&connection);
+  } catch (const std::bad_alloc&) {
+    has_unlisted_ended_ = true;
   }
-  ended_.clear();
 }
 
+void Streams::CloseSomeEnded() {
+  // OnClose may end other connections; they go to the next turn's ApplyPending, not in here.
+  const size_t count = std::min(ended_.size(), kClosesPerTurn);
+  for (size_t i = 0; i < count; ++i) CloseOne(*ended_[i]);
+  ended_.erase(ended_.begin(), ended_.begin() + static_cast<std::ptrdiff_t>(count));
+  if (!has_unlisted_ended_ || !ended_.empty()) return;
+  has_unlisted_ended_ = false;
+  shared_.table.ForEach([&](StreamConnection& connection) {
+    base::AssertOnLoop();
+    if (connection.state.HasEnded() && connection.state.OwesOnClose()) CloseOne(connection);
+  });
+}
+
+void Streams::CloseOne(StreamConnection& connection) {
+  const absl::Status reason = connection.reason();
+  Call(connection, [&] { return connection.entry().handler.OnClose(connection, reason); });
+  Release(connection);
+}
+
+// Allocates nothing.
 void Streams::Release(StreamConnection& connection) {
   // OnClose may have set a timeout.
   EndTimeouts(connection);
+  const absl::Status reason = connection.reason();
   const bool by_reset = connection.state.IsEndedByReset();
   connection.state.SetGone();
   const std::unique_ptr<RareState> rare = std::move(connection.rare);
@@ -172,10 +209,7 @@ void Streams::Release(StreamConnection& connection) {
   if (by_reset) connection.entry().transport.ResetOnClose(connection.socket);
   if (poller_.Close(connection.ref())) OnReleased(connection);
 
-  const bool has_reason = rare != nullptr && !rare->reason.ok();
-  const absl::Status lost =
-      has_reason ? rare->reason
-                 : absl::CancelledError("the connection was closed before the bytes were sent");
+  const absl::Status& lost = reason.ok() ? shared_.closed_unsent : reason;
   for (ConnectionHandle::Done& done : unsent) Complete(std::move(done), lost);
   if (rare == nullptr) return;
   for (ConnectionHandle::Done& done : rare->when_closed) {
@@ -197,7 +231,10 @@ void Streams::OnReleased(StreamConnection& connection) {
 
 void Streams::Drain() {
   draining_.Begin();
-  shared_.table.ForEach([&](StreamConnection& connection) { draining_.Add(connection); });
+  shared_.table.ForEach([&](StreamConnection& connection) {
+    base::AssertOnLoop();
+    Guard(connection, [&] { draining_.Add(connection); });
+  });
   poller_.ForEachUndelivered([&](poll::EndpointId id, size_t bytes) {
     StreamConnection* const connection = FindInTable(id);
     if (connection != nullptr) Draining::NoteHeld(*connection, bytes);
@@ -207,7 +244,10 @@ void Streams::Drain() {
 void Streams::EndDrained() {
   shared_.table.ForEach([&](StreamConnection& connection) {
     base::AssertOnLoop();
-    EndInputIfDrained(connection);
+    Guard(connection, [&] {
+      base::AssertOnLoop();
+      EndInputIfDrained(connection);
+    });
   });
 }
 
@@ -220,7 +260,7 @@ size_t Streams::AbortAll(const absl::Status& reason) {
   size_t count = 0;
   shared_.table.ForEach([&](StreamConnection& connection) {
     if (connection.state.HasEnded()) return;
-    if (connection.EnsureRareState().reason.ok()) connection.rare->reason = reason;
+    connection.SetReason([&] { return reason; });
     connection.Abort();
     ++count;
   });
@@ -232,7 +272,12 @@ void Streams::CompleteAfterClose(poll::EndpointId id, ConnectionHandle::Done don
   if (ending == nullptr || !ending->state.OwesOnClose()) {
     return Complete(std::move(done), absl::OkStatus());
   }
-  if (done) ending->EnsureRareState().when_closed.push_back(std::move(done));
+  if (!done) return;
+  try {
+    ending->EnsureRareState().when_closed.push_back(std::move(done));
+  } catch (const std::bad_alloc&) {
+    Complete(std::move(done), shared_.no_memory);
+  }
 }
 
 }  // namespace rondo::stream

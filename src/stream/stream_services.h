@@ -6,6 +6,8 @@
 
 #include <memory>
 
+#include "absl/status/status.h"
+
 #include "buffer/chunk_pool.h"
 #include "reactor/loop_services.h"
 #include "stream/time/idle_timeouts.h"
@@ -34,6 +36,12 @@ struct StreamServices {
   EventLoop& loop;
   const std::shared_ptr<reactor::Mailbox>& mailbox;
   const reactor::HandlerTable& handlers;
+
+  // Made beforehand: when they are needed there may be no memory to make them.
+  const absl::Status no_memory =
+      absl::ResourceExhaustedError("there was no memory for the connection");
+  const absl::Status closed_unsent =
+      absl::CancelledError("the connection was closed before the bytes were sent");
 
   // Loop thread only.
   reactor::Clock& clock;

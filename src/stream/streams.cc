@@ -1,5 +1,7 @@
 #include "stream/streams.h"
 
+#include <cerrno>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -32,25 +34,64 @@ Streams::Streams(const reactor::LoopServices& services)
 
 bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
                    reactor::HandlerTable::Index handler) {
-  if (++last_generation_ == 0) last_generation_ = 1;
-  StreamConnection& connection =
-      shared_.table.Create(socket.get(), last_generation_, peer, handler);
-  // A loop has room for 2^25 of them, far more than descriptors.
-  RONDO_CHECK(connection.id().is_stream());
-  if (const int result = poller_.AddStream(connection.ref()); result < 0) {
-    const absl::Status status =
-        base::ErrnoStatus(-result, absl::StrCat("watching ", peer.ToString()));
-    engine_.Log(LogSeverity::kError, base::ToStd(status.message()));
-    shared_.table.Destroy(connection);
+  StreamConnection* connection = nullptr;
+  if (const int result = Make(socket.get(), peer, handler, &connection); result < 0) {
+    shared_.handlers[handler].transport.ResetOnClose(socket.get());
+    socket.Reset();
+    LogReset(peer, -result);
     return false;
   }
   (void)socket.Release();
-  connection.state.Open();
-  if (!shared_.idle.Add(connection)) connection.SetIdleTimeout(connection.options().idle_timeout);
-  if (const buffer::TransformFactory* factory = connection.entry().transform) {
-    connection.EnsureRareState().transform = factory->New();
-    connection.state.SetSlow();
+  Guard(*connection, [&] {
+    base::AssertOnLoop();
+    BeginWith(*connection);
+  });
+  return true;
+}
+
+// What may fail comes before OnOpen, after which OnClose is owed.
+int Streams::Make(int socket, const SocketAddress& peer, reactor::HandlerTable::Index handler,
+                  StreamConnection** made) {
+  if (++last_generation_ == 0) last_generation_ = 1;
+  StreamConnection* connection = nullptr;
+  int result = -ENOMEM;
+  try {
+    connection = &shared_.table.Create(socket, last_generation_, peer, handler);
+    // A loop has room for 2^25 of them, far more than descriptors.
+    RONDO_CHECK(connection->id().is_stream());
+    if (const buffer::TransformFactory* factory = connection->entry().transform) {
+      connection->EnsureRareState().transform = factory->New();
+      connection->state.SetSlow();
+    }
+    if (!shared_.idle.Add(*connection)) {
+      connection->SetIdleTimeout(connection->options().idle_timeout);
+    }
+    result = poller_.AddStream(connection->ref());
+  } catch (const std::bad_alloc&) {
   }
+  if (result >= 0) {
+    *made = connection;
+    return 0;
+  }
+  if (connection != nullptr) {
+    EndTimeouts(*connection);
+    shared_.table.Destroy(*connection);
+  }
+  return result;
+}
+
+void Streams::LogReset(const SocketAddress& peer, int error) {
+  try {
+    const absl::Status status = base::ErrnoStatus(
+        error, absl::StrCat("taking ", peer.ToString()), "the connection was reset");
+    engine_.Log(LogSeverity::kError, base::ToStd(status.message()));
+  } catch (const std::bad_alloc&) {
+    engine_.Log(LogSeverity::kError, "a new connection was reset: there was no memory for it");
+  }
+}
+
+void Streams::BeginWith(StreamConnection& connection) {
+  connection.state.Open();
   Call(connection, [&] { return connection.entry().handler.OnOpen(connection); });
   if (draining_.has_begun()) {
     draining_.Add(connection);
@@ -62,7 +103,12 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
     DeliverDecoded(connection, {}, ByteTransform::End::kNo);
     ApplyIfPending(connection);
   }
-  return true;
+}
+
+void Streams::OnNoMemory(StreamConnection& connection) noexcept {
+  connection.state.SetOutOfMemory();
+  connection.state.Abort();
+  End(connection);
 }
 
 // --- Callbacks.
@@ -84,17 +130,23 @@ void Streams::CallAndPostpone(StreamConnection& connection,
 
 bool Streams::Wake(StreamConnection& connection) {
   if (connection.state.IsClosing() || connection.state.IsAborting()) return false;
-  Offer(connection);
-  ApplyIfPending(connection);
+  Guard(connection, [&] {
+    base::AssertOnLoop();
+    Offer(connection);
+    ApplyIfPending(connection);
+  });
   return true;
 }
 
 void Streams::RunTask(StreamConnection& connection, absl::FunctionRef<void(Connection&)> task) {
-  Call(connection, [&] {
-    task(connection);
-    return Action::kNone;
+  Guard(connection, [&] {
+    base::AssertOnLoop();
+    Call(connection, [&] {
+      task(connection);
+      return Action::kNone;
+    });
+    ApplyIfPending(connection);
   });
-  ApplyIfPending(connection);
 }
 
 void Streams::Complete(ConnectionHandle::Done done, const absl::Status& status) {
@@ -166,12 +218,15 @@ void Streams::CloseAboveInputLimit(StreamConnection& connection) {
 
 void Streams::OnReceiveEnd(StreamConnection& connection) {
   if (connection.state.HasEnded()) return;
-  connection.state.SetPeerEnded();
-  if (connection.entry().transform != nullptr && connection.state.AcceptsInput()) {
-    DeliverDecoded(connection, {}, ByteTransform::End::kYes);
-  }
-  EndInput(connection);
-  ApplyRequests(connection);
+  Guard(connection, [&] {
+    base::AssertOnLoop();
+    connection.state.SetPeerEnded();
+    if (connection.entry().transform != nullptr && connection.state.AcceptsInput()) {
+      DeliverDecoded(connection, {}, ByteTransform::End::kYes);
+    }
+    EndInput(connection);
+    ApplyRequests(connection);
+  });
 }
 
 void Streams::EndInput(StreamConnection& connection) {
@@ -189,9 +244,12 @@ void Streams::EndInput(StreamConnection& connection) {
 void Streams::OnSent(StreamConnection& connection) {
   if (connection.state.HasEnded()) return;
   if (connection.state.IsPlain() && connection.outbound == nullptr) [[likely]] return;
-  shared_.idle.NoteActivity(connection);
-  AfterSending(connection, 0);
-  ApplyRequests(connection);
+  Guard(connection, [&] {
+    base::AssertOnLoop();
+    shared_.idle.NoteActivity(connection);
+    AfterSending(connection, 0);
+    ApplyRequests(connection);
+  });
 }
 
 void Streams::OnFailed(StreamConnection& connection, const char* call, int error) {
@@ -199,12 +257,12 @@ void Streams::OnFailed(StreamConnection& connection, const char* call, int error
   // A reset after everything was acknowledged is an orderly end.
   const bool complete = connection.state.IsClosing() && connection.state.IsFinSent() &&
                         Closing::PeerHasEverything(connection);
-  if (complete) {
-    End(connection);
-  } else {
-    connection.Fail(call, error);
+  if (complete) return End(connection);
+  connection.Fail(call, error);
+  Guard(connection, [&] {
+    base::AssertOnLoop();
     ApplyRequests(connection);
-  }
+  });
 }
 
 // --- Doing what was requested.
@@ -215,7 +273,10 @@ void Streams::ApplyPending() {
   for (const poll::EndpointId id : applying_) {
     base::AssertOnLoop();
     if (StreamConnection* const connection = Find(id); connection != nullptr) {
-      ApplyIfPending(*connection);
+      Guard(*connection, [&] {
+        base::AssertOnLoop();
+        ApplyIfPending(*connection);
+      });
     }
   }
   applying_.clear();

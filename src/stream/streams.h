@@ -9,6 +9,9 @@
 // A callback is never run inside another one of the same connection: what a callback requests is
 // only recorded, and ApplyRequests does it once the callback has returned, in three steps:
 // UpdateReceiving, AdvanceOutput, OfferInput.
+//
+// Whatever enters from outside (an event, a timer, mail, the end of a turn) is guarded: when there
+// is no memory for it, its connection ends, and that needs none.
 
 #ifndef RONDO_STREAM_STREAMS_H_
 #define RONDO_STREAM_STREAMS_H_
@@ -16,6 +19,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -46,7 +50,8 @@ class Streams final : private StreamTimers {
   size_t size() const { return shared_.table.size(); }
 
   // Takes over an accepted socket, which has a place under max_connections, for the handler of that
-  // index. False when the poller cannot watch it; the socket is closed then.
+  // index. False when there is no memory for it, or the poller cannot watch it; the connection is
+  // reset then, and the log says so.
   bool Open(UniqueFd socket, const SocketAddress& peer,
             reactor::HandlerTable::Index handler) RONDO_ON_LOOP;
 
@@ -65,10 +70,13 @@ class Streams final : private StreamTimers {
   // --- What the poller delivers; see poll::Events.
 
   void OnReceived(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP {
-    if (!connection.state.IsPlain() || !connection.inbound.empty()) [[unlikely]] {
-      return OnReceivedSlow(connection, bytes);
-    }
-    Lend(connection, bytes);
+    Guard(connection, [&] {
+      base::AssertOnLoop();
+      if (!connection.state.IsPlain() || !connection.inbound.empty()) [[unlikely]] {
+        return OnReceivedSlow(connection, bytes);
+      }
+      Lend(connection, bytes);
+    });
   }
   void OnReceiveEnd(StreamConnection& connection) RONDO_ON_LOOP;
   void OnSent(StreamConnection& connection) RONDO_ON_LOOP;
@@ -105,17 +113,29 @@ class Streams final : private StreamTimers {
 
   // --- The end of a turn.
 
-  // Whether a connection waits for the next ApplyPending.
-  bool has_pending() const { return !shared_.pending.empty(); }
+  // Whether a connection waits for the next ApplyPending or CloseEnded.
+  bool has_pending() const { return !shared_.pending.empty() || has_ended(); }
   // Does what was requested of connections outside their own callbacks. What is requested meanwhile
   // waits for the next turn, so that connections that keep each other busy cannot hold the loop.
   void ApplyPending() RONDO_ON_LOOP;
-  // Runs OnClose of what has ended and frees it.
+  // Runs OnClose of what has ended and frees it: of a bounded number, the rest in the next turn.
   void CloseEnded() RONDO_ON_LOOP {
-    if (!ended_.empty()) CloseAllEnded();
+    if (has_ended()) [[unlikely]] CloseSomeEnded();
   }
 
  private:
+  // Runs `operation` on `connection`, which ends when there is no memory for it. User code does not
+  // throw into it: see UserCode.
+  template <class Operation>
+  void Guard(StreamConnection& connection, Operation&& operation) RONDO_ON_LOOP {
+    try {
+      operation();
+    } catch (const std::bad_alloc&) {
+      OnNoMemory(connection);
+    }
+  }
+  RONDO_COLD void OnNoMemory(StreamConnection& connection) noexcept RONDO_ON_LOOP;
+
   // Runs a callback of `connection`, which returns an Action; an exception becomes the reason of
   // its end.
   template <class Callback>
@@ -142,6 +162,14 @@ class Streams final : private StreamTimers {
   // Tells the handler, once, that no more input will come.
   void EndInput(StreamConnection& connection) RONDO_ON_LOOP;
 
+  // Makes the connection of that socket, ready for OnOpen. Returns 0 or a negated errno; then it is
+  // gone, and the socket is not.
+  int Make(int socket, const SocketAddress& peer, reactor::HandlerTable::Index handler,
+           StreamConnection** made) RONDO_ON_LOOP;
+  RONDO_COLD void LogReset(const SocketAddress& peer, int error);
+  // Runs OnOpen.
+  void BeginWith(StreamConnection& connection) RONDO_ON_LOOP;
+
   // --- Doing what was requested.
 
   void ApplyRequests(StreamConnection& connection) RONDO_ON_LOOP;
@@ -166,6 +194,7 @@ class Streams final : private StreamTimers {
   void EndInputIfDrained(StreamConnection& connection) RONDO_ON_LOOP;
   void OnIdle(StreamConnection& connection) RONDO_ON_LOOP override;
   void OnDeadline(StreamConnection& connection) RONDO_ON_LOOP override;
+  void ActOnDeadline(StreamConnection& connection) RONDO_ON_LOOP;
   // Whether the peer's bytes wait because its handler has paused reading.
   bool IsHeldUp(const StreamConnection& connection) const RONDO_ON_LOOP;
   // Bytes that have arrived and were not delivered.
@@ -173,6 +202,7 @@ class Streams final : private StreamTimers {
   // Whether a read deadline that is over acts later: after what has arrived was delivered.
   bool PutOffReadDeadline(StreamConnection& connection) RONDO_ON_LOOP;
   void OnClosingTimer(StreamConnection& connection) RONDO_ON_LOOP override;
+  void ActOnClosingTimer(StreamConnection& connection) RONDO_ON_LOOP;
   // No timeout but that of Close counts any more.
   void EndTimeouts(StreamConnection& connection) RONDO_ON_LOOP;
   // Goes on with Close, once the callback has returned and whenever output has gone.
@@ -180,7 +210,9 @@ class Streams final : private StreamTimers {
   void Finish(StreamConnection& connection, Closing::Progress progress) RONDO_ON_LOOP;
   // Its end is decided: OnClose comes at the end of the turn.
   void End(StreamConnection& connection) RONDO_ON_LOOP;
-  RONDO_COLD void CloseAllEnded() RONDO_ON_LOOP;
+  bool has_ended() const { return !ended_.empty() || has_unlisted_ended_; }
+  RONDO_COLD void CloseSomeEnded() RONDO_ON_LOOP;
+  void CloseOne(StreamConnection& connection) RONDO_ON_LOOP;
   void Release(StreamConnection& connection) RONDO_ON_LOOP;
 
   // Constant after construction.
@@ -196,6 +228,8 @@ class Streams final : private StreamTimers {
   Draining draining_{shared_.input};
   std::vector<poll::EndpointId> applying_;
   std::vector<StreamConnection*> ended_;
+  // There was no memory to list some.
+  bool has_unlisted_ended_ = false;
 };
 
 template <class Callback>

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -48,20 +49,32 @@ RareState& StreamConnection::EnsureRareState() {
   return *rare;
 }
 
-void StreamConnection::CloseBecause(absl::Status reason) {
+void StreamConnection::CloseBecause(absl::Status reason) noexcept {
   if (state.IsClosing() || state.IsAbortingOrEnded()) return;
-  if (!reason.ok()) EnsureRareState().reason = std::move(reason);
+  if (!reason.ok()) SetReason([&] { return std::move(reason); });
   state.BeginClosing();
   services().pending.Mark(*this);
 }
 
-void StreamConnection::Fail(const char* call, int error) {
+void StreamConnection::Fail(const char* call, int error) noexcept {
   if (state.IsAbortingOrEnded()) return;
-  if (EnsureRareState().reason.ok()) {
-    rare->reason = base::ErrnoStatus(error, absl::StrCat(call, " ", peer().ToString()));
-  }
+  SetReason([&] { return base::ErrnoStatus(error, absl::StrCat(call, " ", peer().ToString())); });
   state.Abort();
   services().pending.Mark(*this);
+}
+
+void StreamConnection::SetReason(absl::FunctionRef<absl::Status()> make) noexcept {
+  if (!reason().ok()) return;
+  try {
+    EnsureRareState().reason = make();
+  } catch (const std::bad_alloc&) {
+    state.SetOutOfMemory();
+  }
+}
+
+absl::Status StreamConnection::reason() const {
+  if (rare != nullptr && !rare->reason.ok()) return rare->reason;
+  return state.IsOutOfMemory() ? services().no_memory : absl::OkStatus();
 }
 
 }  // namespace rondo::stream

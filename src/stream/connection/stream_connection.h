@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 
 #include "base/slab.h"
@@ -49,10 +50,15 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   RareState& EnsureRareState();
 
   // As Connection::Close; OnClose gets `reason`, unless there is a reason already.
-  void CloseBecause(absl::Status reason);
+  void CloseBecause(absl::Status reason) noexcept;
   // Records that `call` failed with `error`, an errno: the connection must end. An earlier reason
   // stays.
-  void Fail(const char* call, int error);
+  void Fail(const char* call, int error) noexcept;
+  // Keeps what `make` returns as the reason that OnClose gets, unless there is one already; without
+  // memory for it, that there was none.
+  void SetReason(absl::FunctionRef<absl::Status()> make) noexcept;
+  // The reason so far.
+  absl::Status reason() const;
 
   // These follow the endpoint without a gap: see the size below.
   const reactor::HandlerTable::Index handler;

@@ -14,6 +14,8 @@
 //   pending  the loop must look at the connection; the handler must be offered its input again
 //   slow     a transform must see every byte: no fast path
 //   active   a byte has moved since the idle timeout last looked; always set where there is none
+//   memory   there was none for what the connection needed, nor perhaps for saying so: the reason
+//            that OnClose gets
 //
 // A connection is *plain* when it is open, nothing is special about it, and it is known to be
 // active: one comparison, the only one for nearly every byte.
@@ -67,6 +69,7 @@ class StreamState {
   bool HasPutInputOff() const { return Has(kYielded | kOfferAgain | kBacklogged); }
   bool IsDraining() const { return Has(kDraining); }
   bool IsActive() const { return Has(kActive); }
+  bool IsOutOfMemory() const { return Has(kOutOfMemory); }
 
   // --- Transitions of the phase.
 
@@ -109,6 +112,7 @@ class StreamState {
   void ClearPending() { Clear(kPending); }
   void SetDraining() { Set(kDraining); }
   void SetSlow() { Set(kSlow); }
+  void SetOutOfMemory() { Set(kOutOfMemory); }
   void SetActive() { Set(kActive); }
   void ClearActive() { Clear(kActive); }
 
@@ -137,6 +141,7 @@ class StreamState {
   static constexpr uint16_t kDraining = 1 << 12;
   static constexpr uint16_t kSlow = 1 << 13;
   static constexpr uint16_t kActive = 1 << 14;
+  static constexpr uint16_t kOutOfMemory = 1 << 15;
 
   Phase phase() const { return static_cast<Phase>(bits_ & kPhaseMask); }
   void SetPhase(Phase next) {
