@@ -18,7 +18,7 @@
 //
 // Cleared when: closing a descriptor takes its filters out of the queue, duplicates or not, so only
 // Forget deletes them; the one shot of EVFILT_WRITE is cleared by the kernel; the mirror
-// as edge_poller.h says.
+// as ../edge_poller.h says.
 
 #include <sys/types.h>
 // After the types, which it does not include on every system.

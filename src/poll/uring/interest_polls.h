@@ -8,7 +8,7 @@
 #include "base/on_loop.h"
 #include "poll/poller.h"
 #include "poll/uring/rearm_list.h"
-#include "poll/uring/ring.h"
+#include "poll/uring/ring/ring.h"
 
 namespace rondo::poll::uring {
 

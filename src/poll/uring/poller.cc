@@ -30,11 +30,11 @@
 #include "poll/new_poller.h"
 #include "poll/poller.h"
 #include "poll/uring/interest_polls.h"
-#include "poll/uring/memory_trimmer.h"
 #include "poll/uring/mirror.h"
 #include "poll/uring/rearm_list.h"
 #include "poll/uring/receiver.h"
-#include "poll/uring/ring.h"
+#include "poll/uring/ring/memory_trimmer.h"
+#include "poll/uring/ring/ring.h"
 #include "poll/uring/sender.h"
 #include "sys/sys.h"
 

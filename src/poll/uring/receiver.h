@@ -19,9 +19,9 @@
 #include "poll/poller.h"
 #include "poll/uring/mirror.h"
 #include "poll/uring/paused_input.h"
-#include "poll/uring/provided_buffers.h"
 #include "poll/uring/rearm_list.h"
-#include "poll/uring/ring.h"
+#include "poll/uring/ring/provided_buffers.h"
+#include "poll/uring/ring/ring.h"
 
 namespace rondo::poll::uring {
 

@@ -14,7 +14,7 @@
 
 #include "base/on_loop.h"
 #include "poll/poller.h"
-#include "poll/uring/ring.h"
+#include "poll/uring/ring/ring.h"
 #include "poll/uring/send_records.h"
 
 namespace rondo::poll::uring {

@@ -1,10 +1,10 @@
 // When memory is given back: after a burst, by one timer at a time, and never while bytes wait.
 
-#include "poll/uring/memory_trimmer.h"
+#include "poll/uring/ring/memory_trimmer.h"
 
 #include "base/on_loop.h"
 #include "gtest/gtest.h"
-#include "poll/uring/ring.h"
+#include "poll/uring/ring/ring.h"
 #include "poll/waker.h"
 
 namespace rondo::poll::uring {

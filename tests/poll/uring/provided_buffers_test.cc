@@ -1,14 +1,14 @@
 // Provided buffers lie apart from each other and from multiples of a page, keep their bytes until
 // Trim, and are as large as requested.
 
-#include "poll/uring/provided_buffers.h"
+#include "poll/uring/ring/provided_buffers.h"
 
 #include <cstring>
 #include <string>
 #include <string_view>
 
 #include "gtest/gtest.h"
-#include "poll/uring/ring.h"
+#include "poll/uring/ring/ring.h"
 #include "poll/waker.h"
 
 namespace rondo::poll::uring {

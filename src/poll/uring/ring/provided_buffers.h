@@ -5,14 +5,14 @@
 // Buffers are laid out at a stride of a little more than their size: at a power of two the first
 // lines of all of them would share one set of the cache.
 
-#ifndef RONDO_POLL_URING_PROVIDED_BUFFERS_H_
-#define RONDO_POLL_URING_PROVIDED_BUFFERS_H_
+#ifndef RONDO_POLL_URING_RING_PROVIDED_BUFFERS_H_
+#define RONDO_POLL_URING_RING_PROVIDED_BUFFERS_H_
 
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
-#include "poll/uring/ring.h"
+#include "poll/uring/ring/ring.h"
 #include "sys/ring.h"
 
 namespace rondo::poll::uring {
@@ -68,4 +68,4 @@ class ProvidedBuffers {
 
 }  // namespace rondo::poll::uring
 
-#endif  // RONDO_POLL_URING_PROVIDED_BUFFERS_H_
+#endif  // RONDO_POLL_URING_RING_PROVIDED_BUFFERS_H_

@@ -36,7 +36,7 @@
 #include "base/check.h"
 #include "base/cold.h"
 #include "base/status.h"
-#include "poll/epoll_timeout.h"
+#include "poll/epoll/timeout.h"
 #include "poll/new_poller.h"
 #include "poll/readiness.h"
 #include "sys/sys.h"

@@ -2,14 +2,14 @@
 //
 // A socket enters the epoll set once, with everything in which it can ever be interested, and stays
 // in it as it is: one epoll_ctl in a connection's life, and one before its descriptor is closed
-// (a duplicate would keep the entry alive; see epoll_poller.cc). EPOLLOUT is always among them and
+// (a duplicate would keep the entry alive; see poller.cc). EPOLLOUT is always among them and
 // costs nothing: a socket that has room does not report it again, but with the next input.
 //
 // The kernel does not say how much there is to receive, so each burst ends with a receive that
 // finds nothing. That is what this poller pays for the epoll_ctl it never makes: on short messages
 // it is dearer than the level-triggered one, on streams and under backpressure cheaper.
 //
-// Nothing is ever cleared in the kernel; the mirror is cleared as edge_poller.h says.
+// Nothing is ever cleared in the kernel; the mirror is cleared as ../edge_poller.h says.
 
 #include <sys/epoll.h>
 
@@ -21,7 +21,7 @@
 #include "base/check.h"
 #include "base/status.h"
 #include "poll/edge_poller.h"
-#include "poll/epoll_timeout.h"
+#include "poll/epoll/timeout.h"
 #include "poll/new_poller.h"
 #include "sys/sys.h"
 

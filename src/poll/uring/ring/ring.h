@@ -3,8 +3,8 @@
 // loop's thread only. It must be destroyed before the memory that it has registered or that its
 // operations use.
 
-#ifndef RONDO_POLL_URING_RING_H_
-#define RONDO_POLL_URING_RING_H_
+#ifndef RONDO_POLL_URING_RING_RING_H_
+#define RONDO_POLL_URING_RING_RING_H_
 
 #include <cerrno>
 #include <cstdint>
@@ -148,4 +148,4 @@ class Ring {
 
 }  // namespace rondo::poll::uring
 
-#endif  // RONDO_POLL_URING_RING_H_
+#endif  // RONDO_POLL_URING_RING_RING_H_

@@ -2,15 +2,15 @@
 // a while goes, and in the middle of a conversation nothing does. It decides when a timer in the
 // ring ends, which runs only while there may be something to give. One poller's; its thread only.
 
-#ifndef RONDO_POLL_URING_MEMORY_TRIMMER_H_
-#define RONDO_POLL_URING_MEMORY_TRIMMER_H_
+#ifndef RONDO_POLL_URING_RING_MEMORY_TRIMMER_H_
+#define RONDO_POLL_URING_RING_MEMORY_TRIMMER_H_
 
 #include <cstdint>
 #include <utility>
 
 #include "base/cold.h"
 #include "base/on_loop.h"
-#include "poll/uring/ring.h"
+#include "poll/uring/ring/ring.h"
 
 namespace rondo::poll::uring {
 
@@ -63,4 +63,4 @@ class MemoryTrimmer {
 
 }  // namespace rondo::poll::uring
 
-#endif  // RONDO_POLL_URING_MEMORY_TRIMMER_H_
+#endif  // RONDO_POLL_URING_RING_MEMORY_TRIMMER_H_

@@ -1,4 +1,4 @@
-#include "poll/uring/ring.h"
+#include "poll/uring/ring/ring.h"
 
 #include "base/status.h"
 #include "sys/sys.h"
