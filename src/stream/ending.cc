@@ -120,6 +120,7 @@ void Streams::AdvanceClosing(StreamConnection& connection) {
     const absl::Duration timeout =
         by_option ? connection.options().close_timeout : rare.close_timeout;
     rare.closing = std::make_unique<Closing>(connection, reactor::Clock::After(timeout));
+    if (draining_.has_begun()) rare.closing->Hurry();
     rare.closing->Restart();
   }
   if (connection.has_output() || rare.closing->has_begun()) return;
@@ -234,6 +235,9 @@ void Streams::Drain() {
   shared_.table.ForEach([&](StreamConnection& connection) {
     base::AssertOnLoop();
     Guard(connection, [&] { draining_.Add(connection); });
+    if (connection.rare != nullptr && connection.rare->closing != nullptr) {
+      connection.rare->closing->Hurry();
+    }
   });
   poller_.ForEachUndelivered([&](poll::EndpointId id, size_t bytes) {
     StreamConnection* const connection = FindInTable(id);

@@ -1,7 +1,7 @@
 #include "stream/time/closing.h"
 
 #include <algorithm>
-#include <utility>
+#include <bit>
 
 #include "stream/connection/stream_connection.h"
 #include "stream/stream_services.h"
@@ -13,7 +13,18 @@ using reactor::Clock;
 using reactor::Tick;
 
 constexpr Tick kFirstWait = 5;
-constexpr Tick kLongestWait = 80;
+// A look comes too late by no more than this share of the close timeout, or this time.
+constexpr Tick kLooksInTimeout = 8;
+constexpr Tick kLongestWait = 60'000;
+// The same while the engine stops; and the longest silence that is asked of a peer.
+constexpr Tick kShortWait = 80;
+
+// Looks that are far apart come at the same times for many connections, so that the loop wakes up
+// seldom, too: `wait` from `now`, or up to an eighth later.
+Tick NextLook(Tick now, Tick wait) {
+  const Tick step = std::bit_floor(std::max(wait / 8, Tick{1}));
+  return (now + wait + step - 1) & ~(step - 1);
+}
 
 }  // namespace
 
@@ -25,7 +36,8 @@ Closing::Closing(StreamConnection& connection, Tick give_up)
       }),
       connection_(connection),
       give_up_(give_up),
-      wait_(kFirstWait) {}
+      longest_wait_(std::clamp((give_up - std::min(give_up, Clock::Current())) / kLooksInTimeout,
+                               kShortWait, kLongestWait)) {}
 
 void Closing::Restart() {
   connection_.services().clock.Restart(*this, std::min(give_up_, check_));
@@ -33,23 +45,40 @@ void Closing::Restart() {
 
 Closing::Progress Closing::Begin() {
   if (const Progress progress = SendFin(); progress != Progress::kWaiting) return progress;
+  begun_ = looked_ = Clock::Current();
   // While draining a peer that is quiet already may have everything by now.
   if (connection_.state.IsDraining()) return Check();
-  check_ = Clock::Current() + wait_;
-  Restart();
+  LookAfter(longest_wait_, begun_);
   return Progress::kWaiting;
 }
 
 Closing::Progress Closing::Check() {
-  const bool peer_is_quiet = !std::exchange(received_, false);
+  const Tick now = std::max(connection_.services().clock.Now(), looked_);
+  const bool peer_is_quiet = received_ + std::min(now - looked_, kShortWait) <= now;
   if (peer_is_quiet && PeerHasEverything(connection_)) return Progress::kDone;
   // Pollers may not report a reset after both FINs. Ending the output again changes nothing, and
   // its error tells us.
-  if (const Progress progress = SendFin(); progress != Progress::kWaiting) return progress;
-  check_ = Clock::Current() + wait_;
-  wait_ = std::min(wait_ * 2, kLongestWait);
-  Restart();
+  if (connection_.state.HasPeerEnded()) {
+    if (const Progress progress = SendFin(); progress != Progress::kWaiting) return progress;
+  }
+  // While bytes come only the silence after them is waited for, without a call.
+  LookAfter(peer_is_quiet ? longest_wait_ : kShortWait, now);
   return Progress::kWaiting;
+}
+
+void Closing::LookAfter(Tick at_most, Tick now) {
+  looked_ = now;
+  check_ = NextLook(now, std::clamp(now - begun_, kFirstWait, at_most));
+  Restart();
+}
+
+void Closing::NoteReceived() { received_ = connection_.services().clock.Now(); }
+
+void Closing::Hurry() {
+  longest_wait_ = kShortWait;
+  if (!has_begun()) return;
+  begun_ = check_ = connection_.services().clock.Now();
+  Restart();
 }
 
 Closing::Progress Closing::SendFin() {

@@ -10,8 +10,8 @@
 //    4  Streams::AdvanceClosing             nothing is queued: to 8 at once if the peer has both
 //                                           sent its FIN and acknowledged everything; else Begin
 //    5  net::Transport::EndOutput           FIN
-//    6  Check, at first soon, then at       there is no event for "acknowledged": a timer looks,
-//       doubled intervals                   while the peer's bytes are received and thrown away
+//    6  Check, at first soon, then after    there is no event for "acknowledged": a timer looks,
+//       as long again as it took so far     while the peer's bytes are received and thrown away
 //    7  kDone                               everything is acknowledged and the peer is quiet
 //    8  Streams::End                        the end is decided
 //    9  Streams::CloseEnded                 at the end of the turn: OnClose
@@ -19,7 +19,9 @@
 //   11  Streams::OnReleased                 the slot is free
 //   12  EngineLink::ReleaseConnection       a place under max_connections is free
 //
-// The close timeout, Abort and a failure go from wherever they are to 8, and reset.
+// The close timeout, Abort and a failure go from wherever they are to 8, and reset. A peer whose
+// FIN says that it has everything goes to 8 at once; the looks are for those that keep silent. One
+// that lingers for all of the timeout is looked at some fifteen times, by one system call each.
 
 #ifndef RONDO_STREAM_TIME_CLOSING_H_
 #define RONDO_STREAM_TIME_CLOSING_H_
@@ -53,8 +55,10 @@ class Closing final : public reactor::Timer {
   // Looks whether the peer has everything by now.
   Progress Check() RONDO_ON_LOOP;
   bool MustCheck(reactor::Tick now) const { return check_ <= now; }
-  // The peer has sent something since the last look.
-  void NoteReceived() { received_ = true; }
+  // The peer has sent something.
+  void NoteReceived();
+  // The engine stops, and waits for this connection: looks now, and more often from now on.
+  void Hurry();
   // Has the timer fire when there is something to do next.
   void Restart();
 
@@ -63,13 +67,18 @@ class Closing final : public reactor::Timer {
 
  private:
   Progress SendFin() RONDO_ON_LOOP;
+  // Has the next look come after as long again as it took until `now`, or after `at_most`.
+  void LookAfter(reactor::Tick at_most, reactor::Tick now);
 
   StreamConnection& connection_;
   const reactor::Tick give_up_;
+  reactor::Tick longest_wait_;
+  // When the wait for the peer began, and when it was looked at last.
+  reactor::Tick begun_ = 0;
+  reactor::Tick looked_ = 0;
   reactor::Tick check_ = reactor::kNever;
-  // Until the look after the next.
-  reactor::Tick wait_;
-  bool received_ = false;
+  // When the peer has last sent something.
+  reactor::Tick received_ = 0;
 };
 
 }  // namespace rondo::stream
