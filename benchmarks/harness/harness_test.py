@@ -14,7 +14,7 @@ def sample(rate=1000.0, cpu=2.0, **changes):
     values = {"messages_per_second": rate, "bytes_per_second": rate * 64,
               "server_cpu_us_per_message": cpu, "load_cpu_us_per_message": 1.0, "p50_us": 10.0,
               "p99_us": 20.0, "p999_us": 30.0, "server_kib": 4000, "server_kib_before": 3000,
-              "connections": 64, "errors": 0}
+              "connections": 64, "seconds": 1.0, "server_waited_seconds": 0.0, "errors": 0}
     values.update(changes)
     return values
 
@@ -50,6 +50,21 @@ class SummaryTest(unittest.TestCase):
         self.assertEqual(summary.reference_of(names), "rondo_epoll")
         self.assertEqual(summary.reference_of(["libuv", "floor_epoll"]), "floor_epoll")
         self.assertEqual(summary.reference_of(["libuv"]), "libuv")
+
+    def test_the_best_rival_is_chosen_for_each_figure(self):
+        samples = {"rondo_epoll": [sample(p99_us=30.0, bytes_per_second=900)],
+                   "asio": [sample(p99_us=20.0, bytes_per_second=300)],
+                   "libuv": [sample(p99_us=60.0, bytes_per_second=1000)],
+                   "floor_epoll": [sample(p99_us=1.0, bytes_per_second=9000)]}
+        row = summary.summarise(samples, rivals=("libuv", "asio", "tokio"))[0]
+        self.assertEqual((row["p99_rival"], row["bytes_rival"]), ("asio", "libuv"))
+        self.assertAlmostEqual(row["p99_rival_ratio"], 1.5)
+        self.assertAlmostEqual(row["bytes_rival_ratio"], 0.9)
+
+    def test_without_a_rival_there_is_no_ratio_to_one(self):
+        row = summary.summarise({"rondo_epoll": [sample()]}, rivals=("asio",))[0]
+        self.assertIsNone(row["p99_rival"])
+        self.assertIsNone(row["p99_rival_ratio"])
 
     def test_memory_is_the_growth_over_all_connections(self):
         self.assertEqual(summary.bytes_per_connection(sample(connections=1000)), 1024)
@@ -87,6 +102,14 @@ class SuitesTest(unittest.TestCase):
             for shape in shapes:
                 self.assertIn(shape.subject, tables.COLUMNS)
                 self.assertIn(shape.subject, plots.SUBJECTS)
+
+    def test_a_suite_knows_how_many_rounds_it_needs(self):
+        self.assertEqual(suites.rounds_of("echo", None), 5)
+        self.assertEqual(suites.rounds_of("flood", None), 21)
+        self.assertEqual(suites.rounds_of("flood", 3), 3)
+        self.assertEqual(suites.seconds_of("echo", None), 1)
+        self.assertEqual(suites.seconds_of("flood", None), 0.5)
+        self.assertLessEqual({*suites.ROUNDS, *suites.SECONDS}, set(suites.SUITES))
 
     def test_scaling_doubles_up_to_a_loop_for_each_cpu(self):
         cases = ((1, [1]), (2, [1, 2]), (4, [1, 2, 4]), (12, [1, 2, 4, 8]))
@@ -128,6 +151,10 @@ class TablesTest(unittest.TestCase):
     def test_columns_line_up(self):
         lines = tables.render(["server", "n"], [["a", "1"], ["longer", "1 000"]]).splitlines()
         self.assertEqual(len({len(line) for line in lines}), 1)
+
+    def test_says_whose_the_best_figures_are(self):
+        rows = summary.summarise({"rondo_epoll": [sample()], "asio": [sample()]}, ("asio",))
+        self.assertIn("ratios to asio (p99) and asio (MB/s)", tables.table(suites.FLOOD, rows))
 
     def test_every_subject_renders(self):
         rows = summary.summarise({"libuv": [sample()]})

@@ -18,10 +18,15 @@ def parse_arguments():
                "carried, with this folder, to a machine where nothing can be installed.")
     parser.add_argument("suite", nargs="?", default="quick", choices=[*names, "bundle"],
                         metavar="suite", help=", ".join(names))
-    parser.add_argument("--rounds", type=int, default=5, help="how often each server has its turn")
-    parser.add_argument("--seconds", type=float, default=1.0, help="measuring time of one turn")
+    parser.add_argument("--rounds", type=int,
+                        help="how often each server has its turn; 5, or what the suite needs")
+    parser.add_argument("--seconds", type=float,
+                        help="measuring time of one turn; 1, or what the suite needs")
     parser.add_argument("--servers", default="", help="a,b,c: only these")
     parser.add_argument("--poller", help="run Rondo on this one only: epoll, io_uring, auto, ...")
+    parser.add_argument("--real_time", action="store_true",
+                        help="servers at real-time priority, where other programs want their CPU: "
+                             "with --seconds=0.5, or the kernel gives these 50 ms of each second")
     parser.add_argument("--cpu_share", type=float,
                         help="redis: such as 0.5, each server gets no more of its CPU; as root")
     parser.add_argument("--servers_dir", type=pathlib.Path,

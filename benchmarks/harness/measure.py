@@ -24,13 +24,13 @@ class Placement:
         self.load_threads = max(1, min(len(self.load), loops))
 
 
-def one_run(fleet, server, shape, seconds):
+def one_run(fleet, server, shape, seconds, scheduling=servers.USUAL):
     """Starts the server, loads it, stops it; the generator's figures, with errors counted."""
     place = Placement(shape.loops)
     window = max(seconds, shape.at_least_seconds)
     threads = shape.load_threads or place.load_threads
     with servers.Running(fleet, server, place.server, shape.loops,
-                         shape.server_flags) as running:
+                         shape.server_flags, scheduling=scheduling) as running:
         command = [str(fleet.load), f"--address={running.address}", f"--server_pid={running.pid}",
                    f"--seconds={window}", f"--threads={threads}", *shape.flags]
         result = subprocess.run(command, capture_output=True, text=True, timeout=window + 300,
@@ -45,7 +45,7 @@ def one_run(fleet, server, shape, seconds):
     return sample
 
 
-def rounds(fleet, shape, count, seconds):
+def rounds(fleet, shape, count, seconds, scheduling=servers.USUAL):
     """Samples by server, one a round. Each round begins with another server."""
     chosen = fleet.servers_of(shape)
     samples = {server.name: [] for server in chosen}
@@ -54,6 +54,6 @@ def rounds(fleet, shape, count, seconds):
         for server in chosen[first:] + chosen[:first]:
             print(f"\r{shape.name}: round {number + 1} of {count}, {server.name:<16}",
                   end="", file=sys.stderr, flush=True)
-            samples[server.name].append(one_run(fleet, server, shape, seconds))
+            samples[server.name].append(one_run(fleet, server, shape, seconds, scheduling))
     print("\r" + " " * 70 + "\r", end="", file=sys.stderr)
     return samples

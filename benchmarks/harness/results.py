@@ -16,6 +16,8 @@ def document(suite, arguments, **contents):
         flags.append(f"--servers={arguments.servers}")
     if arguments.poller:
         flags.append(f"--poller={arguments.poller}")
+    if arguments.real_time:
+        flags.append("--real_time")
     if arguments.cpu_share:
         flags.append(f"--cpu_share={arguments.cpu_share:g}")
     return {

@@ -1,9 +1,11 @@
 """Runs one suite from the first measurement to the saved plot."""
 
+import argparse
 import shutil
 import sys
 
-from harness import instructions, measure, micro, plots, redis, results, suites, summary, tables
+from harness import (
+    instructions, measure, micro, plots, redis, results, servers, suites, summary, tables)
 
 
 def names():
@@ -12,6 +14,10 @@ def names():
 
 def run(name, fleet, arguments, shapes):
     """True when nothing went wrong: an error of any server is an error of the run."""
+    arguments = argparse.Namespace(**{
+        **vars(arguments),
+        "rounds": suites.rounds_of(name, arguments.rounds),
+        "seconds": suites.seconds_of(name, arguments.seconds)})
     if name == "instructions":
         return _instructions(fleet, arguments)
     if name == "micro":
@@ -23,9 +29,13 @@ def run(name, fleet, arguments, shapes):
         if not fleet.servers_of(shape):
             print(f"Skipping {shape.name}: none of its servers is there", file=sys.stderr)
             continue
-        samples = measure.rounds(fleet, shape, arguments.rounds, arguments.seconds)
-        rows = summary.summarise(samples)
+        samples = measure.rounds(fleet, shape, arguments.rounds, arguments.seconds,
+                                 servers.REAL_TIME if arguments.real_time else servers.USUAL)
+        rows = summary.summarise(samples, shape.rivals)
         print(tables.table(shape, rows), flush=True)
+        if any(sample.get("real_time") is False for some in samples.values() for sample in some):
+            print("The quiet connection's thread had no real-time priority (CAP_SYS_NICE): its "
+                  "latencies include waits for the generator's own CPU.\n")
         if measure.Placement(shape.loops).shared:
             print("Server and generator share all CPUs here: only the CPU column means much.\n")
         measured.append({"shape": shape.name, "title": shape.title, "subject": shape.subject,

@@ -30,6 +30,11 @@ class Server:
 OWN_TABLES = ("--accept_mode=reuseport", "--private_descriptor_tables")
 
 TIMEOUTS = "rondo_epoll_timeouts"
+EDGE = "rondo_edge"
+
+# Scheduling classes of a server, and its priority there.
+USUAL = (os.SCHED_OTHER, 0)
+REAL_TIME = (os.SCHED_FIFO, 1)
 
 ALL = [
     Server("rondo_epoll", "peer_rondo", "rondo", ("--poller=epoll",)),
@@ -38,6 +43,7 @@ ALL = [
            native=False, by_name=True),
     Server("rondo_io_uring_tables", "peer_rondo", "rondo", ("--poller=io_uring", *OWN_TABLES),
            native=False, by_name=True),
+    Server(EDGE, "peer_rondo", "rondo", ("--poller=epoll_edge",), by_name=True),
     # With an idle timeout and keep-alive on every connection, as most servers have them.
     Server(TIMEOUTS, "peer_rondo", "rondo", ("--poller=epoll", "--timeouts"), by_name=True),
     Server("floor_epoll", "floor_epoll", "meson"),
@@ -141,14 +147,20 @@ def those_that_start(fleet):
 class Running:
     """A server that has said where it listens; a context manager that ends it."""
 
-    def __init__(self, fleet, server, cpus, loops=1, flags=(), prefix=()):
+    def __init__(self, fleet, server, cpus, loops=1, flags=(), prefix=(),
+                 scheduling=USUAL):
         command = [*prefix, str(fleet.program(server.name)), *server.arguments, *flags,
                    f"--loops={loops}"]
         if server.kind == "rondo":
             command.append("--address=tcp://127.0.0.1:0")
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE,
-            preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+
+        def prepare():
+            os.sched_setaffinity(0, cpus)
+            os.sched_setscheduler(0, scheduling[0], os.sched_param(scheduling[1]))
+        try:
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=prepare)
+        except subprocess.SubprocessError:
+            raise RuntimeError(f"{server.name}: real-time priority wants CAP_SYS_NICE") from None
         self.pid = self._process.pid
         self.address = self._await_address(server.name)
 

@@ -19,6 +19,8 @@ class Shape:
     # Only these servers; none: all that are compared usually, and `also` those.
     servers: tuple = ()
     also: tuple = ()
+    # Ratios are to the best of these, figure by figure, and not to Rondo.
+    rivals: tuple = ()
     # Where the number of loops is not what says how many threads the generator needs.
     load_threads: int = 0
 
@@ -62,6 +64,12 @@ WORK = Shape("work", "64 B on 64 connections, a handler that works 5 us",
 FAIRNESS = Shape("fairness", "a quiet connection beside 2 that flood",
                  ("--mode=fairness", "--connections=2"), subject="latency")
 
+# What Rondo is held to here: the latency of the best of them, and most of the bytes of the best.
+FLOOD = Shape("flood", "a quiet connection, 1000 messages a second, beside 2 that write 64 KiB "
+              "pieces as fast as they are taken",
+              ("--mode=flood", "--connections=2", "--rate=1000"), subject="flood",
+              also=("rondo_edge",), rivals=("libevent", "asio", "libuv", "tokio"))
+
 RATE = Shape("rate", "64 B on 64 connections, 20 000 a second by the clock",
              ("--mode=rate", "--connections=64", "--rate=20000"), subject="latency",
              at_least_seconds=2)
@@ -96,6 +104,7 @@ SUITES = {
     "work": [WORK],
     "rate": [RATE],
     "fairness": [FAIRNESS],
+    "flood": [FLOOD],
     "loops": [with_loops(1), with_loops(2)],
     "tables": [beside_tables(ping(64)), beside_tables(CHURN)],
     "crowd": [CROWD],
@@ -109,6 +118,23 @@ SUITES["pollers"] = [on_both_pollers(shape) for name in ("echo", "pipelined", "s
 def scaling(cpus):
     """One shape for each power of two of loops, up to a loop for each CPU."""
     return [with_loops(1 << power) for power in range(cpus.bit_length()) if 1 << power <= cpus]
+
+
+# Where five are too few.
+ROUNDS = {"flood": 21}
+# A server that is never idle at real-time priority: within its first second the kernel gives
+# nothing of its CPU to others.
+SECONDS = {"flood": 0.5}
+
+
+def rounds_of(name, wanted):
+    """How often each server has its turn: as often as wanted, else what the suite needs."""
+    return wanted or ROUNDS.get(name, 5)
+
+
+def seconds_of(name, wanted):
+    """How long each turn is measured."""
+    return wanted or SECONDS.get(name, 1.0)
 
 
 def shapes_of(name, cpus):

@@ -44,6 +44,13 @@ def bytes_per_connection(sample):
     return growth * 1024 / sample["connections"]
 
 
+def best_of(samples_by_server, candidates, key, choose):
+    """Which of the candidates has the least (min) or largest (max) median; None: none is there."""
+    present = [name for name in candidates if name in samples_by_server]
+    return choose(present, default=None, key=lambda name: median(
+        [sample[key] for sample in samples_by_server[name]]))
+
+
 def reference_of(names):
     """Whom to compare with: Rondo on epoll where it is there, else the floor, else the first."""
     for candidate in ("rondo_epoll", "rondo_auto", "rondo_io_uring", "floor_epoll"):
@@ -59,6 +66,12 @@ RATIOS = {
     "p99": "p99_us",
 }
 
+# What is compared with the best of the rivals: by which figure of a sample, and which is best.
+RIVALRY = {
+    "p99": ("p99_us", min),
+    "bytes": ("bytes_per_second", max),
+}
+
 FIGURES = {
     "messages_per_second": "messages_per_second",
     "bytes_per_second": "bytes_per_second",
@@ -71,7 +84,13 @@ FIGURES = {
 }
 
 
-def summarise(samples_by_server):
+def _add_ratios(row, figure, samples, others, key):
+    ratios = ratios_to(samples, others, key)
+    row[figure + "_ratio"] = median(ratios) if ratios else None
+    row[figure + "_interval"] = interval(ratios) if ratios else None
+
+
+def summarise(samples_by_server, rivals=()):
     """One row a server: medians, spreads, and ratios to the reference of the same round."""
     reference = reference_of(list(samples_by_server))
     rows = []
@@ -83,10 +102,14 @@ def summarise(samples_by_server):
         row["cpu_spread"] = spread([sample["server_cpu_us_per_message"] for sample in samples])
         others = samples_by_server[reference]
         for figure, key in RATIOS.items():
-            ratios = ratios_to(samples, others, key)
-            row[figure + "_ratio"] = median(ratios) if ratios else None
-            row[figure + "_interval"] = interval(ratios) if ratios else None
+            _add_ratios(row, figure, samples, others, key)
+        for figure, (key, choose) in RIVALRY.items() if rivals else ():
+            best = best_of(samples_by_server, rivals, key, choose)
+            row[f"{figure}_rival"] = best
+            _add_ratios(row, f"{figure}_rival", samples, samples_by_server.get(best, ()), key)
         row["bytes_per_connection"] = median([bytes_per_connection(sample) for sample in samples])
+        row["waited"] = median([sample["server_waited_seconds"] / sample["seconds"]
+                                for sample in samples])
         row["errors"] = sum(sample["errors"] for sample in samples)
         rows.append(row)
     return rows

@@ -29,11 +29,16 @@ COMPARISON = []
 for _title, _figure in (("CPU", "cpu"), ("msg/s", "messages"), ("p99", "p99")):
     COMPARISON += [(f"{_title} ratio", lambda row, key=f"{_figure}_ratio": _ratio(row[key])),
                    ("95 %", lambda row, key=f"{_figure}_interval": _interval(row[key]))]
+RIVALRY = []
+for _title, _figure in (("p99", "p99_rival"), ("MB/s", "bytes_rival")):
+    RIVALRY += [(f"{_title} ratio", lambda row, key=f"{_figure}_ratio": _ratio(row.get(key))),
+                ("95 %", lambda row, key=f"{_figure}_interval": _interval(row.get(key)))]
 LATENCY = [("p50 us", lambda row: _count(row["p50_us"])),
            ("p99 us", lambda row: _count(row["p99_us"])),
            ("p99.9 us", lambda row: _count(row["p999_us"]))]
 MEMORY = [("RSS MiB", lambda row: f"{row['resident_kib'] / 1024:.1f}")]
 CONNECTION = [("bytes/connection", lambda row: _count(row["bytes_per_connection"]))]
+WAITED = [("CPU waited for", lambda row: f"{row['waited'] * 100:.1f} %")]
 GENERATOR = [("load us/msg", lambda row: f"{row['load_cpu_us']:.2f}")]
 ERRORS = [("errors", lambda row: _count(row["errors"]))]
 
@@ -43,6 +48,7 @@ COLUMNS = {
     "memory": [SERVER, *CONNECTION, *MEMORY, *ERRORS],
     "crowd": [SERVER, *CONNECTION, *MEMORY, *MESSAGES, *CPU, *LATENCY, *ERRORS],
     "comparison": [SERVER, *MESSAGES, *CPU, *COMPARISON, *ERRORS],
+    "flood": [SERVER, *LATENCY, *BYTES, *RIVALRY, *WAITED, *ERRORS],
     "latency": [SERVER, *LATENCY, *MESSAGES, *BYTES, *ERRORS],
 }
 
@@ -59,10 +65,17 @@ def render(header, rows):
     return "\n".join(lines)
 
 
+def _reference(row):
+    """What the ratios of a table refer to."""
+    if row.get("p99_rival"):
+        return f"; ratios to {row['p99_rival']} (p99) and {row['bytes_rival']} (MB/s)"
+    return f"; ratios to {row['reference']}"
+
+
 def table(shape, rows):
     """The table of one shape, with its title and what the ratios refer to."""
     columns = COLUMNS[shape.subject]
     body = render([title for title, _ in columns],
                   [[text(row) for _, text in columns] for row in rows])
-    reference = f"; ratios to {rows[0]['reference']}" if rows else ""
+    reference = _reference(rows[0]) if rows else ""
     return f"{shape.title}{reference}\n\n{body}\n"

@@ -27,8 +27,8 @@ ABSL_FLAG(int, active, 0, "hold: how many of them are busy");
 ABSL_FLAG(int, size, 64, "bytes of a message");
 ABSL_FLAG(int, reply_size, 0, "bytes of the server's answer to each; 0: it is an echo");
 ABSL_FLAG(int, depth, 1, "messages under way on each connection");
-ABSL_FLAG(double, rate, 0, "rate: messages a second over all connections");
-ABSL_FLAG(int, threads, 1, "threads, each with its own descriptors and ring");
+ABSL_FLAG(double, rate, 0, "rate, flood: messages a second over all connections");
+ABSL_FLAG(int, threads, 1, "threads, each with its own descriptors and ring; flood: and one more");
 ABSL_FLAG(double, seconds, 1, "length of the measuring window");
 ABSL_FLAG(double, warmup, 0.3, "seconds before it");
 ABSL_FLAG(double, drain, 2, "seconds after it in which replies that are due must come");
@@ -55,10 +55,11 @@ Plan PlanFromFlags() {
   auto roles = RolesOf(request);
   if (!roles.ok()) Die(std::string(roles.status().message()));
   uint64_t messages = absl::GetFlag(FLAGS_messages);
+  const int threads = std::clamp(absl::GetFlag(FLAGS_threads), 1, 256);
   return {.mode = request.mode,
           .address = *address,
           .roles = *roles,
-          .threads = std::clamp(absl::GetFlag(FLAGS_threads), 1, 256),
+          .threads = threads + (roles->front().alone ? 1 : 0),
           .warmup_ns = Nanoseconds(absl::GetFlag(FLAGS_warmup)),
           .duration_ns = Nanoseconds(absl::GetFlag(FLAGS_seconds)),
           .messages = messages == 0 ? kUnlimited : messages,

@@ -5,6 +5,9 @@ namespace {
 
 constexpr uint32_t kFloodBytes = 16 * 1024;
 constexpr uint32_t kFloodDepth = 64;
+// More than the buffers of both sockets hold: only they limit what is written.
+constexpr uint32_t kPieceBytes = 64 * 1024;
+constexpr uint32_t kPieceDepth = 512;
 
 absl::Status Invalid(const std::string& what) {
   return absl::InvalidArgumentError(what);
@@ -25,8 +28,8 @@ absl::Status Check(const ModeRequest& request) {
   if (request.active < 0 || request.active > request.connections) {
     return Invalid("--active: expected 0 to the number of --connections");
   }
-  if ((request.rate > 0) != (request.mode == "rate")) {
-    return Invalid("--rate: expected with --mode=rate, and only there");
+  if ((request.rate > 0) != (request.mode == "rate" || request.mode == "flood")) {
+    return Invalid("--rate: expected with --mode=rate and --mode=flood, and only there");
   }
   return absl::OkStatus();
 }
@@ -39,7 +42,9 @@ std::string ModesHelp() {
          "rate: --rate messages a second by the clock, latency from when each was due;\n"
          "hold: --connections that were used once, --active of which go on;\n"
          "churn: connect, one exchange, close, --connections at a time;\n"
-         "fairness: --connections that flood and one more, the only one measured, that pings";
+         "fairness: --connections that flood and one more, the only one measured, that pings;\n"
+         "flood: --connections that write 64 KiB pieces as fast as they are taken, and one more,\n"
+         "the only one measured, with --rate messages a second and a thread of its own";
 }
 
 absl::StatusOr<std::vector<Role>> RolesOf(const ModeRequest& request) {
@@ -70,8 +75,19 @@ absl::StatusOr<std::vector<Role>> RolesOf(const ModeRequest& request) {
     role.connections = 1;
     return std::vector<Role>{role, flood};
   }
+  if (request.mode == "flood") {
+    Role flood = {.connections = request.connections,
+                  .message_bytes = kPieceBytes,
+                  .depth = kPieceDepth,
+                  .measured = false,
+                  .dropped = true};
+    role.connections = 1;
+    role.pace = Pace::kScheduled;
+    role.alone = true;
+    return std::vector<Role>{role, flood};
+  }
   return Invalid("--mode: \"" + request.mode +
-                 "\" is unknown; expected ping, rate, hold, churn or fairness");
+                 "\" is unknown; expected ping, rate, hold, churn, fairness or flood");
 }
 
 }  // namespace load

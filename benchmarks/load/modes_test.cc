@@ -38,6 +38,20 @@ TEST(ModesTest, FairnessMeasuresOnlyTheQuietOne) {
   EXPECT_FALSE((*roles)[1].measured);
 }
 
+TEST(ModesTest, FloodMeasuresTheQuietOneOnAThreadOfItsOwn) {
+  auto roles = RolesOf({.mode = "flood", .connections = 2, .rate = 1000});
+  ASSERT_TRUE(roles.ok()) << roles.status();
+  ASSERT_EQ(roles->size(), 2u);
+  const Role& quiet = (*roles)[0];
+  const Role& flood = (*roles)[1];
+  EXPECT_EQ(quiet.connections, 1);
+  EXPECT_EQ(quiet.pace, Pace::kScheduled);
+  EXPECT_TRUE(quiet.measured && quiet.alone);
+  EXPECT_EQ(flood.connections, 2);
+  EXPECT_EQ(flood.message_bytes, 64u * 1024);
+  EXPECT_FALSE(flood.measured || flood.alone);
+}
+
 TEST(ModesTest, RefusesWhatItCannotDoAndNamesTheFlag) {
   auto message = [](const ModeRequest& request) {
     return std::string(RolesOf(request).status().message());
@@ -50,6 +64,7 @@ TEST(ModesTest, RefusesWhatItCannotDoAndNamesTheFlag) {
   EXPECT_EQ(message({.mode = "ping", .depth = 0}).find("--depth"), 0u);
   EXPECT_EQ(message({.mode = "ping", .rate = 5}).find("--rate"), 0u);
   EXPECT_EQ(message({.mode = "rate"}).find("--rate"), 0u);
+  EXPECT_EQ(message({.mode = "flood"}).find("--rate"), 0u);
   EXPECT_EQ(message({.mode = "hold", .connections = 1, .active = 2}).find("--active"), 0u);
 }
 
@@ -60,6 +75,24 @@ TEST(PlanTest, SharesAddUp) {
     EXPECT_EQ(sum, 1000u);
     EXPECT_EQ(ShareOf(kUnlimited, 0, threads), kUnlimited);
   }
+}
+
+TEST(PlanTest, ARoleThatIsAloneHasTheFirstThread) {
+  const Plan plan = {
+      .roles = {{.connections = 1, .alone = true}, {.connections = 5}}, .threads = 3};
+  const Role& alone = plan.roles[0];
+  const Role& others = plan.roles[1];
+  EXPECT_EQ(PartOf(plan, alone, 0).Of(1), 1u);
+  EXPECT_EQ(PartOf(plan, others, 0).Of(5), 0u);
+  EXPECT_EQ(PartOf(plan, alone, 1).Of(1), 0u);
+  EXPECT_EQ(PartOf(plan, others, 1).Of(5) + PartOf(plan, others, 2).Of(5), 5u);
+}
+
+TEST(PlanTest, OtherwiseAllThreadsShareEveryRole) {
+  const Plan plan = {.roles = {{.connections = 1}, {.connections = 5}}, .threads = 2};
+  EXPECT_EQ(PartOf(plan, plan.roles[0], 0).Of(1), 1u);
+  EXPECT_EQ(PartOf(plan, plan.roles[1], 0).Of(5), 3u);
+  EXPECT_EQ(PartOf(plan, plan.roles[1], 1).Of(5), 2u);
 }
 
 }  // namespace

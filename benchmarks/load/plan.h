@@ -6,6 +6,7 @@
 #ifndef RONDO_BENCHMARKS_LOAD_PLAN_H_
 #define RONDO_BENCHMARKS_LOAD_PLAN_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -28,6 +29,12 @@ struct Role {
   uint32_t reply_bytes = 0;  // Of the fixed reply to each message (reply.h); 0: it comes back.
   uint32_t depth = 1;
   bool measured = true;  // Counted in messages and latencies; bytes are counted for all.
+  // What comes back is counted, and dropped by the kernel unread: then the generator's CPU does not
+  // limit how much a flood asks of the server.
+  bool dropped = false;
+  // Has the first thread to itself, at real-time priority where that is permitted: what is measured
+  // is then the server's latency, and not how long a reply waits behind other replies here.
+  bool alone = false;
 
   bool echo() const { return reply_bytes == 0; }
   // What comes back for each message.
@@ -57,6 +64,23 @@ struct Plan {
 inline uint64_t ShareOf(uint64_t total, int index, int threads) {
   if (total == kUnlimited) return kUnlimited;
   return total / threads + (static_cast<uint64_t>(index) < total % threads ? 1 : 0);
+}
+
+// What a thread has of a role: one of so many equal parts, or with 0 parts nothing.
+struct Part {
+  int index = 0;
+  int parts = 0;
+
+  uint64_t Of(uint64_t total) const { return parts == 0 ? 0 : ShareOf(total, index, parts); }
+};
+
+// All threads share a role, unless one is alone: then that has the first, and the others share the
+// rest. REQUIRES: more than one thread if a role is alone.
+inline Part PartOf(const Plan& plan, const Role& role, int thread) {
+  const auto alone = [](const Role& each) { return each.alone; };
+  if (std::none_of(plan.roles.begin(), plan.roles.end(), alone)) return {thread, plan.threads};
+  if (role.alone != (thread == 0)) return {};
+  return role.alone ? Part{0, 1} : Part{thread - 1, plan.threads - 1};
 }
 
 }  // namespace load

@@ -57,13 +57,18 @@ std::string ToJson(const Plan& plan, const Report& report) {
   json += Format("\"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, \"max_us\": %.2f, ",
                  Micros(tally.latencies.Quantile(0.5)), Micros(tally.latencies.Quantile(0.99)),
                  Micros(tally.latencies.Quantile(0.999)), Micros(tally.latencies.max()));
+  if (plan.roles.front().alone) {
+    json += Format("\"real_time\": %s, ", tally.real_time ? "true" : "false");
+  }
   json += Format("\"load_cpu_us_per_message\": %.4f, ", PerMessage(tally.cpu_ns, tally.messages));
   if (plan.server_pid != 0) {
     json += Format(
         "\"server_cpu_us_per_message\": %.4f, \"server_cpu_seconds\": %.6f, "
+        "\"server_waited_seconds\": %.6f, "
         "\"server_kib_before\": %" PRIu64 ", \"server_kib_begin\": %" PRIu64
         ", \"server_kib\": %" PRIu64 ", ",
         PerMessage(server_cpu_ns, tally.messages), static_cast<double>(server_cpu_ns) / 1e9,
+        static_cast<double>(report.at_end.waited_ns - report.at_begin.waited_ns) / 1e9,
         report.before_connections.resident_kib, report.at_begin.resident_kib,
         report.at_end.resident_kib);
   }

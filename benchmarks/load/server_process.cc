@@ -15,7 +15,11 @@ ServerUsage ReadServerUsage(int pid) {
   for (const auto& task : std::filesystem::directory_iterator(root + "/task", error)) {
     // "time on the CPU, time waiting for one, time slices", in nanoseconds.
     uint64_t on_cpu_ns = 0;
-    if (std::ifstream(task.path() / "schedstat") >> on_cpu_ns) usage.cpu_ns += on_cpu_ns;
+    uint64_t waited_ns = 0;
+    if (std::ifstream(task.path() / "schedstat") >> on_cpu_ns >> waited_ns) {
+      usage.cpu_ns += on_cpu_ns;
+      usage.waited_ns += waited_ns;
+    }
   }
   std::ifstream status(root + "/status");
   for (std::string line; std::getline(status, line);) {

@@ -8,6 +8,7 @@ namespace load {
 
 struct ServerUsage {
   uint64_t cpu_ns = 0;        // On a CPU, user and kernel, all threads that are alive.
+  uint64_t waited_ns = 0;     // For a CPU that other programs had.
   uint64_t resident_kib = 0;  // VmRSS.
 };
 

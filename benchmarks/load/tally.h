@@ -16,6 +16,7 @@ struct Tally {
   uint64_t cpu_ns = 0;  // What the generator itself used.
   uint64_t errors = 0;  // Of the whole run, not only of the window.
   std::string first_error;
+  bool real_time = false;  // The thread that has a role alone got real-time priority.
   Histogram latencies;  // Of measured connections, in nanoseconds.
 
   void Fail(const std::string& what) {
@@ -28,6 +29,7 @@ struct Tally {
     cpu_ns += other.cpu_ns;
     if (errors == 0) first_error = other.first_error;
     errors += other.errors;
+    real_time |= other.real_time;
     latencies.Merge(other.latencies);
   }
 };

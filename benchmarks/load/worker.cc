@@ -22,9 +22,10 @@ uint64_t Tag(Operation operation, uint32_t index) {
 
 // Small messages get small buffers, so that the ones in use stay in the cache; floods get large
 // ones.
-uint32_t ReceiveBufferBytes(const Plan& plan) {
+uint32_t ReceiveBufferBytes(const Plan& plan, int thread) {
   uint32_t bytes = 2048;
   for (const Role& role : plan.roles) {
+    if (PartOf(plan, role, thread).parts == 0) continue;
     uint64_t back = uint64_t{role.bytes_back()} * role.depth;
     bytes = std::max<uint64_t>(bytes, std::min<uint64_t>(back, Pattern::kLongestWindow));
   }
@@ -32,12 +33,12 @@ uint32_t ReceiveBufferBytes(const Plan& plan) {
 }
 
 // One for each busy connection, within 16 MiB. When they run out, a receive is armed once more.
-unsigned ReceiveBuffers(const Plan& plan) {
+unsigned ReceiveBuffers(const Plan& plan, int thread) {
   uint64_t busy = 0;
   for (const Role& role : plan.roles) {
-    if (role.pace != Pace::kOnce) busy += ShareOf(role.connections, 0, plan.threads);
+    if (role.pace != Pace::kOnce) busy += PartOf(plan, role, thread).Of(role.connections);
   }
-  uint64_t most = (16u << 20) / ReceiveBufferBytes(plan);
+  uint64_t most = (16u << 20) / ReceiveBufferBytes(plan, thread);
   return std::clamp<uint64_t>(2 * busy, 64, most);
 }
 
@@ -47,12 +48,34 @@ bool ReplyProvesSend(const Role& role) {
   return role.depth == 1 && role.message_bytes <= 4096;
 }
 
+// Nanoseconds between two scheduled messages of a thread.
+double IntervalOf(const Plan& plan, int thread) {
+  for (const Role& role : plan.roles) {
+    const int parts = PartOf(plan, role, thread).parts;
+    if (role.pace == Pace::kScheduled && parts > 0) return 1e9 * parts / plan.rate;
+  }
+  return 0;
+}
+
+bool HasRoleAlone(const Plan& plan, int thread) {
+  return std::any_of(plan.roles.begin(), plan.roles.end(), [&](const Role& role) {
+    return role.alone && PartOf(plan, role, thread).parts > 0;
+  });
+}
+
+// For the calling thread; false where it is not permitted.
+bool TakeRealTimePriority() {
+  const sched_param lowest = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+  return sched_setscheduler(0, SCHED_FIFO, &lowest) == 0;
+}
+
 }  // namespace
 
 Tally Worker::Work(const Plan& plan, int index, Rendezvous& rendezvous) {
   // The descriptor limit is per table; a table of its own gives every thread the full limit.
   if (plan.threads > 1 && unshare(CLONE_FILES) != 0) Die("unshare(CLONE_FILES)", errno);
   Worker worker(plan, index);
+  if (HasRoleAlone(plan, index)) worker.tally_.real_time = TakeRealTimePriority();
   worker.Connect();
   worker.Run(rendezvous.AwaitWindow());
   return worker.tally_;
@@ -60,18 +83,18 @@ Tally Worker::Work(const Plan& plan, int index, Rendezvous& rendezvous) {
 
 Worker::Worker(const Plan& plan, int index)
     : plan_(plan),
-      index_(index),
-      interval_ns_(plan.rate > 0 ? 1e9 * plan.threads / plan.rate : 0),
-      ring_(4096, ReceiveBuffers(plan), ReceiveBufferBytes(plan)),
+      interval_ns_(IntervalOf(plan, index)),
+      ring_(4096, ReceiveBuffers(plan, index), ReceiveBufferBytes(plan, index)),
       budget_(ShareOf(plan.messages, index, plan.threads)) {
   uint64_t first_number = 0;
   uint32_t longest_reply = 0;
   uint32_t stamps = 0;
   for (const Role& role : plan.roles) {
-    uint64_t share = ShareOf(role.connections, index, plan.threads);
+    const Part part = PartOf(plan, role, index);
+    const uint64_t share = part.Of(role.connections);
     for (uint64_t i = 0; i < share; ++i) {
-      // Threads interleave: thread t has the connections t, t + threads, ...
-      uint64_t number = first_number + i * plan.threads + index;
+      // Threads interleave: of two threads one has the connections 0, 2, ..., the other 1, 3, ...
+      uint64_t number = first_number + i * part.parts + part.index;
       connection_numbers_.push_back(number);
       Conversation conversation;
       conversation.role = &role;
@@ -144,7 +167,8 @@ void Worker::Turn() {
 
 void Worker::ArmReceive(uint32_t index) {
   io_uring_sqe* entry = ring_.Next();
-  io_uring_prep_recv_multishot(entry, index, nullptr, 0, 0);
+  io_uring_prep_recv_multishot(entry, index, nullptr, 0,
+                               conversations_[index].role->dropped ? MSG_TRUNC : 0);
   entry->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
   entry->buf_group = Ring::kBufferGroup;
   entry->user_data = Tag(Operation::kReceive, index);
@@ -249,6 +273,7 @@ void Worker::OnReceived(const io_uring_cqe& completion, uint32_t index) {
 
 bool Worker::Matches(const Conversation& conversation, const char* data, uint32_t size) const {
   const Role& role = *conversation.role;
+  if (role.dropped) return true;
   if (role.echo()) return Pattern::Get().Matches(conversation.receive_offset, data, size);
   uint32_t length = 0;
   for (uint32_t at = conversation.partial; size > 0; at = 0, data += length, size -= length) {

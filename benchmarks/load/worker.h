@@ -78,7 +78,6 @@ class Worker {
   }
 
   const Plan& plan_;
-  const int index_;
   const double interval_ns_;  // Between two scheduled messages of this thread.
   std::vector<uint64_t> connection_numbers_;
   std::vector<int> fds_;

@@ -182,6 +182,24 @@ TEST(WorkerTest, KeepsToTheRateItWasGiven) {
   EXPECT_GE(tally.messages, 100u);
 }
 
+TEST(WorkerTest, FloodsBesideAQuietConnectionOnAThreadOfItsOwn) {
+  Server server(Echo);
+  Role quiet = {.pace = Pace::kScheduled, .connections = 1, .alone = true};
+  Role flood = {
+      .connections = 2, .message_bytes = 64 * 1024, .depth = 16, .measured = false};
+  Plan plan = PingPlan(server, quiet, kUnlimited);
+  plan.roles.push_back(flood);
+  plan.threads = 2;
+  plan.rate = 1000;
+  plan.duration_ns = 200'000'000;
+  plan.drain_ns = 2'000'000'000;
+  Tally tally = Execute(plan);
+  EXPECT_EQ(tally.errors, 0u) << tally.first_error;
+  EXPECT_LE(tally.messages, 201u);
+  EXPECT_GE(tally.messages, 50u);
+  EXPECT_GT(tally.bytes, 10u * flood.message_bytes);
+}
+
 TEST(WorkerTest, ChargesAStallToEveryMessageThatWasDueMeanwhile) {
   bool stalled = false;
   Server server([&](std::string bytes) {
