@@ -13,6 +13,17 @@ def _interval(value):
     return "-" if value is None else f"{value[0]:.2f}-{value[1]:.2f}"
 
 
+# Half of an interval, as a part of the ratio, from which on it is told beside the ratio.
+TOLD_FROM = 0.05
+
+
+def _told(value, interval):
+    """A ratio, with its interval where the rounds leave that wide."""
+    if value is None or (interval[1] - interval[0]) / 2 < TOLD_FROM * value:
+        return _ratio(value)
+    return f"{_ratio(value)} ({_interval(interval)})"
+
+
 def _percent(value):
     return f"{value * 100:.0f} %"
 
@@ -23,8 +34,8 @@ MESSAGES = [("messages/s", lambda row: _count(row["messages_per_second"])),
 BYTES = [("MB/s", lambda row: _count(row["bytes_per_second"] / 1e6))]
 CPU = [("CPU us/msg", lambda row: f"{row['cpu_us']:.2f}"),
        ("+-", lambda row: _percent(row["cpu_spread"]))]
-RATIOS = [("CPU ratio", lambda row: _ratio(row["cpu_ratio"])),
-          ("msg/s ratio", lambda row: _ratio(row["messages_ratio"]))]
+RATIOS = [("CPU ratio", lambda row: _told(row["cpu_ratio"], row["cpu_interval"])),
+          ("msg/s ratio", lambda row: _told(row["messages_ratio"], row["messages_interval"]))]
 COMPARISON = []
 for _title, _figure in (("CPU", "cpu"), ("msg/s", "messages"), ("p99", "p99")):
     COMPARISON += [(f"{_title} ratio", lambda row, key=f"{_figure}_ratio": _ratio(row[key])),
