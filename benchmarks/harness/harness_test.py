@@ -133,6 +133,16 @@ class ServersTest(unittest.TestCase):
         self.assertEqual({server.name for server in fleet.servers_of(suites.CROWD)},
                          set(suites.TABLES))
 
+    def test_broadcasts_are_compared_with_a_loop_of_send(self):
+        fleet = servers.Fleet(servers.ALL, {})
+        shape = suites.broadcast(1000, "callback")
+        self.assertEqual([server.name for server in fleet.servers_of(shape)],
+                         list(suites.BROADCASTERS))
+        rows = summary.summarise({"broadcast_epoll": [sample(cpu=3.0)],
+                                  "floor_broadcast": [sample()]}, reference=shape.reference)
+        self.assertEqual(rows[0]["reference"], "floor_broadcast")
+        self.assertAlmostEqual(rows[0]["cpu_ratio"], 1.5)
+
     def test_a_shape_may_have_a_server_beside_the_usual_ones(self):
         fleet = servers.Fleet(servers.ALL, {})
         idle = [server.name for server in fleet.servers_of(suites.IDLE)]

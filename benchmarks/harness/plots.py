@@ -9,6 +9,7 @@ SUBJECTS = {
     "bytes": ("bytes_per_second", "MB/s, of the longer direction (more is better)", 1e-6),
     "memory": (None, "bytes of the server's memory per idle connection (less is better)", 1),
     "crowd": (None, "bytes of the server's memory per connection (less is better)", 1),
+    "broadcast": ("server_cpu_us_per_message", "server CPU per copy, us (less is better)", 1),
     "flood": ("p99_us", "p99 latency of the quiet one, us (less is better)", 1),
     "latency": ("p99_us", "p99 latency, us (less is better)", 1),
 }

@@ -31,7 +31,7 @@ def run(name, fleet, arguments, shapes):
             continue
         samples = measure.rounds(fleet, shape, arguments.rounds, arguments.seconds,
                                  servers.REAL_TIME if arguments.real_time else servers.USUAL)
-        rows = summary.summarise(samples, shape.rivals)
+        rows = summary.summarise(samples, shape.rivals, shape.reference)
         print(tables.table(shape, rows), flush=True)
         if any(sample.get("real_time") is False for some in samples.values() for sample in some):
             print("The quiet connection's thread had no real-time priority (CAP_SYS_NICE): its "

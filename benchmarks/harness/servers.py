@@ -36,6 +36,14 @@ EDGE = "rondo_edge"
 USUAL = (os.SCHED_OTHER, 0)
 REAL_TIME = (os.SCHED_FIFO, 1)
 
+# Send what one client says to all.
+BROADCASTERS = [
+    Server("floor_broadcast", "floor_broadcast", "meson", by_name=True),
+    *(Server(f"broadcast_{name}", "peer_rondo_broadcast", "rondo", (f"--poller={poller}",),
+             native=False, by_name=True)
+      for name, poller in (("epoll", "epoll"), ("edge", "epoll_edge"), ("io_uring", "io_uring"))),
+]
+
 ALL = [
     Server("rondo_epoll", "peer_rondo", "rondo", ("--poller=epoll",)),
     Server("rondo_io_uring", "peer_rondo", "rondo", ("--poller=io_uring",), native=False),
@@ -46,6 +54,7 @@ ALL = [
     Server(EDGE, "peer_rondo", "rondo", ("--poller=epoll_edge",), by_name=True),
     # With an idle timeout and keep-alive on every connection, as most servers have them.
     Server(TIMEOUTS, "peer_rondo", "rondo", ("--poller=epoll", "--timeouts"), by_name=True),
+    *BROADCASTERS,
     Server("floor_epoll", "floor_epoll", "meson"),
     Server("floor_io_uring", "floor_io_uring", "meson", native=False),
     Server("libevent", "peer_libevent", "meson"),

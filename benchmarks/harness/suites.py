@@ -21,6 +21,8 @@ class Shape:
     also: tuple = ()
     # Ratios are to the best of these, figure by figure, and not to Rondo.
     rivals: tuple = ()
+    # Ratios are to this one; "": to Rondo.
+    reference: str = ""
     # Where the number of loops is not what says how many threads the generator needs.
     load_threads: int = 0
 
@@ -70,6 +72,19 @@ FLOOD = Shape("flood", "a quiet connection, 1000 messages a second, beside 2 tha
               ("--mode=flood", "--connections=2", "--rate=1000"), subject="flood",
               also=("rondo_edge",), rivals=("libevent", "asio", "libuv", "tokio"))
 
+BROADCASTERS = ("floor_broadcast", "broadcast_epoll", "broadcast_edge", "broadcast_io_uring")
+
+
+def broadcast(connections, origin):
+    """From one "callback", or from another "thread"."""
+    where = {"callback": "from one callback", "thread": "from another thread"}[origin]
+    return Shape(f"broadcast{connections}{origin}",
+                 f"64 B to each of {connections} connections, {where}",
+                 ("--mode=broadcast", f"--connections={connections}", "--rest=1.5"),
+                 server_flags=(f"--broadcast={origin}",), subject="broadcast",
+                 servers=BROADCASTERS, reference=BROADCASTERS[0])
+
+
 RATE = Shape("rate", "64 B on 64 connections, 20 000 a second by the clock",
              ("--mode=rate", "--connections=64", "--rate=20000"), subject="latency",
              at_least_seconds=2)
@@ -105,6 +120,8 @@ SUITES = {
     "rate": [RATE],
     "fairness": [FAIRNESS],
     "flood": [FLOOD],
+    "broadcast": [broadcast(connections, origin) for connections in (1000, 10000)
+                  for origin in ("callback", "thread")],
     "loops": [with_loops(1), with_loops(2)],
     "tables": [beside_tables(ping(64)), beside_tables(CHURN)],
     "crowd": [CROWD],
@@ -121,7 +138,7 @@ def scaling(cpus):
 
 
 # Where five are too few.
-ROUNDS = {"stream": 21, "flood": 21}
+ROUNDS = {"stream": 21, "flood": 21, "broadcast": 9}
 # A server that is never idle at real-time priority: within its first second the kernel gives
 # nothing of its CPU to others.
 SECONDS = {"flood": 0.5}

@@ -83,6 +83,13 @@ FIGURES = {
     "resident_kib": "server_kib",
 }
 
+# What only suites that rest have: the server's memory with all connections open.
+RESTS = {
+    "before_kib": "server_kib_rested_before",
+    "peak_kib": "server_kib_peak",
+    "after_kib": "server_kib_rested_after",
+}
+
 
 def _add_ratios(row, figure, samples, others, key):
     ratios = ratios_to(samples, others, key)
@@ -90,14 +97,17 @@ def _add_ratios(row, figure, samples, others, key):
     row[figure + "_interval"] = interval(ratios) if ratios else None
 
 
-def summarise(samples_by_server, rivals=()):
+def summarise(samples_by_server, rivals=(), reference=""):
     """One row a server: medians, spreads, and ratios to the reference of the same round."""
-    reference = reference_of(list(samples_by_server))
+    if reference not in samples_by_server:
+        reference = reference_of(list(samples_by_server))
     rows = []
     for name, samples in samples_by_server.items():
         row = {"server": name, "reference": reference}
         for figure, key in FIGURES.items():
             row[figure] = median([sample[key] for sample in samples])
+        for figure, key in RESTS.items():
+            row[figure] = median([sample[key] for sample in samples if key in sample])
         row["messages_spread"] = spread([sample["messages_per_second"] for sample in samples])
         row["cpu_spread"] = spread([sample["server_cpu_us_per_message"] for sample in samples])
         others = samples_by_server[reference]

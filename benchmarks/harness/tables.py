@@ -44,11 +44,14 @@ RIVALRY = []
 for _title, _figure in (("p99", "p99_rival"), ("MB/s", "bytes_rival")):
     RIVALRY += [(f"{_title} ratio", lambda row, key=f"{_figure}_ratio": _ratio(row.get(key))),
                 ("95 %", lambda row, key=f"{_figure}_interval": _interval(row.get(key)))]
+CPU_RATIO = COMPARISON[:2]
 LATENCY = [("p50 us", lambda row: _count(row["p50_us"])),
            ("p99 us", lambda row: _count(row["p99_us"])),
            ("p99.9 us", lambda row: _count(row["p999_us"]))]
 MEMORY = [("RSS MiB", lambda row: f"{row['resident_kib'] / 1024:.1f}")]
 CONNECTION = [("bytes/connection", lambda row: _count(row["bytes_per_connection"]))]
+RESTS = [(f"MiB {_title}", lambda row, key=f"{_title}_kib": f"{row[key] / 1024:.1f}")
+         for _title in ("before", "peak", "after")]
 WAITED = [("CPU waited for", lambda row: f"{row['waited'] * 100:.1f} %")]
 GENERATOR = [("load us/msg", lambda row: f"{row['load_cpu_us']:.2f}")]
 ERRORS = [("errors", lambda row: _count(row["errors"]))]
@@ -59,6 +62,7 @@ COLUMNS = {
     "memory": [SERVER, *CONNECTION, *MEMORY, *ERRORS],
     "crowd": [SERVER, *CONNECTION, *MEMORY, *MESSAGES, *CPU, *LATENCY, *ERRORS],
     "comparison": [SERVER, *MESSAGES, *CPU, *COMPARISON, *ERRORS],
+    "broadcast": [SERVER, *MESSAGES, *CPU, *CPU_RATIO, *LATENCY, *RESTS, *ERRORS],
     "flood": [SERVER, *LATENCY, *BYTES, *RIVALRY, *WAITED, *ERRORS],
     "latency": [SERVER, *LATENCY, *MESSAGES, *BYTES, *ERRORS],
 }

@@ -10,6 +10,7 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 
+#include "benchmarks/load/broadcast.h"
 #include "benchmarks/load/churn.h"
 #include "benchmarks/load/clock.h"
 #include "benchmarks/load/fatal.h"
@@ -32,6 +33,7 @@ ABSL_FLAG(int, threads, 1, "threads, each with its own descriptors and ring; flo
 ABSL_FLAG(double, seconds, 1, "length of the measuring window");
 ABSL_FLAG(double, warmup, 0.3, "seconds before it");
 ABSL_FLAG(double, drain, 2, "seconds after it in which replies that are due must come");
+ABSL_FLAG(double, rest, 0, "broadcast: seconds without messages, before and after");
 ABSL_FLAG(uint64_t, messages, 0, "end after this many messages instead of by the clock");
 ABSL_FLAG(int, server_pid, 0, "process whose CPU time and memory to report");
 
@@ -54,6 +56,9 @@ Plan PlanFromFlags() {
                          .rate = absl::GetFlag(FLAGS_rate)};
   auto roles = RolesOf(request);
   if (!roles.ok()) Die(std::string(roles.status().message()));
+  if (request.mode == "broadcast" && absl::GetFlag(FLAGS_threads) != 1) {
+    Die("--threads: expected 1 with --mode=broadcast");
+  }
   uint64_t messages = absl::GetFlag(FLAGS_messages);
   const int threads = std::clamp(absl::GetFlag(FLAGS_threads), 1, 256);
   return {.mode = request.mode,
@@ -65,6 +70,7 @@ Plan PlanFromFlags() {
           .messages = messages == 0 ? kUnlimited : messages,
           .rate = request.rate,
           .drain_ns = Nanoseconds(absl::GetFlag(FLAGS_drain)),
+          .rest_ns = Nanoseconds(absl::GetFlag(FLAGS_rest)),
           .server_pid = absl::GetFlag(FLAGS_server_pid)};
 }
 
@@ -76,7 +82,9 @@ void SleepUntil(uint64_t time) {
 Report Execute(const Plan& plan) {
   Report report;
   report.before_connections = ReadServerUsage(plan.server_pid);
-  auto work = plan.mode == "churn" ? Churn::Work : Worker::Work;
+  auto work = plan.mode == "churn"       ? Churn::Work
+              : plan.mode == "broadcast" ? Broadcast::Work
+                                         : Worker::Work;
   Rendezvous rendezvous(plan.threads);
   std::vector<Tally> tallies(plan.threads);
   std::vector<std::thread> threads;
@@ -85,8 +93,10 @@ Report Execute(const Plan& plan) {
     threads.emplace_back([&, i] { tallies[i] = work(plan, i, rendezvous); });
   }
   rendezvous.AwaitConnections();
+  report.connect_seconds = static_cast<double>(Now() - begin) / 1e9;
+  SleepUntil(Now() + plan.rest_ns);
+  report.rested_before = ReadServerUsage(plan.server_pid);
   uint64_t connected = Now();
-  report.connect_seconds = static_cast<double>(connected - begin) / 1e9;
 
   bool by_clock = plan.messages == kUnlimited;
   Window window;
@@ -102,6 +112,10 @@ Report Execute(const Plan& plan) {
   if (by_clock) {
     SleepUntil(window.end_ns);
     report.at_end = ReadServerUsage(plan.server_pid);
+  }
+  if (by_clock && plan.rest_ns > 0) {
+    SleepUntil(Now() + plan.rest_ns);
+    report.rested_after = ReadServerUsage(plan.server_pid);
   }
   for (std::thread& thread : threads) thread.join();
   if (!by_clock) {

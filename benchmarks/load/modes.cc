@@ -31,6 +31,9 @@ absl::Status Check(const ModeRequest& request) {
   if ((request.rate > 0) != (request.mode == "rate" || request.mode == "flood")) {
     return Invalid("--rate: expected with --mode=rate and --mode=flood, and only there");
   }
+  if (request.mode == "broadcast" && request.message_bytes > 2048) {
+    return Invalid("--size: expected at most 2048 bytes with --mode=broadcast");
+  }
   return absl::OkStatus();
 }
 
@@ -44,7 +47,8 @@ std::string ModesHelp() {
          "churn: connect, one exchange, close, --connections at a time;\n"
          "fairness: --connections that flood and one more, the only one measured, that pings;\n"
          "flood: --connections that write 64 KiB pieces as fast as they are taken, and one more,\n"
-         "the only one measured, with --rate messages a second and a thread of its own";
+         "the only one measured, with --rate messages a second and a thread of its own;\n"
+         "broadcast: the last of --connections sends, the server sends it to all, one by one";
 }
 
 absl::StatusOr<std::vector<Role>> RolesOf(const ModeRequest& request) {
@@ -53,7 +57,9 @@ absl::StatusOr<std::vector<Role>> RolesOf(const ModeRequest& request) {
                .message_bytes = static_cast<uint32_t>(request.message_bytes),
                .reply_bytes = static_cast<uint32_t>(request.reply_bytes),
                .depth = static_cast<uint32_t>(request.depth)};
-  if (request.mode == "ping" || request.mode == "churn") return std::vector<Role>{role};
+  if (request.mode == "ping" || request.mode == "churn" || request.mode == "broadcast") {
+    return std::vector<Role>{role};
+  }
   if (request.mode == "rate") {
     role.pace = Pace::kScheduled;
     return std::vector<Role>{role};
@@ -87,7 +93,7 @@ absl::StatusOr<std::vector<Role>> RolesOf(const ModeRequest& request) {
     return std::vector<Role>{role, flood};
   }
   return Invalid("--mode: \"" + request.mode +
-                 "\" is unknown; expected ping, rate, hold, churn, fairness or flood");
+                 "\" is unknown; expected ping, rate, hold, churn, fairness, flood or broadcast");
 }
 
 }  // namespace load

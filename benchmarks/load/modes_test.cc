@@ -52,6 +52,13 @@ TEST(ModesTest, FloodMeasuresTheQuietOneOnAThreadOfItsOwn) {
   EXPECT_FALSE(flood.measured || flood.alone);
 }
 
+TEST(ModesTest, ABroadcastIsOneRole) {
+  auto roles = RolesOf({.mode = "broadcast", .connections = 1000});
+  ASSERT_TRUE(roles.ok()) << roles.status();
+  ASSERT_EQ(roles->size(), 1u);
+  EXPECT_EQ(roles->front().connections, 1000);
+}
+
 TEST(ModesTest, RefusesWhatItCannotDoAndNamesTheFlag) {
   auto message = [](const ModeRequest& request) {
     return std::string(RolesOf(request).status().message());
@@ -65,6 +72,7 @@ TEST(ModesTest, RefusesWhatItCannotDoAndNamesTheFlag) {
   EXPECT_EQ(message({.mode = "ping", .rate = 5}).find("--rate"), 0u);
   EXPECT_EQ(message({.mode = "rate"}).find("--rate"), 0u);
   EXPECT_EQ(message({.mode = "flood"}).find("--rate"), 0u);
+  EXPECT_EQ(message({.mode = "broadcast", .message_bytes = 4096}).find("--size"), 0u);
   EXPECT_EQ(message({.mode = "hold", .connections = 1, .active = 2}).find("--active"), 0u);
 }
 

@@ -56,6 +56,9 @@ struct Plan {
   double rate = 0;
   // After the end, how long a reply that is due may take before it counts as lost.
   uint64_t drain_ns = 2'000'000'000;
+  // How long nothing happens before the first message and after the last, while all connections are
+  // open; then the server's memory is read.
+  uint64_t rest_ns = 0;
   // The process whose CPU time and memory are reported; 0: none.
   int server_pid = 0;
 };

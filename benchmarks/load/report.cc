@@ -72,6 +72,12 @@ std::string ToJson(const Plan& plan, const Report& report) {
         report.before_connections.resident_kib, report.at_begin.resident_kib,
         report.at_end.resident_kib);
   }
+  if (plan.server_pid != 0 && plan.rest_ns > 0) {
+    json += Format("\"server_kib_rested_before\": %" PRIu64 ", \"server_kib_peak\": %" PRIu64
+                   ", \"server_kib_rested_after\": %" PRIu64 ", ",
+                   report.rested_before.resident_kib, report.rested_after.peak_kib,
+                   report.rested_after.resident_kib);
+  }
   json += Format("\"errors\": %" PRIu64, tally.errors);
   if (tally.errors > 0) json += ", \"first_error\": " + Quoted(tally.first_error);
   return json + "}";

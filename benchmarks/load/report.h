@@ -18,6 +18,9 @@ struct Report {
   ServerUsage before_connections;
   ServerUsage at_begin;
   ServerUsage at_end;
+  // With all connections open, when nothing has happened yet, and nothing any more.
+  ServerUsage rested_before;
+  ServerUsage rested_after;
 };
 
 std::string ToJson(const Plan& plan, const Report& report);

@@ -24,6 +24,7 @@ ServerUsage ReadServerUsage(int pid) {
   std::ifstream status(root + "/status");
   for (std::string line; std::getline(status, line);) {
     if (line.rfind("VmRSS:", 0) == 0) usage.resident_kib = std::stoull(line.substr(6));
+    if (line.rfind("VmHWM:", 0) == 0) usage.peak_kib = std::stoull(line.substr(6));
   }
   return usage;
 }
