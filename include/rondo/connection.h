@@ -89,7 +89,9 @@ class Connection {
   // How many bytes Peek() would show.
   size_t buffered() const;
 
-  // --- Writing. What a callback writes is sent together when it returns.
+  // --- Writing. What a callback writes to its own connection is sent together when it returns.
+  // --- What is written to others is sent at the end of the loop's turn, or before: in at most two
+  // --- parts, however many writes there were.
 
   // Queues a copy of `bytes`.
   WriteResult Write(std::string_view bytes);
@@ -109,7 +111,8 @@ class Connection {
   // is sent at most, and what it writes beyond that is queued: a peer that reads as fast as the
   // handler writes cannot hold the loop in one callback.
   void Flush();
-  // Bytes of memory that wait to be sent.
+  // Bytes of memory that wait to be sent. What the kernel has been given does not count: its
+  // socket's send buffer, and with io_uring at most 16 KiB in a send that is under way.
   size_t outbound_bytes() const;
 
   // --- Flow.

@@ -112,6 +112,11 @@ class Poller {
   static constexpr size_t kMostInline = 64;
   virtual ssize_t SendInline(EndpointRef ref, const iovec* pieces, size_t count)
       RONDO_ON_LOOP = 0;
+  // The same, and never copies: for one send to each of many streams, when copies would take memory
+  // for all of them at once.
+  virtual ssize_t SendInPlace(EndpointRef ref, const iovec* pieces, size_t count) RONDO_ON_LOOP {
+    return SendInline(ref, pieces, count);
+  }
   // Sends from `endpoint.outbound`. Returns 0, or a negated errno when the socket has failed.
   virtual int Send(EndpointRef ref) RONDO_ON_LOOP = 0;
 

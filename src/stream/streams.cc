@@ -269,7 +269,7 @@ void Streams::OnFailed(StreamConnection& connection, const char* call, int error
 
 void Streams::ApplyPending() {
   shared_.input.ReleaseTaken();
-  shared_.pending.Take(applying_);
+  const bool all_listed = shared_.pending.Take(applying_);
   for (const poll::EndpointId id : applying_) {
     base::AssertOnLoop();
     if (StreamConnection* const connection = Find(id); connection != nullptr) {
@@ -279,7 +279,15 @@ void Streams::ApplyPending() {
       });
     }
   }
-  applying_.clear();
+  shared_.pending.Return(applying_);
+  if (!all_listed) ApplyUnlisted();
+}
+
+void Streams::ApplyUnlisted() {
+  shared_.table.ForEach([&](StreamConnection& connection) {
+    base::AssertOnLoop();
+    if (!connection.state.HasEnded()) ApplyIfPending(connection);
+  });
 }
 
 void Streams::ApplyRequests(StreamConnection& connection) {

@@ -172,6 +172,8 @@ class Streams final : private StreamTimers {
 
   // --- Doing what was requested.
 
+  // Looks at every connection: some that wait are not in the list.
+  RONDO_COLD void ApplyUnlisted() RONDO_ON_LOOP;
   void ApplyRequests(StreamConnection& connection) RONDO_ON_LOOP;
   void ApplyIfPending(StreamConnection& connection) RONDO_ON_LOOP {
     if (connection.state.IsPending()) [[unlikely]] ApplyRequests(connection);

@@ -1,13 +1,19 @@
 // A server in a steady state allocates nothing: it reuses for a message what the last one has left.
+// A broadcast neither allocates nor leaves memory behind. And what is requested of a connection
+// happens although there is no memory to note it.
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <vector>
+
+#include "absl/synchronization/notification.h"
 
 #include "rondo/rondo.h"
 
 #include "gtest/gtest.h"
 #include "tests/process/allocator.h"
+#include "tests/process/process_state.h"
 #include "tests/server/server_test.h"
 
 namespace rondo::testing {
@@ -64,6 +70,96 @@ TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
         << "with messages of " << bytes << " bytes";
   }
   clients.clear();
+  EXPECT_EQ((*server)->Stop(absl::Seconds(10)), absl::OkStatus());
+}
+
+// Writes to all connections of the loop, and counts what that has allocated until the next turn.
+class Broadcaster : public EventHandler {
+ public:
+  static constexpr size_t kBytes = 64;
+
+  void Broadcast(EventLoop& loop) {
+    ASSERT_TRUE(loop.Post([this] { Deliver(); }));
+    before_ = AllocationCount();
+    loop.ForEach([](Connection& connection) { connection.Write(std::string_view(kText)); });
+  }
+  // Of the broadcast that began last.
+  size_t WaitForAllocations() {
+    done_->WaitForNotification();
+    done_ = std::make_unique<absl::Notification>();
+    return allocations_;
+  }
+
+ private:
+  static constexpr char kText[kBytes + 1] =
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ..";
+
+  // A turn later: what was written has been sent by then.
+  void Deliver() {
+    allocations_ = AllocationCount() - before_;
+    done_->Notify();
+  }
+  Action OnTraffic(Connection& connection) override {
+    connection.Next();
+    Broadcast(connection.loop());
+    return Action::kNone;
+  }
+
+  // Loop thread, then the thread that waits.
+  size_t before_ = 0, allocations_ = 0;
+  std::unique_ptr<absl::Notification> done_ = std::make_unique<absl::Notification>();
+};
+
+TEST_P(AllocationTest, ABroadcastAllocatesNothingAndLeavesNoMemoryBehind) {
+  if (transform != nullptr) GTEST_SKIP() << "what is encoded needs a queue";
+  constexpr size_t kClients = 600;
+  options.loops = 1;
+  Broadcaster handler;
+  auto server = Engine::Start(handler, "tcp://127.0.0.1:0", options);
+  ASSERT_TRUE(server.ok()) << server.status();
+  std::vector<Client> clients;
+  for (size_t i = 0; i < kClients; ++i) clients.emplace_back((*server)->addresses()[0]);
+  ASSERT_TRUE(Eventually([&] { return (*server)->connection_count() == kClients; }));
+  const auto from_callback = [&] { ASSERT_TRUE(clients[0].Send("x")); };
+  const auto from_task = [&] {
+    EventLoop& loop = (*server)->loop(0);
+    ASSERT_TRUE(loop.Post([&] { handler.Broadcast(loop); }));
+  };
+  size_t before = 0;
+  for (int round = 0; round < 8; ++round) {
+    if (round == 1) before = ResidentBytes();
+    round % 2 == 0 ? from_callback() : from_task();
+    const size_t allocations = handler.WaitForAllocations();
+    if (round >= 2) {
+      EXPECT_EQ(allocations, 0u) << "round " << round;
+    }
+    for (Client& client : clients) ASSERT_EQ(client.Receive(Broadcaster::kBytes).size(), 64u);
+  }
+  if (!RONDO_SANITIZED) {
+    EXPECT_LT(ResidentBytes(), before + kClients * 256);
+  }
+  clients.clear();
+  EXPECT_EQ((*server)->Stop(absl::Seconds(10)), absl::OkStatus());
+}
+
+TEST_P(AllocationTest, WhatIsRequestedHappensWithoutMemoryToNoteIt) {
+  constexpr int kClients = 20;
+  options.loops = 1;
+  EventHandler handler;
+  auto server = Engine::Start(handler, "tcp://127.0.0.1:0", options);
+  ASSERT_TRUE(server.ok()) << server.status();
+  std::vector<Client> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.emplace_back((*server)->addresses()[0],
+                         Client::Options{.swaps_case = transform != nullptr});
+  }
+  ASSERT_TRUE(Eventually([&] { return (*server)->connection_count() == kClients; }));
+  EventLoop& loop = (*server)->loop(0);
+  ASSERT_TRUE(loop.Post([&] {
+    const NoMemory no_memory;
+    loop.ForEach([](Connection& connection) { connection.Close(); });
+  }));
+  for (Client& client : clients) ASSERT_EQ(client.WaitForEnd(), Client::Ending::kFin);
   EXPECT_EQ((*server)->Stop(absl::Seconds(10)), absl::OkStatus());
 }
 

@@ -235,6 +235,44 @@ TEST_P(BytesTest, KeepsTheOrderOfEachThreadThatWrites) {
   EXPECT_TRUE(Eventually([&] { return told == kThreads * kLines; }));
 }
 
+TEST_P(BytesTest, KeepsTheOrderOfWhatIsWrittenToManyOthers) {
+  constexpr size_t kClients = 40;
+  const std::string content = RandomBytes(200'000, 5);
+  const std::string_view all = content;
+  options.loops = 1;
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Next();
+    // Some of it waits for room: the peers read nothing meanwhile.
+    for (size_t at = 0, length = 1; at < all.size(); at += length, length = length * 2 + 1) {
+      const std::string_view part = all.substr(at, length);
+      connection.loop().ForEach([&](Connection& other) {
+        WriteResult result;
+        switch (length % 4) {
+          case 0:
+            result = other.Write(std::string(part));
+            break;
+          case 1:
+            result = other.Writev({part.substr(0, 1), "", part.substr(1)});
+            other.Flush();
+            break;
+          default:
+            result = other.Write(part);
+        }
+        EXPECT_NE(result, WriteResult::kRefused);
+      });
+    }
+    return Action::kNone;
+  };
+  const auto server = Start();
+  std::vector<Client> clients;
+  for (size_t i = 0; i < kClients; ++i) clients.push_back(Connect({.receive_buffer_bytes = 4096}));
+  ASSERT_TRUE(handler.WaitForOpened(kClients));
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(clients[round].Send("x"));
+    for (Client& client : clients) ASSERT_TRUE(client.Receive(all.size()) == all);
+  }
+}
+
 TEST_P(BytesTest, MakesProgressWhenBothSidesWriteAllBeforeTheyRead) {
   // gnet #185. By the outbound marks this side reads no more until the peer reads, so the peer,
   // which waits for its own writes only, has to begin.

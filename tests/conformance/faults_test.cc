@@ -68,6 +68,48 @@ TEST_F(FaultsTest, LargePiecesAreOneCall) {
   EXPECT_EQ(kernel.count(Call::kSend) + kernel.count(Call::kSendMessage), 1);
 }
 
+TEST_F(FaultsTest, WhatATurnWritesToAFewOthersIsSentTogether) {
+  constexpr int kOthers = 10;
+  options.loops = 1;
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Next();
+    for (int i = 0; i < 5; ++i) {
+      connection.loop().ForEach([&](Connection& other) { other.Write(absl::StrCat(i)); });
+    }
+    return Action::kNone;
+  };
+  const auto server = Start();
+  std::vector<Client> clients;
+  for (int i = 0; i < kOthers; ++i) clients.push_back(Connect());
+  ASSERT_TRUE(handler.WaitForOpened(kOthers));
+  FaultySys kernel;
+  ASSERT_TRUE(clients[0].Send("x"));
+  for (Client& client : clients) EXPECT_EQ(client.Receive(5), "01234");
+  EXPECT_EQ(kernel.count(Call::kSend) + kernel.count(Call::kSendMessage), kOthers);
+}
+
+TEST_F(FaultsTest, WhatATurnWritesToManyOthersTakesAtMostTwoSendsEach) {
+  constexpr int kOthers = 100;
+  options.loops = 1;
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Next();
+    for (int i = 0; i < 5; ++i) {
+      connection.loop().ForEach([&](Connection& other) { other.Write(absl::StrCat(i)); });
+    }
+    return Action::kNone;
+  };
+  const auto server = Start();
+  std::vector<Client> clients;
+  for (int i = 0; i < kOthers; ++i) clients.push_back(Connect());
+  ASSERT_TRUE(handler.WaitForOpened(kOthers));
+  for (int round = 0; round < 2; ++round) {
+    FaultySys kernel;
+    ASSERT_TRUE(clients[0].Send("x"));
+    for (Client& client : clients) EXPECT_EQ(client.Receive(5), "01234");
+    EXPECT_LE(kernel.count(Call::kSend) + kernel.count(Call::kSendMessage), 2 * kOthers);
+  }
+}
+
 TEST_F(FaultsTest, SmallPiecesAreGathered) {
   handler.on_traffic = [&](Connection& connection) {
     connection.Discard(connection.buffered());

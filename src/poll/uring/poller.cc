@@ -70,6 +70,9 @@ class IoUringPoller final : public Poller {
   ssize_t SendInline(EndpointRef ref, const iovec* pieces, size_t count) override RONDO_ON_LOOP {
     return sender_.SendInline(ref, pieces, count);
   }
+  ssize_t SendInPlace(EndpointRef ref, const iovec* pieces, size_t count) override RONDO_ON_LOOP {
+    return sender_.SendInPlace(ref, pieces, count);
+  }
   int Send(EndpointRef ref) override RONDO_ON_LOOP { return sender_.Send(ref); }
   void ForEachUndelivered(
       absl::FunctionRef<void(EndpointId, size_t)> visit) const override RONDO_ON_LOOP {

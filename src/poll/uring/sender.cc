@@ -32,11 +32,7 @@ ssize_t Sender::SendInline(EndpointRef ref, const iovec* pieces, size_t count) {
   const bool is_large = length > SendRecord::kBytes;
   if (is_large || at_once_ > 0) {
     if (!is_large) --at_once_;
-    const int socket = ref.endpoint.socket;
-    const ssize_t sent = count == 1 ? sys::Send(socket, pieces->iov_base, pieces->iov_len)
-                                    : sys::SendMessage(socket, pieces, count);
-    if (sent >= 0) return sent;
-    return IsFull(sent) ? 0 : Failed(ref, sent);
+    return SendInPlace(ref, pieces, count);
   }
   const uint32_t number = records_.Take();
   if (number == SendRecords::kNone) [[unlikely]] return Failed(ref, -ENOMEM);
@@ -51,6 +47,15 @@ ssize_t Sender::SendInline(EndpointRef ref, const iovec* pieces, size_t count) {
   SubmitRecord(ref, number);
   ++ref.endpoint.in_flight;
   return static_cast<ssize_t>(length);
+}
+
+ssize_t Sender::SendInPlace(EndpointRef ref, const iovec* pieces, size_t count) {
+  if (MirrorOf(ref).send_armed) return 0;
+  const int socket = ref.endpoint.socket;
+  const ssize_t sent = count == 1 ? sys::Send(socket, pieces->iov_base, pieces->iov_len)
+                                  : sys::SendMessage(socket, pieces, count);
+  if (sent >= 0) return sent;
+  return IsFull(sent) ? 0 : Failed(ref, sent);
 }
 
 void Sender::SubmitRecord(EndpointRef ref, uint32_t number) {

@@ -30,6 +30,7 @@ class Sender {
 
   // As Poller has them.
   ssize_t SendInline(EndpointRef ref, const iovec* pieces, size_t count) RONDO_ON_LOOP;
+  ssize_t SendInPlace(EndpointRef ref, const iovec* pieces, size_t count) RONDO_ON_LOOP;
   int Send(EndpointRef ref) RONDO_ON_LOOP;
 
   // Cancels what is under way.

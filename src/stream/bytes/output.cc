@@ -51,6 +51,7 @@ WriteResult Output::WriteSlow(StreamConnection& connection, std::string_view byt
     return connection.state.IsBacklogged() ? WriteResult::kAboveHighWater : WriteResult::kOk;
   }
   if (TransformOf(connection) != nullptr) return WriteEncoded(connection, bytes);
+  if (SendsAtOnce(connection)) return SendDirectly(connection, {&bytes, 1});
   if (!Gathers(connection)) {
     EnsureQueue(connection).Append(bytes);
     return Queued(connection);
@@ -68,7 +69,9 @@ WriteResult Output::Write(StreamConnection& connection, std::string&& bytes) {
     return Write(connection, piece);
   }
   if (!Admits(connection, piece.size())) return WriteResult::kRefused;
-  if (Gathers(connection)) return SendDirectly(connection, {&piece, 1});
+  if (Gathers(connection) || SendsAtOnce(connection)) {
+    return SendDirectly(connection, {&piece, 1});
+  }
   EnsureQueue(connection).Append(std::move(bytes));
   return Queued(connection);
 }
@@ -85,7 +88,9 @@ WriteResult Output::Writev(StreamConnection& connection,
   for (; !pieces.empty() && connection.state.AcceptsWrites();
        pieces.remove_prefix(std::min(kTogether, pieces.size()))) {
     const absl::Span<const std::string_view> together = pieces.subspan(0, kTogether);
-    if (Gathers(connection) && !is_encoded && BytesIn(together) >= kDirectBytes) {
+    const size_t least = SendsAtOnce(connection) ? 1 : kDirectBytes;
+    const bool may_send = Gathers(connection) || SendsAtOnce(connection);
+    if (may_send && !is_encoded && BytesIn(together) >= least) {
       result = SendDirectly(connection, together);
     } else {
       for (const std::string_view piece : together) {
@@ -118,7 +123,7 @@ void Output::Flush(StreamConnection& connection) {
     if (waiting > 0) (void)SendDirectly(connection, {});
     return poller_.Submit();
   }
-  if (connection.outbound == nullptr) return;
+  if (connection.outbound == nullptr) return poller_.Submit();
   const int result = SendQueued(connection);
   const size_t sent = waiting - Bytes(connection);
   sent_directly_ += sent;
@@ -165,10 +170,18 @@ WriteResult Output::SendDirectly(StreamConnection& connection,
   const auto add = [&](std::string_view piece) {
     if (!piece.empty()) batch[count++] = {const_cast<char*>(piece.data()), piece.size()};
   };
+  if (!Gathers(connection)) {
+    for (const std::string_view piece : pieces) add(piece);
+    pending_.Mark(connection);
+    // Once a turn for each connection, and so with a bound of its own.
+    const ssize_t sent = poller_.SendInPlace(connection.ref(), batch.data(), count);
+    return QueueUnsent(connection, {batch.data(), count}, sent);
+  }
   add({gather_buffer_.get(), std::exchange(gathered_, 0)});
   for (const std::string_view piece : pieces) add(piece);
   const ssize_t sent =
       MaySendDirectly() ? poller_.SendInline(connection.ref(), batch.data(), count) : 0;
+  if (sent > 0) sent_directly_ += static_cast<size_t>(sent);
   return QueueUnsent(connection, {batch.data(), count}, sent);
 }
 
@@ -180,7 +193,6 @@ WriteResult Output::QueueUnsent(StreamConnection& connection, absl::Span<const i
   }
   if (sent > 0) idle_.NoteActivity(connection);
   auto taken = static_cast<size_t>(sent);
-  sent_directly_ += taken;
   try {
     for (const iovec& piece : batch) {
       const size_t gone = std::min(taken, piece.iov_len);

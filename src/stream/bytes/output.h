@@ -11,6 +11,12 @@
 // loop's own buffer when the callback returns: only what the socket does not take costs the
 // connection memory. So a connection that gathers has no queue; one that gets a queue takes what
 // was gathered along. A connection with a ByteTransform has its bytes encoded before the queue.
+//
+// What is written to other connections waits in their queues for the end of the turn, so that a
+// peer gets in one send what several callbacks have written to it. That takes memory for each: the
+// first few of a turn have it, from pools. A broadcast reaches many more, each with one write,
+// which is sent at once from the user's own memory; only a second write in the same turn needs a
+// queue.
 
 #ifndef RONDO_STREAM_BYTES_OUTPUT_H_
 #define RONDO_STREAM_BYTES_OUTPUT_H_
@@ -113,6 +119,10 @@ class Output {
   // fast as we write, `while (Write(...) == kOk)` would never end.
   static constexpr size_t kDirectBytesPerCallback = 1 << 20;
 
+  // So many connections of a turn are sent to at its end, whatever was written to them; a queue
+  // and a chunk for each come from pools, which keep that many.
+  static constexpr size_t kQueuedPerTurn = 16;
+
   // Whether writes of `connection` are gathered now.
   bool Gathers(const StreamConnection& connection) const {
     return connection.outbound == nullptr && running_.connection == &connection;
@@ -122,6 +132,12 @@ class Output {
     RONDO_DCHECK(bytes.size() <= gather_limit_ - gathered_);
     std::memcpy(gather_buffer_.get() + gathered_, bytes.data(), bytes.size());
     gathered_ += bytes.size();
+  }
+  // Whether a write to `connection` is sent at once although its callback does not run.
+  // REQUIRES: it has no transform.
+  bool SendsAtOnce(const StreamConnection& connection) const {
+    return !connection.has_output() && running_.connection != &connection &&
+           !connection.state.IsPending() && pending_.size() >= kQueuedPerTurn;
   }
   bool MaySendDirectly() const { return sent_directly_ < kDirectBytesPerCallback; }
   void SendGathered(StreamConnection& connection) RONDO_ON_LOOP {
@@ -135,7 +151,8 @@ class Output {
   }
   RONDO_COLD void SendGatheredSlow(StreamConnection& connection) RONDO_ON_LOOP;
   // Sends `pieces` at once, behind what was gathered; what the socket does not take is queued.
-  // REQUIRES: Gathers(), there is something to send, pieces.size() < Poller::kMostInline.
+  // REQUIRES: Gathers() or SendsAtOnce(), there is something to send, and
+  // pieces.size() < Poller::kMostInline.
   WriteResult SendDirectly(StreamConnection& connection,
                            absl::Span<const std::string_view> pieces);
   // Queues what is left of `batch` when SendInline has sent `sent` of it, or was not asked (0).
