@@ -36,10 +36,23 @@ enum class AcceptMode {
 };
 
 // The kernel interface of a loop. A kind that the system lacks makes Engine::Start fail with
-// Unimplemented, which names those it has.
+// Unimplemented, which names those it has; one that the kernel has no room for in every loop, with
+// ResourceExhausted, which names the limit. What a loop costs, connections not counted:
+//
+//                            kEpoll, kEpollEdge, kKqueue   kIoUring
+//   descriptors              2 (kqueue: 1)                 2
+//   locked memory            none                          108 KiB
+//   address space            read_buffer_bytes             1.2 MiB + 2 x read_buffer_bytes
+//
+// and two descriptors for each listener that it has: the socket, and one in reserve. Its thread has
+// a stack (ulimit -s, 8 MiB) and what the allocator sets apart for a thread (glibc: 64 MiB), both
+// address space only. An engine with kAcceptor and several loops has one loop more.
+//
+// Since Linux 6.14 locked memory counts against RLIMIT_MEMLOCK (8 MiB by default, together for all
+// processes of a user), unless the process has CAP_IPC_LOCK: 75 loops on io_uring fit in.
 enum class PollerKind {
-  // On Linux io_uring where it passes a test of itself at the start, else epoll, and the log says
-  // why; kqueue on FreeBSD and macOS.
+  // On Linux io_uring where it passes a test of itself at the start and there is room for it in
+  // every loop, else epoll for all of them, and the log says why; kqueue on FreeBSD and macOS.
   kAuto,
   // epoll(7), level-triggered. Linux.
   kEpoll,

@@ -48,8 +48,27 @@ absl::Status ErrnoStatus(int error, std::string_view what) {
 }
 
 absl::Status ErrnoStatus(int error, std::string_view what, std::string_view cure) {
+  if (cure.empty()) return ErrnoStatus(error, what);
   return absl::Status(CodeOf(error),
                       absl::StrCat(ToAbsl(what), ": ", Text(error), "; ", ToAbsl(cure)));
+}
+
+std::string_view CureOfShortage(int error) {
+  switch (error) {
+    case EMFILE:
+      return "raise the limit of open descriptors (RLIMIT_NOFILE: ulimit -n, LimitNOFILE= of "
+             "systemd) or lower Options::loops";
+    case ENFILE:
+      return "the machine has no descriptors left: raise fs.file-max";
+    case ENOMEM:
+    case ENOBUFS:
+      return "the kernel has no memory for it: raise the memory limit of the service or lower "
+             "Options::loops";
+    case ENOSPC:
+      return "this user watches too many descriptors: raise fs.epoll.max_user_watches";
+    default:
+      return "";
+  }
 }
 
 }  // namespace rondo::base

@@ -17,8 +17,12 @@ namespace rondo::base {
 // call and its object: "bind tcp://0.0.0.0:80".
 absl::Status ErrnoStatus(int error, std::string_view what);
 
-// The same, followed by what the caller can do about it.
+// The same, followed by what the caller can do about it; nothing when `cure` is empty.
 absl::Status ErrnoStatus(int error, std::string_view what, std::string_view cure);
+
+// What helps an engine that starts when the process or the machine has run out of what it needs:
+// which limit, and how to live with it. "" for errors that mean something else.
+std::string_view CureOfShortage(int error);
 
 // Debian's Abseil has a string_view of its own: these stand at the border.
 inline absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }

@@ -50,7 +50,7 @@ absl::Status ResolveListeners(const Addresses& addresses, EngineConfig& config) 
 
 void ChoosePoller(EngineConfig& config) {
   if (config.options.poller != PollerKind::kAuto) return;
-  const poll::AutoChoice& choice = poll::ChooseAuto();
+  const poll::AutoChoice choice = poll::ChooseAuto();
   config.options.poller = choice.kind;
   if (choice.why_not_better.ok()) return;
   config.poller_remark =
@@ -88,8 +88,13 @@ absl::StatusOr<EngineConfig> Resolve(const Options& options, const Addresses& ad
   for (const ListenerConfig& listener : config.listeners) {
     inbound_limit_bytes = std::min(inbound_limit_bytes, listener.connection.inbound_limit_bytes);
   }
-  resolved.read_buffer_bytes =
-      ReceiveBytes(options.read_buffer_bytes, inbound_limit_bytes, resolved.poller);
+  const auto receive_bytes = [&](PollerKind kind) {
+    return ReceiveBytes(options.read_buffer_bytes, inbound_limit_bytes, kind);
+  };
+  resolved.read_buffer_bytes = receive_bytes(resolved.poller);
+  if (options.poller == PollerKind::kAuto && resolved.poller == PollerKind::kIoUring) {
+    config.fallback = {PollerKind::kEpoll, receive_bytes(PollerKind::kEpoll)};
+  }
   return config;
 }
 

@@ -5,6 +5,7 @@
 #define RONDO_CONFIG_ENGINE_CONFIG_H_
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,12 @@ struct ListenerConfig {
   const buffer::TransformFactory* transform;
 };
 
+// A poller, and what one receive of it may bring.
+struct PollerChoice {
+  PollerKind kind;
+  size_t read_buffer_bytes;
+};
+
 struct EngineConfig {
   // `loops` is counted, `load_balancer` made, `poller` not kAuto, and `read_buffer_bytes` what one
   // receive of that poller may bring.
@@ -36,6 +43,9 @@ struct EngineConfig {
   std::vector<ListenerConfig> listeners = {};
   // Why `poller` is not the kind that kAuto prefers, for the log; empty: it is.
   std::string poller_remark = {};
+  // What all loops take when the kernel has no room for `poller` in each of them; none where the
+  // user has chosen the poller.
+  std::optional<PollerChoice> fallback = {};
 };
 
 // Whether an acceptor hands out connections to the loops, of this listener or of any. One loop

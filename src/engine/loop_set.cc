@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 #include "base/status.h"
+#include "poll/patience.h"
 #include "reactor/handler_table.h"
 
 namespace rondo::engine {
@@ -29,18 +32,41 @@ reactor::HandlerTable TableOf(const config::EngineConfig& config, const HandlerS
 
 absl::Status LoopSet::MakeLoops(const config::EngineConfig& config, const HandlerSet& handlers,
                                 reactor::EngineLink& engine) {
-  const auto make = [&](size_t index) {
-    return EventLoopImpl::New(index, config.options, TableOf(config, handlers, index), engine);
-  };
-  const auto count = static_cast<size_t>(config.options.loops);
-  for (size_t i = 0; i < count; ++i) {
-    RONDO_ASSIGN_OR_RETURN(std::unique_ptr<EventLoopImpl> loop, make(i));
-    serving.push_back(std::move(loop));
+  const absl::Status status = MakeAll(config, config.options, handlers, engine);
+  if (status.ok() || !config.fallback) return status;
+  engine.Log(LogSeverity::kWarning,
+             base::ToStd(absl::StrCat("Options::poller is kAuto, and so epoll, since not all loops "
+                                      "of this engine can have io_uring: ",
+                                      status.message())));
+  Options options = config.options;
+  options.poller = config.fallback->kind;
+  options.read_buffer_bytes = config.fallback->read_buffer_bytes;
+  return MakeAll(config, options, handlers, engine);
+}
+
+absl::Status LoopSet::MakeAll(const config::EngineConfig& config, const Options& options,
+                              const HandlerSet& handlers, reactor::EngineLink& engine) {
+  // One loop more accepts. It serves no connections; any handlers do.
+  const auto serving_count = static_cast<size_t>(options.loops);
+  const size_t count = serving_count + (config::NeedsAcceptor(config) ? 1 : 0);
+  std::vector<std::unique_ptr<EventLoopImpl>> made;
+  poll::Patience patience;
+  while (made.size() < count) {
+    const size_t index = made.size();
+    auto loop = EventLoopImpl::New(
+        index, options, TableOf(config, handlers, index < serving_count ? index : 0), engine);
+    if (loop.ok()) {
+      made.push_back(*std::move(loop));
+    } else if (options.poller != PollerKind::kIoUring || !patience.Wait(loop.status())) {
+      return absl::Status(loop.status().code(), absl::StrCat("loop ", index + 1, " of ", count,
+                                                             ": ", loop.status().message()));
+    }
   }
-  if (!config::NeedsAcceptor(config)) return absl::OkStatus();
-  // It serves no connections; any handlers do.
-  RONDO_ASSIGN_OR_RETURN(acceptor, EventLoopImpl::New(count, config.options,
-                                                      TableOf(config, handlers, 0), engine));
+  if (count > serving_count) {
+    acceptor = std::move(made.back());
+    made.pop_back();
+  }
+  serving = std::move(made);
   return absl::OkStatus();
 }
 

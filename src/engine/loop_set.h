@@ -15,15 +15,20 @@
 #include "engine/handler_set.h"
 #include "loop/event_loop_impl.h"
 #include "reactor/engine_link.h"
+#include "rondo/options.h"
 
 namespace rondo::engine {
 
-struct LoopSet {
+class LoopSet {
+ public:
   std::vector<std::unique_ptr<loop::EventLoopImpl>> serving;
   // Null: each accepts for itself.
   std::unique_ptr<loop::EventLoopImpl> acceptor;
 
-  // `handlers` and `engine` outlive the loops.
+  // `handlers` and `engine` outlive the loops. Every loop makes here what it needs of the kernel
+  // but its listeners: no address is bound and no thread started before all have it. Blocks for a
+  // moment when the kernel is short of memory for io_uring; if that does not help it takes
+  // config.fallback, and logs why.
   absl::Status MakeLoops(const config::EngineConfig& config, const HandlerSet& handlers,
                          reactor::EngineLink& engine);
   // Stops all of them: see EventLoopImpl::Drain.
@@ -36,6 +41,11 @@ struct LoopSet {
   size_t aborted() const;
   // Open connections.
   size_t connection_count() const;
+
+ private:
+  // All of them on one kind of poller, or none.
+  absl::Status MakeAll(const config::EngineConfig& config, const Options& options,
+                       const HandlerSet& handlers, reactor::EngineLink& engine);
 };
 
 }  // namespace rondo::engine

@@ -14,7 +14,8 @@ absl::Status Listeners::Add(net::Listener listener, int backlog,
   auto acceptor = std::make_unique<stream::Acceptor>(std::move(listener), index, backlog,
                                                      services_, std::move(deliver));
   if (const int result = acceptor->Start(); result < 0) {
-    return base::ErrnoStatus(-result, absl::StrCat("watching ", acceptor->address().ToString()));
+    return base::ErrnoStatus(-result, absl::StrCat("watching ", acceptor->address().ToString()),
+                             base::CureOfShortage(-result));
   }
   acceptors_.push_back(std::move(acceptor));
   return absl::OkStatus();

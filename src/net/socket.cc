@@ -34,18 +34,14 @@ std::string_view CureOf(int error) {
              "Options::reuse_port";
     case EADDRNOTAVAIL:
       return "this machine has no such address";
-    case EMFILE:
-    case ENFILE:
-      return "raise the limit of open descriptors (ulimit -n)";
     default:
-      return "";
+      return base::CureOfShortage(error);
   }
 }
 
 absl::Status Failed(std::string_view call, const SocketAddress& address, int error) {
   const std::string what = absl::StrCat(base::ToAbsl(call), " ", address.ToString());
-  const std::string_view cure = CureOf(error);
-  return cure.empty() ? base::ErrnoStatus(error, what) : base::ErrnoStatus(error, what, cure);
+  return base::ErrnoStatus(error, what, CureOf(error));
 }
 
 absl::Status SetListenerOptions(int fd, const SocketAddress& address,

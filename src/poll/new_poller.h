@@ -24,8 +24,9 @@ struct AutoChoice {
   // Why it is not the preferred kind; OK when it is.
   absl::Status why_not_better;
 };
-// Any thread. Found out at the first call, which may take a moment.
-const AutoChoice& ChooseAuto();
+// Any thread. Found out at the first call, which may take a moment; again at the next one when all
+// that was found is that the kernel is short of memory.
+AutoChoice ChooseAuto();
 
 // `waker` ends the poller's waits; a receive takes `read_buffer_bytes` at most. Unimplemented when
 // this system has no such kind: the text names those it has.

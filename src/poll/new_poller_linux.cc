@@ -1,8 +1,10 @@
+#include <atomic>
 #include <utility>
 
 #include "base/on_loop.h"
 #include "base/status.h"
 #include "poll/new_poller.h"
+#include "poll/patience.h"
 #include "poll/self_test.h"
 #include "sys/sys.h"
 
@@ -21,16 +23,30 @@ absl::Status TestIoUring() {
 
 AutoChoice Choose() {
   absl::Status status;
-  // A ring belongs to the thread that waits on it, for good.
-  const int result = sys::RunOnThread([&] { status = TestIoUring(); });
-  if (result < 0) status = base::ErrnoStatus(-result, "starting a thread");
+  Patience patience;
+  do {
+    // A ring belongs to the thread that waits on it, for good.
+    const int result = sys::RunOnThread([&] { status = TestIoUring(); });
+    if (result < 0) status = absl::ResourceExhaustedError("there may be no more threads");
+  } while (patience.Wait(status));
   return {status.ok() ? PollerKind::kIoUring : PollerKind::kEpoll, status};
 }
 
 }  // namespace
 
-const AutoChoice& ChooseAuto() {
-  static const auto& choice = *new AutoChoice(Choose());
+AutoChoice ChooseAuto() {
+  // What the kernel can do stays as it is. Never freed: it is for the life of the process.
+  static std::atomic<const AutoChoice*> known = nullptr;
+  // Acquire, for the release below: the choice was written before its address.
+  if (const AutoChoice* const choice = known.load(std::memory_order_acquire)) return *choice;
+  const AutoChoice choice = Choose();
+  if (absl::IsResourceExhausted(choice.why_not_better)) return choice;
+  const AutoChoice* none = nullptr;
+  const auto* const made = new AutoChoice(choice);
+  if (!known.compare_exchange_strong(none, made, std::memory_order_release,
+                                     std::memory_order_relaxed)) {
+    delete made;
+  }
   return choice;
 }
 

@@ -7,7 +7,7 @@ namespace rondo::poll {
 
 absl::StatusOr<std::shared_ptr<Waker>> Waker::New() {
   const int fd = sys::EventFd();
-  if (fd < 0) return base::ErrnoStatus(-fd, "eventfd");
+  if (fd < 0) return base::ErrnoStatus(-fd, "eventfd", base::CureOfShortage(-fd));
   return std::make_shared<Waker>(UniqueFd(fd));
 }
 

@@ -38,7 +38,11 @@ Acceptor::Acceptor(net::Listener listener, uint32_t index, int backlog,
       deliver_(std::move(deliver)),
       reserve_(net::OpenReserve()) {}
 
-int Acceptor::Start() { return poller_.Add(ref(), {.readable = true}); }
+int Acceptor::Start() {
+  // Without it peers could not be rejected once descriptors have run out. They have already.
+  if (!reserve_) return -EMFILE;
+  return poller_.Add(ref(), {.readable = true});
+}
 
 void Acceptor::Stop() {
   if (stopped()) return;

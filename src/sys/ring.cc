@@ -1,11 +1,13 @@
 #include "sys/ring.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <limits>
 
 #include "sys/sys.h"
 
@@ -67,6 +69,12 @@ void UnmapMemory(void* memory, size_t bytes) {
 
 void DiscardMemory(void* memory, size_t bytes) {
   (void)::madvise(memory, bytes, MADV_DONTNEED);
+}
+
+uint64_t LockedMemoryLimit() {
+  rlimit limit = {};
+  const bool limited = ::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  return limited ? limit.rlim_cur : std::numeric_limits<uint64_t>::max();
 }
 
 }  // namespace rondo::sys

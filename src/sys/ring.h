@@ -28,6 +28,9 @@ void* MapMemory(size_t bytes);
 void UnmapMemory(void* memory, size_t bytes);
 // Gives the pages of mapped memory back; it reads as zero from then on.
 void DiscardMemory(void* memory, size_t bytes);
+// What all processes of this user may lock in memory together, rings included (RLIMIT_MEMLOCK,
+// getrlimit(2)), in bytes; the greatest number when there is no limit.
+uint64_t LockedMemoryLimit();
 
 }  // namespace rondo::sys
 

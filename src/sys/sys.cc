@@ -60,6 +60,12 @@ int64_t WallClock() {
   return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
 }
 
+int Sleep(int64_t nanoseconds) {
+  const timespec delay = {.tv_sec = nanoseconds / 1'000'000'000,
+                          .tv_nsec = nanoseconds % 1'000'000'000};
+  return OrErrno(::nanosleep(&delay, nullptr));
+}
+
 uint64_t Random() {
   std::random_device device;
   return uint64_t{device()} << 32 | device();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "tests/kernel/faulty_call.h"
 #include "tests/kernel/real_sys.h"
 
 namespace rondo::testing {
@@ -32,7 +33,8 @@ Fault& FaultOf(Call call) {
   return faults[static_cast<size_t>(call)];
 }
 
-// Counts the call, runs its hook, and returns the error that it must fail with, or 0.
+}  // namespace
+
 int Enter(Call call, int fd) {
   if (!active) return 0;
   std::function<void(int)> before;
@@ -49,11 +51,7 @@ int Enter(Call call, int fd) {
   return error;
 }
 
-template <class Real>
-auto Do(Call call, int fd, Real real) -> decltype(real()) {
-  const int error = Enter(call, fd);
-  return error != 0 ? -error : real();
-}
+namespace {
 
 size_t Shortened(Call call, size_t length) {
   if (!active) return length;
@@ -223,6 +221,10 @@ int EventFd() {
 
 int SignalEventFd(int event_fd) {
   return Do(Call::kSignalEventFd, event_fd, [&] { return real_sys::SignalEventFd(event_fd); });
+}
+
+int Sleep(int64_t nanoseconds) {
+  return Do(Call::kSleep, -1, [&] { return real_sys::Sleep(nanoseconds); });
 }
 
 int64_t Now() {

@@ -19,7 +19,7 @@
 
 namespace rondo::testing {
 
-// The functions of src/sys/sys.h.
+// The functions of src/sys/sys.h, and some of src/sys/ring.h.
 enum class Call {
   kSocket,
   kBind,
@@ -45,11 +45,18 @@ enum class Call {
   kEventFd,
   kSignalEventFd,
   kNow,
+  kSleep,
   kStartThread,
   kSetThreadName,
   kBindThreadToCpu,
   kCpuCount,
   kResolve,
+  // Of src/sys/ring.h.
+  kRingCreate,
+  kRingRegisterBuffers,
+  kRingSubmit,
+  kRingSubmitAndWait,
+  kMapMemory,
   kCount,
 };
 
@@ -64,7 +71,8 @@ class FaultySys {
   FaultySys& operator=(const FaultySys&) = delete;
 
   // The next `times` calls return -`error` and do nothing; kClose does its work all the same. For
-  // kResolve `error` is an EAI_* code. Replaces an earlier Fail; 0 times: ends it.
+  // kResolve `error` is an EAI_* code; kMapMemory returns null. Replaces an earlier Fail; 0 times:
+  // ends it.
   void Fail(Call call, int error, int times = kAlways);
   // kReceive, kSend, kSendMessage and kSendFile move at most `bytes` in one call.
   void Shorten(Call call, size_t bytes);

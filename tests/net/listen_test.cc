@@ -221,7 +221,7 @@ TEST(ListenTest, WithoutDescriptorsItSaysSo) {
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(status.message(),
             "socket tcp://127.0.0.1:0: too many open files; raise the limit of open descriptors "
-            "(ulimit -n)");
+            "(RLIMIT_NOFILE: ulimit -n, LimitNOFILE= of systemd) or lower Options::loops");
 }
 
 TEST(ListenTest, ListenFailuresAreNamedToo) {

@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/on_loop.h"
+#include "base/status.h"
 #include "buffer/chunk_pool.h"
 #include "buffer/outbound_queue.h"
 #include "gtest/gtest.h"
@@ -241,7 +242,7 @@ TEST(EpollPollerTest, WithoutDescriptorsThereIsNone) {
   FaultySys kernel;
   kernel.Fail(Call::kEpollCreate, EMFILE, 1);
   EXPECT_EQ(NewEpollPoller(1024, *waker).status(),
-            absl::ResourceExhaustedError("epoll_create1: too many open files"));
+            base::ErrnoStatus(EMFILE, "epoll_create1", base::CureOfShortage(EMFILE)));
   kernel.Fail(Call::kEpollControl, ENOMEM, 1);
   EXPECT_EQ(NewEpollPoller(1024, *waker).status().code(), absl::StatusCode::kResourceExhausted);
 }

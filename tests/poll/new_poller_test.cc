@@ -1,17 +1,33 @@
 #include "poll/new_poller.h"
 
+#include <cerrno>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/kernel/faulty_sys.h"
 
 namespace rondo::poll {
 namespace {
 
+using rondo::testing::Call;
+using rondo::testing::FaultySys;
 using ::testing::HasSubstr;
 
 absl::StatusOr<std::unique_ptr<Poller>> New(PollerKind kind) {
   return NewPoller(kind, 64 << 10, *Waker::New());
+}
+
+// Before all others, since what one of them finds out is known for good.
+TEST(AutoChoiceTest, AShortageIsNotWhatTheKernelCannotDo) {
+  if (!New(PollerKind::kIoUring).ok()) GTEST_SKIP() << New(PollerKind::kIoUring).status();
+  {
+    FaultySys kernel;
+    kernel.Fail(Call::kSleep, EINTR);
+    kernel.Fail(Call::kRingCreate, ENOMEM);
+    (void)ChooseAuto();
+  }
+  EXPECT_EQ(ChooseAuto().kind, PollerKind::kIoUring) << ChooseAuto().why_not_better;
 }
 
 TEST(NewPollerTest, MakesTheKindThatIsNamed) {
@@ -26,6 +42,27 @@ TEST(NewPollerTest, AKindThatTheSystemLacksIsRefusedWithThoseItHas) {
   const absl::Status status = New(PollerKind::kKqueue).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
   EXPECT_THAT(std::string(status.message()), HasSubstr("kEpoll"));
+}
+
+TEST(NewPollerTest, ARingThatCannotBeMadeSaysWhatHelps) {
+  struct {
+    int error;
+    absl::StatusCode code;
+    std::string says;
+  } const table[] = {
+      {ENOMEM, absl::StatusCode::kResourceExhausted, "RLIMIT_MEMLOCK"},
+      {EMFILE, absl::StatusCode::kResourceExhausted, "RLIMIT_NOFILE"},
+      {EAGAIN, absl::StatusCode::kResourceExhausted, "ulimit -u"},
+      {EPERM, absl::StatusCode::kPermissionDenied, "kernel.io_uring_disabled"},
+  };
+  if (!New(PollerKind::kIoUring).ok()) GTEST_SKIP() << New(PollerKind::kIoUring).status();
+  for (const auto& row : table) {
+    FaultySys kernel;
+    kernel.Fail(Call::kRingCreate, row.error);
+    const absl::Status status = New(PollerKind::kIoUring).status();
+    EXPECT_EQ(status.code(), row.code) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(row.says));
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "base/status.h"
 #include "gtest/gtest.h"
 #include "poll/endpoint.h"
 #include "tests/kernel/faulty_sys.h"
@@ -33,7 +34,8 @@ TEST(WakerTest, CostsASystemCallForEachWake) {
 TEST(WakerTest, WithoutDescriptorsThereIsNone) {
   FaultySys kernel;
   kernel.Fail(Call::kEventFd, EMFILE);
-  EXPECT_EQ(Waker::New().status(), absl::ResourceExhaustedError("eventfd: too many open files"));
+  EXPECT_EQ(Waker::New().status(),
+            base::ErrnoStatus(EMFILE, "eventfd", base::CureOfShortage(EMFILE)));
 }
 
 TEST(EndpointIdTest, SurvivesTheKernelsEightBytes) {

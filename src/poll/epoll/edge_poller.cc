@@ -77,11 +77,15 @@ void EpollEdgePoller::Wait(int64_t timeout_ns, Events& events) {
 absl::StatusOr<std::unique_ptr<Poller>> NewEpollEdgePoller(size_t read_buffer_bytes,
                                                            std::shared_ptr<Waker> waker) {
   const int epoll = sys::EpollCreate();
-  if (epoll < 0) return base::ErrnoStatus(-epoll, "epoll_create1");
+  if (epoll < 0) {
+    return base::ErrnoStatus(-epoll, "epoll_create1", base::CureOfShortage(-epoll));
+  }
   UniqueFd owned(epoll);
   const int result =
       sys::EpollControl(epoll, EPOLL_CTL_ADD, waker->fd(), EPOLLIN | EPOLLET, kWakeToken);
-  if (result < 0) return base::ErrnoStatus(-result, "epoll_ctl");
+  if (result < 0) {
+    return base::ErrnoStatus(-result, "epoll_ctl of the waker", base::CureOfShortage(-result));
+  }
   return std::make_unique<EpollEdgePoller>(std::move(owned), std::move(waker), read_buffer_bytes);
 }
 

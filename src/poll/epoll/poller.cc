@@ -341,11 +341,15 @@ void EpollPoller::ReadyWhilePaused(EndpointRef ref, uint32_t ready, Events& even
 absl::StatusOr<std::unique_ptr<Poller>> NewEpollPoller(size_t read_buffer_bytes,
                                                        std::shared_ptr<Waker> waker) {
   const int epoll = sys::EpollCreate();
-  if (epoll < 0) return base::ErrnoStatus(-epoll, "epoll_create1");
+  if (epoll < 0) {
+    return base::ErrnoStatus(-epoll, "epoll_create1", base::CureOfShortage(-epoll));
+  }
   UniqueFd owned(epoll);
   const int result =
       sys::EpollControl(epoll, EPOLL_CTL_ADD, waker->fd(), EPOLLIN | EPOLLET, kWakeToken);
-  if (result < 0) return base::ErrnoStatus(-result, "epoll_ctl");
+  if (result < 0) {
+    return base::ErrnoStatus(-result, "epoll_ctl of the waker", base::CureOfShortage(-result));
+  }
   return std::make_unique<EpollPoller>(std::move(owned), std::move(waker), read_buffer_bytes);
 }
 

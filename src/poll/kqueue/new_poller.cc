@@ -4,10 +4,7 @@
 
 namespace rondo::poll {
 
-const AutoChoice& ChooseAuto() {
-  static const auto& choice = *new AutoChoice{PollerKind::kKqueue, absl::OkStatus()};
-  return choice;
-}
+AutoChoice ChooseAuto() { return {PollerKind::kKqueue, absl::OkStatus()}; }
 
 absl::StatusOr<std::unique_ptr<Poller>> NewPoller(PollerKind kind, size_t read_buffer_bytes,
                                                   std::shared_ptr<Waker> waker) {

@@ -20,7 +20,7 @@ int Change(int kqueue, uint16_t flags, uint32_t fflags) {
 
 absl::StatusOr<std::shared_ptr<Waker>> Waker::New() {
   const int kqueue = sys::KqueueCreate();
-  if (kqueue < 0) return base::ErrnoStatus(-kqueue, "kqueue");
+  if (kqueue < 0) return base::ErrnoStatus(-kqueue, "kqueue", base::CureOfShortage(-kqueue));
   UniqueFd owned(kqueue);
   const int result = Change(kqueue, EV_ADD | EV_CLEAR, 0);
   if (result < 0) return base::ErrnoStatus(-result, "kevent EVFILT_USER");

@@ -116,7 +116,7 @@ class IoUringPoller final : public Poller {
 absl::Status IoUringPoller::Create(size_t read_buffer_bytes) {
   RONDO_RETURN_IF_ERROR(ring_.Create());
   if (const int result = receiver_.Create(read_buffer_bytes); result < 0) {
-    return base::ErrnoStatus(-result, "registering io_uring buffers");
+    return Ring::Failure(-result, "registering io_uring buffers");
   }
   return absl::OkStatus();
 }

@@ -1,6 +1,8 @@
 #include "poll/uring/receiver.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -17,7 +19,8 @@ constexpr size_t kBufferBytes = 2 << 10;
 
 int Receiver::Create(size_t read_buffer_bytes) {
   read_buffer_bytes_ = read_buffer_bytes;
-  read_buffer_.reset(new char[read_buffer_bytes_]);
+  read_buffer_.reset(new (std::nothrow) char[read_buffer_bytes_]);
+  if (read_buffer_ == nullptr) return -ENOMEM;
   // Two of them, as a multishot receive brings them, are no more than one receive by poll.
   return buffers_.Register(ring_, std::min(read_buffer_bytes / 2, kBufferBytes));
 }

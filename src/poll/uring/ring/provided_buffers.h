@@ -21,7 +21,7 @@ class ProvidedBuffers {
  public:
   static constexpr uint16_t kGroup = 0;
   // About as many as completions are handled between two waits at most.
-  static constexpr unsigned kCount = 512;
+  static constexpr unsigned kCount = Ring::kProvidedBuffers;
 
   ProvidedBuffers() = default;
   ProvidedBuffers(const ProvidedBuffers&) = delete;

@@ -1,13 +1,42 @@
 #include "poll/uring/ring/ring.h"
 
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
 #include "base/status.h"
 #include "sys/sys.h"
 
 namespace rondo::poll::uring {
 namespace {
 
-constexpr unsigned kSubmissions = 1024;
-constexpr unsigned kCompletions = 16384;
+std::string CureOfNoMemory() {
+  constexpr uint64_t kKibibyte = 1024;
+  const uint64_t limit = sys::LockedMemoryLimit();
+  const bool limited = limit < std::numeric_limits<uint64_t>::max();
+  return absl::StrCat(
+      "a loop on io_uring takes ", Ring::kLockedBytes / kKibibyte,
+      " KiB of locked memory, and all processes of this user may lock ",
+      limited ? absl::StrCat(limit / kKibibyte, " KiB") : "any amount",
+      " together (RLIMIT_MEMLOCK): raise that (ulimit -l, LimitMEMLOCK= of systemd), lower "
+      "Options::loops, or choose PollerKind::kAuto, which takes epoll then");
+}
+
+std::string CureOf(int error) {
+  switch (error) {
+    case ENOMEM:
+      return CureOfNoMemory();
+    case EAGAIN:
+      return "a thread makes the ring, and there may be no more: raise their limit (ulimit -u)";
+    case EMFILE:
+    case ENFILE:
+      return std::string(base::CureOfShortage(error));
+    default:
+      return "it needs Linux 6.1, kernel.io_uring_disabled = 0 and a seccomp profile that lets it "
+             "pass";
+  }
+}
 
 // Only its failure completes.
 void TagQuiet(io_uring_sqe* entry, Operation operation) {
@@ -31,12 +60,15 @@ absl::Status Ring::Create() {
                      IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
   parameters.cq_entries = kCompletions;
   if (const int result = sys::RingCreate(kSubmissions, &ring_, &parameters); result < 0) {
-    return base::ErrnoStatus(-result, "io_uring_setup",
-                             "it needs Linux 6.1, kernel.io_uring_disabled = 0 and a seccomp "
-                             "profile that lets it pass");
+    return Failure(-result, "io_uring_setup");
   }
   created_ = true;
   return absl::OkStatus();
+}
+
+absl::Status Ring::Failure(int error, std::string_view call) {
+  const absl::Status status = base::ErrnoStatus(error, call, CureOf(error));
+  return error == EAGAIN ? absl::ResourceExhaustedError(status.message()) : status;
 }
 
 int Ring::RegisterBuffers(io_uring_buf_ring* buffers, unsigned entries, uint16_t group) {

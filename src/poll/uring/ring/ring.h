@@ -7,8 +7,10 @@
 #define RONDO_POLL_URING_RING_RING_H_
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -70,6 +72,15 @@ class Ring {
   // From Linux 6.13 on one call collects no more than about twenty completions.
   static constexpr unsigned kCompletionsPerEnter = 20;
 
+  // Entries of each. A turn submits about as many as it handles completions; those that no longer
+  // fit in are submitted at once. Completions that find no room are kept by the kernel, which ends
+  // multishot receives then: so there are some for each of thousands of connections.
+  static constexpr unsigned kSubmissions = 512;
+  static constexpr unsigned kCompletions = 4096;
+  static constexpr unsigned kProvidedBuffers = 512;
+  // What a ring takes of its user's limit of locked memory, with pages of 4 KiB.
+  static constexpr size_t kLockedBytes = 108 << 10;
+
   // Waits end when `waker` is called.
   explicit Ring(std::shared_ptr<Waker> waker) : waker_(std::move(waker)) {}
   Ring(const Ring&) = delete;
@@ -80,6 +91,9 @@ class Ring {
   absl::Status Create();
   // Tells the kernel of `entries` provided buffers. Returns 0 or a negated errno.
   int RegisterBuffers(io_uring_buf_ring* buffers, unsigned entries, uint16_t group);
+  // What to say of a ring that cannot be made, because `call` has failed with `error`:
+  // ResourceExhausted when something has run out.
+  static absl::Status Failure(int error, std::string_view call);
 
   // --- Requests. They reach the kernel with the next wait, or by Submit.
 
