@@ -6,6 +6,12 @@
 #include "sys/sys.h"
 
 namespace rondo::poll {
+namespace {
+
+// A list is served in so many waits.
+constexpr size_t kWaitsPerRound = 8;
+
+}  // namespace
 
 int EdgePoller::AddStream(EndpointRef ref) {
   const int result = Register(ref);
@@ -71,7 +77,8 @@ int64_t EdgePoller::BeginWait(int64_t timeout_ns) {
 }
 
 void EdgePoller::EndWait(int reported, Events& events) {
-  const size_t end = std::min(in_service_.size(), served_ + kEventsPerWait);
+  const size_t share = in_service_.size() / kWaitsPerRound + 1;
+  const size_t end = std::min(in_service_.size(), served_ + share);
   while (served_ < end) {
     const EndpointId id = in_service_[served_++];
     Endpoint* const endpoint = events.Find(id);
@@ -119,6 +126,8 @@ void EdgePoller::ServeStream(EndpointRef ref, size_t bytes, Events& events) {
     if (events.Find(ref.id) != &ref.endpoint || ReportFailure(ref, events)) return;
   }
   if (!MirrorOf(ref).writable || !MirrorOf(ref).send) return;
+  // There was no memory to queue what SendInline has left: the endpoint is about to be closed.
+  if (ref.endpoint.outbound == nullptr) return;
   if (const int result = SendNow(ref); result < 0) {
     events.OnFailed(ref, "send", -result);
   } else {
@@ -152,9 +161,10 @@ void EdgePoller::Receive(EndpointRef ref, size_t bytes, Events& events) {
   Mirror& mirror = MirrorOf(ref);
   size_t total = 0;
   for (int calls = 0; mirror.receive; ++calls) {
-    if (total >= kBytesPerTurn || calls == kReceivesPerTurn) return ListReady(ref);
+    if (total >= BytesPerTurn() || calls == kReceivesPerTurn) return ListReady(ref);
     const ssize_t received =
-        sys::Receive(ref.endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
+        sys::Receive(ref.endpoint.socket, read_buffer_.get(),
+                     std::min(read_buffer_bytes_, BytesPerTurn()));
     if (received <= 0) {
       mirror.readable = 0;
       if (received == -EAGAIN) return;
@@ -200,7 +210,7 @@ int EdgePoller::SendNow(EndpointRef ref) {
       queue.Consume(static_cast<size_t>(sent));
       total += static_cast<size_t>(sent);
     }
-    if (sent < 0 || (total >= kBytesPerTurn && !queue.empty())) return SendLater(ref, sent);
+    if (sent < 0 || (total >= BytesPerTurn() && !queue.empty())) return SendLater(ref, sent);
   }
   MirrorOf(ref).send = 0;
   return 0;

@@ -19,7 +19,8 @@
 //
 // So pausing and resuming cost nothing, ever: a pause leaves `readable` as it is, and resuming an
 // endpoint that is still readable lists it. Endpoints that have had their share of a turn are
-// listed as well; a Wait with a list does not block, and serves what the list held when it began.
+// listed as well. A Wait with a list does not block, and serves an eighth of what the list held
+// when it began, so that it is short however much they move.
 //
 // Errors and hang-ups come as edges too, whatever is wanted. A stream that receives learns of them
 // by receiving, after the bytes before them. One that does not gets OnFailed for an error at once;
@@ -49,7 +50,9 @@ namespace rondo::poll {
 class EdgePoller : public Poller {
  public:
   // What one endpoint may receive in one Wait, and send in one: at least one call each.
-  static constexpr size_t kBytesPerTurn = 256 << 10;
+  static constexpr size_t kBytesPerTurn = 128 << 10;
+  // The same where several have more to do: a small message waits for the one before it.
+  static constexpr size_t kShareOfTurn = kBytesPerTurn / 2;
   // The same in calls, since each runs the handler: a peer that sends a byte whenever one was taken
   // would otherwise get a quarter of a million of them.
   static constexpr int kReceivesPerTurn = 16;
@@ -120,6 +123,7 @@ class EdgePoller : public Poller {
 
   // Has the next Wait serve it.
   void ListReady(EndpointRef ref) RONDO_ON_LOOP;
+  size_t BytesPerTurn() const { return in_service_.size() > 1 ? kShareOfTurn : kBytesPerTurn; }
   int SendNow(EndpointRef ref) RONDO_ON_LOOP;
   // A send has returned `sent`, and output is left: has it sent later. Returns 0 or a negated
   // errno.

@@ -107,7 +107,7 @@ class Poller {
   // Sends now, straight from the caller's memory, what the socket takes, or copies the bytes to
   // send them with the next Wait (`endpoint.sending`); returns how many bytes that is, or a negated
   // errno when the socket has failed. The caller puts what is left into `endpoint.outbound` and
-  // calls Send.
+  // calls Send; or closes the endpoint, when it has no memory for that.
   // REQUIRES: `endpoint.outbound` is null, 1 <= count <= kMostInline.
   static constexpr size_t kMostInline = 64;
   virtual ssize_t SendInline(EndpointRef ref, const iovec* pieces, size_t count)

@@ -15,6 +15,8 @@
 //   ended        the end of the peer's bytes was delivered: never receive again.
 //   failed       a failure was delivered: never deliver anything again.
 //   registered   the descriptor is in the epoll set.
+//   large        a stream that moves much is served after the others: see large_streams.h.
+//   listed       it waits there. The kernel goes on reporting it meanwhile.
 //
 // Hang-ups and errors cannot be masked: epoll reports them whatever is armed. A receiving stream
 // learns of them by receiving, another kind by the call that it waits for. An endpoint that waits
@@ -27,9 +29,11 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -37,6 +41,7 @@
 #include "base/cold.h"
 #include "base/status.h"
 #include "poll/epoll/timeout.h"
+#include "poll/large_streams.h"
 #include "poll/new_poller.h"
 #include "poll/readiness.h"
 #include "sys/sys.h"
@@ -58,7 +63,9 @@ struct Mirror {
   uint8_t receive_armed : 1;
   uint8_t send_armed : 1;
   uint8_t registered : 1;
-  uint8_t : 5;
+  uint8_t large : 1;
+  uint8_t listed : 1;
+  uint8_t : 3;
 
   uint32_t events() const { return (receive ? EPOLLIN : 0u) | (send ? EPOLLOUT : 0u); }
 };
@@ -136,8 +143,12 @@ class EpollPoller final : public Poller {
   // Arms once more those for which the kernel had no memory.
   RONDO_COLD void RetryRearm(Events& events) RONDO_ON_LOOP;
   void Dispatch(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
+  // Receives `most_bytes` at most.
+  void Serve(EndpointRef ref, uint32_t ready, size_t most_bytes, Events& events) RONDO_ON_LOOP;
+  RONDO_COLD void ListLarge(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
+  RONDO_COLD void ServeLarge(Events& events) RONDO_ON_LOOP;
   RONDO_COLD void DispatchOther(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
-  void ReceiveReady(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  void ReceiveReady(EndpointRef ref, size_t most_bytes, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void SendReady(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void ReadyWhilePaused(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
 
@@ -148,6 +159,7 @@ class EpollPoller final : public Poller {
   std::array<epoll_event, kEventsPerWait> ready_;
   // Wanted, but epoll_ctl(2) had no memory for it.
   std::vector<EndpointId> rearm_failed_;
+  LargeStreams large_;
   bool may_have_more_ = false;
 };
 
@@ -200,7 +212,7 @@ bool EpollPoller::Close(EndpointRef ref) {
 int EpollPoller::SendNow(EndpointRef ref) {
   buffer::OutboundQueue& queue = *ref.endpoint.outbound;
   const std::string_view bytes = queue.FrontBytes();
-  if (bytes.empty() || !queue.FrontIsAll()) [[unlikely]] {
+  if (bytes.empty() || !queue.FrontIsAll() || bytes.size() > kBytesPerSend) [[unlikely]] {
     return queue.empty() ? 0 : Sent(ref, SendFront(ref.endpoint.socket, queue));
   }
   const ssize_t sent = sys::Send(ref.endpoint.socket, bytes.data(), bytes.size());
@@ -241,6 +253,7 @@ int EpollPoller::Sent(EndpointRef ref, ssize_t sent) {
 // --- What the kernel says.
 
 void EpollPoller::Wait(int64_t timeout_ns, Events& events) {
+  if (!large_.empty()) [[unlikely]] timeout_ns = 0;
   const int timeout_ms = rearm_failed_.empty() ? EpollTimeout(timeout_ns) : kRetryMilliseconds;
   const int count = sys::EpollWait(epoll_.get(), ready_.data(), kEventsPerWait, timeout_ms);
   RONDO_CHECK(count >= 0);
@@ -248,6 +261,7 @@ void EpollPoller::Wait(int64_t timeout_ns, Events& events) {
   may_have_more_ = count == kEventsPerWait || !rearm_failed_.empty();
   if (!rearm_failed_.empty()) [[unlikely]] RetryRearm(events);
   for (int i = 0; i < count; ++i) Dispatch(ready_[i].data.u64, ready_[i].events, events);
+  if (!large_.empty()) [[unlikely]] ServeLarge(events);
 }
 
 void EpollPoller::RetryRearm(Events& events) {
@@ -267,15 +281,45 @@ void EpollPoller::Dispatch(uint64_t token, uint32_t ready, Events& events) {
   Endpoint* endpoint = events.Find(id);
   if (endpoint == nullptr) return;
   const EndpointRef ref = {*endpoint, id};
+  if (MirrorOf(ref).large) [[unlikely]] return ListLarge(ref, ready, events);
+  Serve(ref, ready, read_buffer_bytes_, events);
+}
+
+void EpollPoller::ListLarge(EndpointRef ref, uint32_t ready, Events& events) {
+  Mirror& mirror = MirrorOf(ref);
+  if (mirror.listed) return;
+  try {
+    large_.Add(ref.id, ready);
+    mirror.listed = 1;
+  } catch (const std::bad_alloc&) {
+    Serve(ref, ready, read_buffer_bytes_, events);
+  }
+}
+
+void EpollPoller::ServeLarge(Events& events) {
+  const size_t most_bytes = large_.size() == 1 ? read_buffer_bytes_
+                                               : std::min(read_buffer_bytes_, LargeStreams::kShare);
+  large_.ServeSome([&](const LargeStreams::Entry& entry) {
+    base::AssertOnLoop();
+    Endpoint* const endpoint = events.Find(entry.id);
+    if (endpoint == nullptr) return;
+    const EndpointRef ref = {*endpoint, entry.id};
+    MirrorOf(ref).listed = 0;
+    Serve(ref, entry.ready, most_bytes, events);
+  });
+  if (!large_.empty()) may_have_more_ = true;
+}
+
+void EpollPoller::Serve(EndpointRef ref, uint32_t ready, size_t most_bytes, Events& events) {
   if (ready & ~uint32_t{EPOLLOUT}) {
     if (!MirrorOf(ref).receive) {
       ReadyWhilePaused(ref, ready, events);
     } else {
-      ReceiveReady(ref, events);
+      ReceiveReady(ref, most_bytes, events);
     }
   }
   // The callback above may have ended it.
-  if ((ready & EPOLLOUT) != 0 && events.Find(id) == endpoint && MirrorOf(ref).send) {
+  if ((ready & EPOLLOUT) != 0 && events.Find(ref.id) == &ref.endpoint && MirrorOf(ref).send) {
     SendReady(ref, events);
   }
 }
@@ -300,10 +344,10 @@ void EpollPoller::DispatchOther(uint64_t token, uint32_t ready, Events& events) 
   }
 }
 
-void EpollPoller::ReceiveReady(EndpointRef ref, Events& events) {
-  const ssize_t received =
-      sys::Receive(ref.endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
+void EpollPoller::ReceiveReady(EndpointRef ref, size_t most_bytes, Events& events) {
+  const ssize_t received = sys::Receive(ref.endpoint.socket, read_buffer_.get(), most_bytes);
   if (received > 0) {
+    MirrorOf(ref).large = static_cast<size_t>(received) >= LargeStreams::kBytes;
     events.OnReceived(ref, {read_buffer_.get(), static_cast<size_t>(received)});
   } else if (received == 0) {
     MirrorOf(ref).receive = 0;
@@ -316,6 +360,8 @@ void EpollPoller::ReceiveReady(EndpointRef ref, Events& events) {
 }
 
 void EpollPoller::SendReady(EndpointRef ref, Events& events) {
+  // There was no memory to queue what SendInline has left: the endpoint is about to be closed.
+  if (ref.endpoint.outbound == nullptr) return;
   if (const int result = SendNow(ref); result < 0) {
     events.OnFailed(ref, "send", -result);
   } else {
