@@ -227,17 +227,21 @@ class ConnectionHandle {
   friend bool operator==(const ConnectionHandle& a, const ConnectionHandle& b) = default;
   template <typename H>
   friend H AbslHashValue(H state, const ConnectionHandle& handle) {
-    return H::combine(std::move(state), handle.mailbox_.get(), handle.slot_, handle.generation_);
+    return H::combine(std::move(state), handle.mailbox_.get(), handle.slot_, handle.generation_,
+                      handle.era_);
   }
 
  private:
   friend class Connection;
-  ConnectionHandle(std::shared_ptr<reactor::Mailbox> mailbox, uint32_t slot, uint32_t generation)
-      : mailbox_(std::move(mailbox)), slot_(slot), generation_(generation) {}
+  ConnectionHandle(std::shared_ptr<reactor::Mailbox> mailbox, uint32_t slot, uint32_t generation,
+                   uint32_t era)
+      : mailbox_(std::move(mailbox)), slot_(slot), generation_(generation), era_(era) {}
 
   std::shared_ptr<reactor::Mailbox> mailbox_;
   uint32_t slot_ = 0;
+  // Slot and generation come again, after 2^32 connections of a loop; never in the same era.
   uint32_t generation_ = 0;
+  uint32_t era_ = 0;
 };
 
 }  // namespace rondo

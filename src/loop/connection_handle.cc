@@ -13,6 +13,7 @@ namespace rondo {
 namespace {
 
 using loop::EventLoopImpl;
+using stream::ConnectionName;
 using stream::StreamConnection;
 using Done = ConnectionHandle::Done;
 
@@ -21,11 +22,11 @@ absl::Status IsClosing() { return absl::UnavailableError("the connection is clos
 // Mail for one connection, which may be gone by the time it arrives.
 class ConnectionMail : public reactor::Mail {
  public:
-  ConnectionMail(size_t bytes, poll::EndpointId id, Done done)
-      : Mail(bytes), id_(id), done_(std::move(done)) {}
+  ConnectionMail(size_t bytes, ConnectionName name, Done done)
+      : Mail(bytes), name_(name), done_(std::move(done)) {}
 
   void Deliver(EventLoopImpl& loop) final RONDO_ON_LOOP {
-    if (StreamConnection* connection = loop.streams().Find(id_); connection != nullptr) {
+    if (StreamConnection* connection = loop.streams().Find(name_); connection != nullptr) {
       return Deliver(loop, *connection);
     }
     DeliverGone(loop);
@@ -45,7 +46,7 @@ class ConnectionMail : public reactor::Mail {
   }
   Done TakeDone() { return std::exchange(done_, nullptr); }
 
-  const poll::EndpointId id_;
+  const ConnectionName name_;
 
  private:
   Done done_;
@@ -53,8 +54,8 @@ class ConnectionMail : public reactor::Mail {
 
 class WriteMail final : public ConnectionMail {
  public:
-  WriteMail(size_t bytes, poll::EndpointId id, std::vector<std::string> pieces, Done done)
-      : ConnectionMail(sizeof(WriteMail) + pieces.capacity() * sizeof(std::string) + bytes, id,
+  WriteMail(size_t bytes, ConnectionName name, std::vector<std::string> pieces, Done done)
+      : ConnectionMail(sizeof(WriteMail) + pieces.capacity() * sizeof(std::string) + bytes, name,
                        std::move(done)),
         length_(bytes),
         pieces_(std::move(pieces)) {}
@@ -77,8 +78,8 @@ class WriteMail final : public ConnectionMail {
 
 class WakeMail final : public ConnectionMail {
  public:
-  WakeMail(poll::EndpointId id, Done done)
-      : ConnectionMail(sizeof(WakeMail), id, std::move(done)) {}
+  WakeMail(ConnectionName name, Done done)
+      : ConnectionMail(sizeof(WakeMail), name, std::move(done)) {}
 
  private:
   void Deliver(EventLoopImpl& loop, StreamConnection& connection) override RONDO_ON_LOOP {
@@ -89,8 +90,8 @@ class WakeMail final : public ConnectionMail {
 
 class CloseMail final : public ConnectionMail {
  public:
-  CloseMail(poll::EndpointId id, Done done)
-      : ConnectionMail(sizeof(CloseMail), id, std::move(done)) {}
+  CloseMail(ConnectionName name, Done done)
+      : ConnectionMail(sizeof(CloseMail), name, std::move(done)) {}
 
  private:
   void Deliver(EventLoopImpl&, StreamConnection& connection) override RONDO_ON_LOOP {
@@ -100,14 +101,14 @@ class CloseMail final : public ConnectionMail {
     }
   }
   void DeliverGone(EventLoopImpl& loop) override RONDO_ON_LOOP {
-    loop.streams().CompleteAfterClose(id_, TakeDone());
+    loop.streams().CompleteAfterClose(name_, TakeDone());
   }
 };
 
 class VisitMail final : public ConnectionMail {
  public:
-  VisitMail(poll::EndpointId id, absl::AnyInvocable<void(Connection&)> task)
-      : ConnectionMail(sizeof(VisitMail), id, {}), task_(std::move(task)) {}
+  VisitMail(ConnectionName name, absl::AnyInvocable<void(Connection&)> task)
+      : ConnectionMail(sizeof(VisitMail), name, {}), task_(std::move(task)) {}
 
  private:
   void Deliver(EventLoopImpl& loop, StreamConnection& connection) override RONDO_ON_LOOP {
@@ -136,23 +137,24 @@ void ConnectionHandle::Writev(std::vector<std::string> pieces, Done done) const 
   size_t bytes = 0;
   for (const std::string& piece : pieces) bytes += piece.size();
   (void)Send(mailbox_.get(),
-             std::make_unique<WriteMail>(bytes, poll::EndpointId{slot_, generation_},
+             std::make_unique<WriteMail>(bytes, ConnectionName{{slot_, generation_}, era_},
                                          std::move(pieces), std::move(done)));
 }
 
 void ConnectionHandle::Wake(Done done) const {
-  (void)Send(mailbox_.get(), std::make_unique<WakeMail>(poll::EndpointId{slot_, generation_},
+  (void)Send(mailbox_.get(), std::make_unique<WakeMail>(ConnectionName{{slot_, generation_}, era_},
                                                         std::move(done)));
 }
 
 void ConnectionHandle::Close(Done done) const {
-  (void)Send(mailbox_.get(), std::make_unique<CloseMail>(poll::EndpointId{slot_, generation_},
+  (void)Send(mailbox_.get(), std::make_unique<CloseMail>(ConnectionName{{slot_, generation_}, era_},
                                                          std::move(done)));
 }
 
 bool ConnectionHandle::Post(absl::AnyInvocable<void(Connection&)> task) const {
-  return Send(mailbox_.get(), std::make_unique<VisitMail>(poll::EndpointId{slot_, generation_},
-                                                          std::move(task)));
+  return Send(mailbox_.get(),
+              std::make_unique<VisitMail>(ConnectionName{{slot_, generation_}, era_},
+                                          std::move(task)));
 }
 
 }  // namespace rondo

@@ -271,9 +271,9 @@ size_t Streams::AbortAll(const absl::Status& reason) {
   return count;
 }
 
-void Streams::CompleteAfterClose(poll::EndpointId id, ConnectionHandle::Done done) {
-  StreamConnection* const ending = FindInTable(id);
-  if (ending == nullptr || !ending->state.OwesOnClose()) {
+void Streams::CompleteAfterClose(ConnectionName name, ConnectionHandle::Done done) {
+  StreamConnection* const ending = FindInTable(name.id);
+  if (ending == nullptr || ending->name() != name || !ending->state.OwesOnClose()) {
     return Complete(std::move(done), absl::OkStatus());
   }
   if (!done) return;

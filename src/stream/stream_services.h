@@ -14,18 +14,21 @@
 #include "stream/bytes/input.h"
 #include "stream/bytes/output.h"
 #include "stream/bytes/pending_list.h"
+#include "stream/connection/generations.h"
 #include "stream/connection/stream_connection.h"
 #include "stream/time/stream_timers.h"
 
 namespace rondo::stream {
 
 struct StreamServices {
-  StreamServices(const reactor::LoopServices& services, StreamTimers& timers)
+  StreamServices(const reactor::LoopServices& services, StreamTimers& timers,
+                 Generations generations = {})
       : loop(services.loop),
         mailbox(services.mailbox),
         handlers(services.handlers),
         clock(services.clock),
         timers(timers),
+        generations(generations),
         table(*this),
         idle(table, handlers, clock, timers),
         output(services.poller, handlers, chunks, pending, idle) {
@@ -46,6 +49,7 @@ struct StreamServices {
   // Loop thread only.
   reactor::Clock& clock;
   StreamTimers& timers;
+  Generations generations;
   buffer::ChunkPool chunks;
   StreamTable table;
   PendingList pending;

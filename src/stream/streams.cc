@@ -1,7 +1,9 @@
 #include "stream/streams.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,6 +19,9 @@ using reactor::UserCode;
 
 namespace {
 
+// Of many connections that something was requested of, what one turn looks at.
+constexpr size_t kAppliesPerTurn = 256;
+
 std::vector<EventHandler*> HandlersOf(const reactor::HandlerTable& table) {
   std::vector<EventHandler*> handlers;
   for (const reactor::HandlerEntry& entry : table) handlers.push_back(&entry.handler);
@@ -25,12 +30,12 @@ std::vector<EventHandler*> HandlersOf(const reactor::HandlerTable& table) {
 
 }  // namespace
 
-Streams::Streams(const reactor::LoopServices& services)
+Streams::Streams(const reactor::LoopServices& services, Generations generations)
     : engine_(services.engine),
       poller_(services.poller),
       connections_(services.connections),
       handlers_(HandlersOf(services.handlers)),
-      shared_(services, *this) {}
+      shared_(services, *this, generations) {}
 
 bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
                    reactor::HandlerTable::Index handler) {
@@ -52,11 +57,11 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
 // What may fail comes before OnOpen, after which OnClose is owed.
 int Streams::Make(int socket, const SocketAddress& peer, reactor::HandlerTable::Index handler,
                   StreamConnection** made) {
-  if (++last_generation_ == 0) last_generation_ = 1;
+  if (shared_.generations.used_up()) BeginEra();
   StreamConnection* connection = nullptr;
   int result = -ENOMEM;
   try {
-    connection = &shared_.table.Create(socket, last_generation_, peer, handler);
+    connection = &shared_.table.Create(socket, shared_.generations.Next(), peer, handler);
     // A loop has room for 2^25 of them, far more than descriptors.
     RONDO_CHECK(connection->id().is_stream());
     if (const buffer::TransformFactory* factory = connection->entry().transform) {
@@ -78,6 +83,18 @@ int Streams::Make(int socket, const SocketAddress& peer, reactor::HandlerTable::
     shared_.table.Destroy(*connection);
   }
   return result;
+}
+
+void Streams::BeginEra() {
+  const uint32_t ending = shared_.generations.era();
+  shared_.table.ForEach([&](StreamConnection& connection) {
+    base::AssertOnLoop();
+    Guard(connection, [&] {
+      std::optional<uint32_t>& era = connection.EnsureRareState().era;
+      if (!era.has_value()) era = ending;
+    });
+  });
+  shared_.generations.BeginEra();
 }
 
 void Streams::LogReset(const SocketAddress& peer, int error) {
@@ -269,24 +286,31 @@ void Streams::OnFailed(StreamConnection& connection, const char* call, int error
 
 void Streams::ApplyPending() {
   shared_.input.ReleaseTaken();
-  const bool all_listed = shared_.pending.Take(applying_);
-  for (const poll::EndpointId id : applying_) {
+  if (applying_.empty() && !shared_.pending.Take(applying_)) return ApplyUnlisted();
+  const size_t end = std::min(applying_.size(), applied_ + kAppliesPerTurn);
+  while (applied_ < end) {
     base::AssertOnLoop();
-    if (StreamConnection* const connection = Find(id); connection != nullptr) {
+    if (StreamConnection* const connection = Find(applying_[applied_++]); connection != nullptr) {
       Guard(*connection, [&] {
         base::AssertOnLoop();
         ApplyIfPending(*connection);
       });
     }
   }
+  if (applied_ < applying_.size()) return;
+  applied_ = 0;
   shared_.pending.Return(applying_);
-  if (!all_listed) ApplyUnlisted();
 }
 
 void Streams::ApplyUnlisted() {
+  applying_.clear();
   shared_.table.ForEach([&](StreamConnection& connection) {
     base::AssertOnLoop();
-    if (!connection.state.HasEnded()) ApplyIfPending(connection);
+    if (connection.state.HasEnded()) return;
+    Guard(connection, [&] {
+      base::AssertOnLoop();
+      ApplyIfPending(connection);
+    });
   });
 }
 

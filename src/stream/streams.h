@@ -43,7 +43,7 @@ namespace rondo::stream {
 
 class Streams final : private StreamTimers {
  public:
-  explicit Streams(const reactor::LoopServices& services);
+  explicit Streams(const reactor::LoopServices& services, Generations generations = {});
   Streams(const Streams&) = delete;
   Streams& operator=(const Streams&) = delete;
 
@@ -65,6 +65,11 @@ class Streams final : private StreamTimers {
   StreamConnection* Find(poll::EndpointId id) {
     StreamConnection* const connection = FindInTable(id);
     return connection != nullptr && connection->state.HasEnded() ? nullptr : connection;
+  }
+  // The same by the name that a handle has kept.
+  StreamConnection* Find(ConnectionName name) {
+    StreamConnection* const connection = Find(name.id);
+    return connection != nullptr && connection->name() == name ? connection : nullptr;
   }
 
   // --- What the poller delivers; see poll::Events.
@@ -96,8 +101,8 @@ class Streams final : private StreamTimers {
   void ForEach(absl::FunctionRef<void(Connection&)> visit) RONDO_ON_LOOP;
   // Calls `done`, if there is one, with the outcome of an operation.
   void Complete(ConnectionHandle::Done done, const absl::Status& status) RONDO_ON_LOOP;
-  // Runs `done` with OK once OnClose of the connection that `id` named has run.
-  void CompleteAfterClose(poll::EndpointId id, ConnectionHandle::Done done) RONDO_ON_LOOP;
+  // Runs `done` with OK once OnClose of the connection of that name has run.
+  void CompleteAfterClose(ConnectionName name, ConnectionHandle::Done done) RONDO_ON_LOOP;
   Output& output() { return shared_.output; }
 
   // --- Stopping.
@@ -114,9 +119,12 @@ class Streams final : private StreamTimers {
   // --- The end of a turn.
 
   // Whether a connection waits for the next ApplyPending or CloseEnded.
-  bool has_pending() const { return !shared_.pending.empty() || has_ended(); }
-  // Does what was requested of connections outside their own callbacks. What is requested meanwhile
-  // waits for the next turn, so that connections that keep each other busy cannot hold the loop.
+  bool has_pending() const {
+    return !shared_.pending.empty() || !applying_.empty() || has_ended();
+  }
+  // Does what was requested of connections outside their own callbacks, for a bounded number of
+  // them. What is requested meanwhile waits for the next turn, so that connections that keep each
+  // other busy cannot hold the loop.
   void ApplyPending() RONDO_ON_LOOP;
   // Runs OnClose of what has ended and frees it: of a bounded number, the rest in the next turn.
   void CloseEnded() RONDO_ON_LOOP {
@@ -166,6 +174,8 @@ class Streams final : private StreamTimers {
   // gone, and the socket is not.
   int Make(int socket, const SocketAddress& peer, reactor::HandlerTable::Index handler,
            StreamConnection** made) RONDO_ON_LOOP;
+  // Has each connection that lives keep the era that ends.
+  RONDO_COLD void BeginEra() RONDO_ON_LOOP;
   RONDO_COLD void LogReset(const SocketAddress& peer, int error);
   // Runs OnOpen.
   void BeginWith(StreamConnection& connection) RONDO_ON_LOOP;
@@ -226,9 +236,10 @@ class Streams final : private StreamTimers {
 
   // Loop thread only.
   StreamServices shared_;
-  uint32_t last_generation_ = 0;
   Draining draining_{shared_.input};
+  // What ApplyPending looks at, and how many of them it has.
   std::vector<poll::EndpointId> applying_;
+  size_t applied_ = 0;
   std::vector<StreamConnection*> ended_;
   // There was no memory to list some.
   bool has_unlisted_ended_ = false;

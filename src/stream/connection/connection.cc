@@ -200,7 +200,8 @@ size_t Connection::listener() const { return Of(*this).handler; }
 
 ConnectionHandle Connection::handle() const {
   const StreamConnection& self = Of(*this);
-  return ConnectionHandle(self.services().mailbox, self.id().slot, self.generation);
+  const stream::ConnectionName name = self.name();
+  return ConnectionHandle(self.services().mailbox, name.id.slot, name.id.generation, name.era);
 }
 
 void Connection::set_context(std::unique_ptr<ConnectionContext> context) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -35,6 +36,8 @@ struct RareState {
   // The reason that OnClose gets.
   absl::Status reason;
   std::vector<ConnectionHandle::Done> when_closed;
+  // Of one that lived when a later era began: its own. See Generations.
+  std::optional<uint32_t> era;
   // Of a link-local IPv6 peer (RFC 4007).
   uint32_t scope_id = 0;
 };

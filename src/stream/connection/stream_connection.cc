@@ -35,6 +35,11 @@ const reactor::HandlerEntry& StreamConnection::entry() const {
   return services().handlers[handler];
 }
 
+ConnectionName StreamConnection::name() const {
+  const bool is_older = rare != nullptr && rare->era.has_value();
+  return {id(), is_older ? *rare->era : services().generations.era()};
+}
+
 SocketAddress StreamConnection::peer() const {
   sockaddr_in6 address = {};
   address.sin6_family = AF_INET6;

@@ -21,6 +21,7 @@
 #include "reactor/handler_table.h"
 #include "rondo/connection.h"
 #include "rondo/socket_address.h"
+#include "stream/connection/generations.h"
 #include "stream/connection/rare_state.h"
 #include "stream/connection/stream_state.h"
 
@@ -44,6 +45,7 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   StreamServices& services() const { return StreamTable::OwnerOf(*this); }
   poll::EndpointId id() const { return {StreamTable::SlotOf(*this), generation}; }
   poll::EndpointRef ref() { return {*this, id()}; }
+  ConnectionName name() const;
   const reactor::HandlerEntry& entry() const;
   const ConnectionOptions& options() const { return entry().options; }
   SocketAddress peer() const;
