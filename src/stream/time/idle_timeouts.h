@@ -10,8 +10,8 @@
 //     │  ▲     the timeout later
 //     │  └── the bit is set again
 //     ▼
-//   sending  a look has found that the kernel holds output: looked at each sixteenth of the timeout,
-//            whether the peer takes it; quiet, once it has
+//   sending  a look has found that the kernel holds output: a sixteenth of the timeout later it
+//            looks whether the peer takes it, and so on; quiet, once it has taken all
 //
 // All connections of one handler have the same timeout, so each list is in the order of its due
 // times, and one timer for the first of them serves all. A connection is closed no earlier than the
