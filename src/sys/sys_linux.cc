@@ -47,20 +47,37 @@ ssize_t SendMessage(int fd, const iovec* pieces, size_t count) {
   return DirectCallRepeated(SYS_sendmsg, fd, Word(&message), MSG_NOSIGNAL);
 }
 
+namespace {
+
+// Takes the SIGPIPE of this thread that sendfile(2) has raised, if it has, off the pending signals.
+void TakePipeSignal(const sigset_t& pipe_signal) {
+  const timespec at_once = {};
+  siginfo_t info;
+  if (::sigtimedwait(&pipe_signal, &info, &at_once) < 0) return;
+  // The kernel signs it with this process. Another process has sent this one just now: put it back.
+  if (info.si_code == SI_USER && info.si_pid == ::getpid()) return;
+  (void)::syscall(SYS_rt_sigqueueinfo, ::getpid(), SIGPIPE, &info);
+}
+
+}  // namespace
+
 ssize_t SendFile(int fd, int file, int64_t* offset, size_t length) {
-  // sendfile has no MSG_NOSIGNAL: SIGPIPE is held back on this thread, and taken off again.
+  // sendfile has no MSG_NOSIGNAL: SIGPIPE is held back on this thread, and taken off again. One
+  // that was pending before is the program's, which has blocked it: it stays, and so may ours.
   sigset_t pipe_signal, before;
   sigemptyset(&pipe_signal);
   sigaddset(&pipe_signal, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  sigset_t pending;
+  sigemptyset(&pending);
+  if (sigismember(&before, SIGPIPE) == 1) sigpending(&pending);
+  const bool was_pending = sigismember(&pending, SIGPIPE) == 1;
   off_t position = *offset;
   const ssize_t result = Repeat([&] { return ::sendfile(fd, file, &position, length); });
   // It is also raised when some bytes were sent before the socket failed; their number is the
   // result.
-  if (result != static_cast<ssize_t>(length)) {
-    const timespec at_once = {};
-    sigtimedwait(&pipe_signal, nullptr, &at_once);
-  }
+  const bool is_short = result >= 0 && result < static_cast<ssize_t>(length);
+  if (!was_pending && (result == -EPIPE || is_short)) TakePipeSignal(pipe_signal);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   *offset = position;
   return result;
