@@ -43,16 +43,25 @@ class Slab {
   // Memory held, in bytes.
   size_t allocated_bytes() const { return allocated_chunks_ * kChunkBytes; }
 
+  // When the constructor throws, or there is no memory, the slab is as it was.
   template <class... Arguments>
   T& Create(Arguments&&... arguments) {
     if (with_room_ == nullptr) AddChunk();
     Header* chunk = with_room_;
-    Cell* cell = chunk->free;
-    chunk->free = cell->next;
+    Cell* const cell = chunk->free;
+    Cell* const next = cell->next;
+    T* object;
+    try {
+      object = new (cell) T(std::forward<Arguments>(arguments)...);
+    } catch (...) {
+      new (cell) Cell{.next = next};
+      throw;
+    }
+    chunk->free = next;
     ++chunk->live;
     ++size_;
     if (chunk->free == nullptr) Unlink(chunk);
-    return *new (cell) T(std::forward<Arguments>(arguments)...);
+    return *object;
   }
 
   void Destroy(T& object) {

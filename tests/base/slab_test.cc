@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <new>
 #include <random>
 #include <set>
 #include <vector>
@@ -221,6 +222,32 @@ TEST_F(SlabTest, BehavesAsAMapUnderRandomComingAndGoing) {
     ASSERT_EQ(GenerationAt(slot), expected == model.end() ? 0 : expected->second);
     ASSERT_EQ(slab_.size(), model.size());
   }
+}
+
+// Throws when it is told to.
+struct Refusing : Object {
+  explicit Refusing(uint32_t generation) : Object(generation) {
+    if (generation == 13) throw std::bad_alloc();
+  }
+};
+
+TEST(SlabFailureTest, AConstructorThatThrowsLeavesTheSlabAsItWas) {
+  Owner owner;
+  using RefusingSlab = Slab<Refusing, Owner>;
+  RefusingSlab slab(owner);
+  EXPECT_THROW(slab.Create(13u), std::bad_alloc);
+  EXPECT_EQ(slab.size(), 0u);
+  Refusing& first = slab.Create(1u);
+  const uint32_t slot = RefusingSlab::SlotOf(first);
+  EXPECT_THROW(slab.Create(13u), std::bad_alloc);
+  Refusing& second = slab.Create(2u);
+  EXPECT_EQ(RefusingSlab::SlotOf(second), slot + 1);
+  size_t visited = 0;
+  slab.ForEach([&](Refusing& object) {
+    ++visited;
+    slab.Destroy(object);
+  });
+  EXPECT_EQ(visited, 2u);
 }
 
 TEST(SlabDeathTest, ASlabIsNotDestroyedBeforeItsObjects) {
