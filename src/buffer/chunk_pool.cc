@@ -32,19 +32,29 @@ size_t ChunkPool::BlockBytes(size_t bytes) {
 
 void* ChunkPool::Borrow(size_t bytes) {
   const size_t block_bytes = BlockBytes(bytes);
-  if (block_bytes <= kLargestBytes) {
-    Class& size_class = classes_[ClassOf(block_bytes)];
-    if (Free* block = size_class.head; block != nullptr) {
-      lent_bytes_ += block_bytes;
-      size_class.head = block->next;
-      size_class.kept -= block_bytes;
-      kept_bytes_ -= block_bytes;
-      return block;
-    }
-  }
-  void* const block = ::operator new(block_bytes);
+  void* block = TakeKept(block_bytes);
+  if (block == nullptr) block = ::operator new(block_bytes);
   // Counted afterwards: if the allocation throws, nothing was lent.
   lent_bytes_ += block_bytes;
+  return block;
+}
+
+void* ChunkPool::TryBorrow(size_t bytes) {
+  const size_t block_bytes = BlockBytes(bytes);
+  void* block = TakeKept(block_bytes);
+  if (block == nullptr) block = ::operator new(block_bytes, std::nothrow);
+  if (block != nullptr) lent_bytes_ += block_bytes;
+  return block;
+}
+
+void* ChunkPool::TakeKept(size_t block_bytes) {
+  if (block_bytes > kLargestBytes) return nullptr;
+  Class& size_class = classes_[ClassOf(block_bytes)];
+  Free* const block = size_class.head;
+  if (block == nullptr) return nullptr;
+  size_class.head = block->next;
+  size_class.kept -= block_bytes;
+  kept_bytes_ -= block_bytes;
   return block;
 }
 

@@ -30,6 +30,8 @@ class ChunkPool {
 
   // A block of BlockBytes(bytes) bytes, aligned for any type; its content is arbitrary.
   void* Borrow(size_t bytes);
+  // The same; null, and no exception, when there is no memory.
+  void* TryBorrow(size_t bytes);
   // Takes back a block borrowed as `bytes`, or as anything with the same BlockBytes.
   void Return(void* block, size_t bytes);
 
@@ -38,6 +40,9 @@ class ChunkPool {
   size_t lent_bytes() const { return lent_bytes_; }
 
  private:
+  // A kept block; null when there is none of that size.
+  void* TakeKept(size_t block_bytes);
+
   struct Free {
     Free* next;
   };

@@ -15,17 +15,24 @@ OutboundQueue::~OutboundQueue() {
 }
 
 void OutboundQueue::AppendSlow(std::string_view bytes) {
-  while (!bytes.empty()) {
-    if (back_ == nullptr || back_->end == back_->limit) PushBack(NewChunk(bytes.size()));
+  const size_t room = back_ == nullptr ? 0 : static_cast<size_t>(back_->limit - back_->end);
+  const size_t into_last = std::min(room, bytes.size());
+  // All of them first: if one cannot be allocated, nothing was appended.
+  Piece* chunks = NewChunks(bytes.size() - into_last);
+  if (into_last > 0) Fill(bytes.substr(0, into_last));
+  bytes.remove_prefix(into_last);
+  while (chunks != nullptr) {
+    PushBack(std::exchange(chunks, chunks->next));
     const size_t n = std::min(bytes.size(), static_cast<size_t>(back_->limit - back_->end));
-    // Counted chunk by chunk: if the next one cannot be allocated, the sums are still right.
     Fill(bytes.substr(0, n));
     bytes.remove_prefix(n);
   }
 }
 
 void OutboundQueue::Append(std::string&& bytes) {
-  if (bytes.size() < kChunkBytes) return Append(std::string_view(bytes));
+  if (bytes.size() < kChunkBytes || bytes.capacity() / 2 > bytes.size()) {
+    return Append(std::string_view(bytes));
+  }
   auto piece = std::make_unique<StringPiece>();
   piece->kind = Kind::kString;
   piece->text = std::move(bytes);
@@ -36,20 +43,41 @@ void OutboundQueue::Append(std::string&& bytes) {
   PushBack(piece.release());
 }
 
-void OutboundQueue::AppendFile(UniqueFd file, int64_t offset, size_t length) {
-  RONDO_CHECK(length > 0 && MayFollow(total_bytes(), length));
+void OutboundQueue::AppendFile(UniqueFd file, int64_t offset, size_t length, FileId id) {
   auto piece = std::make_unique<FilePiece>();
+  auto open = std::make_unique<OpenFile>();
+  open->fd = std::move(file);
+  open->id = id;
+  open->next = open_files_;
+  open_files_ = open.get();
+  ++descriptors_;
+  PushFile(piece.release(), *open.release(), offset, length);
+}
+
+bool OutboundQueue::AppendQueuedFile(FileId id, int64_t offset, size_t length) {
+  OpenFile* file = open_files_;
+  while (file != nullptr && file->id != id) file = file->next;
+  if (file == nullptr || id == FileId{}) return false;
+  PushFile(std::make_unique<FilePiece>().release(), *file, offset, length);
+  return true;
+}
+
+void OutboundQueue::PushFile(FilePiece* piece, OpenFile& file, int64_t offset, size_t length) {
+  RONDO_CHECK(length > 0 && MayFollow(total_bytes(), length));
   piece->kind = Kind::kFile;
-  piece->file = std::move(file);
+  piece->file = &file;
   piece->offset = offset;
   piece->length = length;
   appended_ += length;
+  ++file.pieces;
   ++files_;
-  PushBack(piece.release());
+  PushBack(piece);
 }
 
-void OutboundQueue::NotifyWhenSent(Done done) {
-  done_.push_back({appended_, std::move(done)});
+void OutboundQueue::NotifyWhenSent(Done&& done) {
+  if (done_.size() == done_.capacity()) done_.reserve(std::max<size_t>(2 * done_.size(), 4));
+  due_at_.push_back(appended_);
+  done_.push_back(std::move(done));
 }
 
 size_t OutboundQueue::Gather(absl::Span<iovec> pieces) const {
@@ -65,7 +93,7 @@ size_t OutboundQueue::Gather(absl::Span<iovec> pieces) const {
 bool OutboundQueue::FrontFile(File* file) const {
   if (front_ == nullptr || front_->kind != Kind::kFile) return false;
   const auto* piece = static_cast<const FilePiece*>(front_);
-  *file = {piece->file.get(), piece->offset, std::min(piece->length, kFileBytesPerCall)};
+  *file = {piece->file->fd.get(), piece->offset, std::min(piece->length, kFileBytesPerCall)};
   return true;
 }
 
@@ -87,22 +115,26 @@ void OutboundQueue::ConsumeSlow(size_t n) {
 }
 
 OutboundQueue::Done OutboundQueue::TakeDueDone() {
-  Done done = std::move(done_[next_done_++].done);
+  Done done = std::move(done_[next_done_++]);
   // Some may always wait, on a connection that is never idle: taken ones are erased nevertheless.
   // Once they are the greater half, so that each entry is moved about once.
-  if (next_done_ > done_.size() / 2) {
-    done_.erase(done_.begin(), done_.begin() + static_cast<std::ptrdiff_t>(next_done_));
-    next_done_ = 0;
-  }
+  if (next_done_ > done_.size() / 2) DropDone(next_done_);
   return done;
 }
 
 std::vector<OutboundQueue::Done> OutboundQueue::TakeAllDone() {
-  std::vector<Done> all;
-  for (; next_done_ < done_.size(); ++next_done_) all.push_back(std::move(done_[next_done_].done));
-  done_.clear();
+  DropDone(next_done_);
+  due_at_.clear();
+  return std::exchange(done_, {});
+}
+
+void OutboundQueue::DropDone(size_t count) {
+  done_.erase(done_.begin(), done_.begin() + static_cast<std::ptrdiff_t>(count));
+  due_at_.erase(due_at_.begin(), due_at_.begin() + static_cast<std::ptrdiff_t>(count));
   next_done_ = 0;
-  return all;
+  if (!done_.empty() || done_.capacity() <= kDoneKept) return;
+  std::vector<Done>().swap(done_);
+  std::vector<uint64_t>().swap(due_at_);
 }
 
 void OutboundQueue::Clear() {
@@ -128,27 +160,67 @@ OutboundQueue::Piece* OutboundQueue::NewChunk(size_t bytes) {
   return chunk;
 }
 
+OutboundQueue::Piece* OutboundQueue::NewChunks(size_t bytes) {
+  Piece* first = nullptr;
+  try {
+    for (Piece** last = &first; bytes > 0; last = &(*last)->next) {
+      *last = NewChunk(bytes);
+      bytes -= std::min(bytes, static_cast<size_t>((*last)->limit - (*last)->end));
+    }
+  } catch (const std::bad_alloc&) {
+    while (first != nullptr) ReturnChunk(std::exchange(first, first->next));
+    throw;
+  }
+  return first;
+}
+
+void OutboundQueue::ReturnChunk(Piece* chunk) { pool_.Return(chunk, HeldBy(*chunk)); }
+
+void OutboundQueue::ReleaseFile(OpenFile& file) {
+  --files_;
+  if (--file.pieces > 0) return;
+  OpenFile** link = &open_files_;
+  while (*link != &file) link = &(*link)->next;
+  *link = file.next;
+  --descriptors_;
+  delete &file;
+}
+
+size_t OutboundQueue::HeldBy(const Piece& piece) {
+  switch (piece.kind) {
+    case Kind::kChunk:
+      return static_cast<size_t>(piece.limit - reinterpret_cast<const char*>(&piece));
+    case Kind::kString:
+      return sizeof(StringPiece) + static_cast<const StringPiece&>(piece).text.capacity();
+    case Kind::kFile:
+      return sizeof(FilePiece);
+  }
+  return 0;
+}
+
 void OutboundQueue::PushBack(Piece* piece) {
   // The chunk that an emptied queue has kept; no other piece is ever empty.
   if (front_ != nullptr && LengthOf(*front_) == 0) PopFront();
   (back_ == nullptr ? front_ : back_->next) = piece;
   back_ = piece;
+  piece->next = nullptr;
+  piece_bytes_ += HeldBy(*piece);
 }
 
 void OutboundQueue::PopFront() {
   Piece* piece = front_;
   front_ = piece->next;
   if (front_ == nullptr) back_ = nullptr;
+  piece_bytes_ -= HeldBy(*piece);
   switch (piece->kind) {
     case Kind::kChunk:
-      return pool_.Return(piece,
-                          static_cast<size_t>(piece->limit - reinterpret_cast<char*>(piece)));
+      return ReturnChunk(piece);
     case Kind::kString:
       delete static_cast<StringPiece*>(piece);
       return;
     case Kind::kFile:
+      ReleaseFile(*static_cast<FilePiece*>(piece)->file);
       delete static_cast<FilePiece*>(piece);
-      --files_;
       return;
   }
 }

@@ -5,14 +5,17 @@
 //   front_ ─▶ [chunk: abc] ─▶ [string: 40 KiB] ─▶ [file: fd 9] ─▶ [chunk: def..room] ◀─ back_
 //
 // Gathered bytes stay where they are until they are consumed, whatever is appended meanwhile: the
-// kernel may be reading them. An emptied queue keeps its last chunk. It belongs to one connection
-// and to its loop's thread.
+// kernel may be reading them. An emptied queue keeps its last chunk. Stretches of one file share a
+// descriptor. It belongs to one connection and to its loop's thread.
+//
+// A call that throws std::bad_alloc has changed nothing.
 
 #ifndef RONDO_BUFFER_OUTBOUND_QUEUE_H_
 #define RONDO_BUFFER_OUTBOUND_QUEUE_H_
 
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -25,6 +28,7 @@
 #include "absl/types/span.h"
 
 #include "base/cold.h"
+#include "base/file_id.h"
 #include "buffer/chunk_pool.h"
 #include "rondo/unique_fd.h"
 
@@ -32,13 +36,16 @@ namespace rondo::buffer {
 
 class OutboundQueue {
  public:
+  using FileId = base::FileId;
   using Done = absl::AnyInvocable<void(const absl::Status&)>;
 
   // The usual size of a chunk, and the length from which a given string is kept rather than
   // copied into one.
   static constexpr size_t kChunkBytes = 4 << 10;
-  // What a file counts as: its bytes are not in memory, but it holds a descriptor.
+  // What a stretch of a file counts as: its bytes are not in memory, but it holds a descriptor.
   static constexpr size_t kFileBytes = 4 << 10;
+  // Memory that is not counted: of two chunks that are hardly filled.
+  static constexpr size_t kUncountedBytes = 2 * kChunkBytes;
 
   explicit OutboundQueue(ChunkPool& pool) : pool_(pool) {}
   OutboundQueue(const OutboundQueue&) = delete;
@@ -56,6 +63,7 @@ class OutboundQueue {
     }
     Fill(bytes);
   }
+  // Takes `bytes` over, or copies them, when the string holds more than twice as much memory.
   void Append(std::string&& bytes);
   // Whether a file of `length` may be queued behind `before` bytes: up to 2^62 in all, so that
   // bytes of memory queued behind it cannot overflow the sum.
@@ -64,9 +72,11 @@ class OutboundQueue {
     return before < kMost && length <= kMost - before;
   }
   // `length` bytes of `file` from `offset`. REQUIRES: length > 0, MayFollow(total_bytes(), length).
-  void AppendFile(UniqueFd file, int64_t offset, size_t length);
-  // `done` becomes due when all that is queued now has been consumed.
-  void NotifyWhenSent(Done done);
+  void AppendFile(UniqueFd file, int64_t offset, size_t length, FileId id = {});
+  // The same of a file that is queued already; false when none with that id is.
+  bool AppendQueuedFile(FileId id, int64_t offset, size_t length);
+  // `done` becomes due when all that is queued now has been consumed. Untouched when this throws.
+  void NotifyWhenSent(Done&& done);
 
   // --- Sending.
 
@@ -81,10 +91,24 @@ class OutboundQueue {
   uint64_t total_bytes() const { return appended_ - consumed_; }
   // Bytes waiting in memory; files do not count.
   size_t memory_bytes() const { return memory_bytes_; }
-  // The same, and what files and callbacks count as for the limits.
-  size_t charged_bytes() const {
-    return memory_bytes_ + files_ * kFileBytes + (done_.size() - next_done_) * sizeof(Mark);
+  // The same, and what files and callbacks count as.
+  size_t waiting_bytes() const {
+    return memory_bytes_ + files_ * kFileBytes + (done_.size() - next_done_) * kDoneBytes;
   }
+  // For the limits: the same, or half of the memory that is really held (the capacity of strings,
+  // chunks that are not full), whichever is more. So the queue never holds more than twice what it
+  // charges, and kUncountedBytes.
+  size_t charged_bytes() const {
+    const size_t held = held_bytes();
+    const size_t least = held > kUncountedBytes ? (held - kUncountedBytes) / 2 : 0;
+    return std::max(waiting_bytes(), least + files_ * kFileBytes);
+  }
+  // The memory that is held, but for what callbacks have captured.
+  size_t held_bytes() const {
+    return piece_bytes_ + done_.capacity() * sizeof(Done) + due_at_.capacity() * sizeof(uint64_t);
+  }
+  // How many descriptors are held.
+  size_t descriptors() const { return descriptors_; }
   // The bytes in front that lie together; empty when a file is in front.
   std::string_view FrontBytes() const {
     if (front_ == nullptr) return {};
@@ -112,7 +136,7 @@ class OutboundQueue {
   // --- Callbacks.
 
   bool has_done() const { return !done_.empty(); }
-  bool has_due_done() const { return has_done() && done_[next_done_].at <= consumed_; }
+  bool has_due_done() const { return has_done() && due_at_[next_done_] <= consumed_; }
   // REQUIRES: has_due_done().
   Done TakeDueDone();
   // All that wait, due or not.
@@ -132,15 +156,21 @@ class OutboundQueue {
   struct StringPiece : Piece {
     std::string text;
   };
+  // A file that is queued, for as many pieces.
+  struct OpenFile {
+    UniqueFd fd;
+    FileId id;
+    size_t pieces = 0;
+    OpenFile* next = nullptr;
+  };
   struct FilePiece : Piece {
-    UniqueFd file;
+    OpenFile* file;
     int64_t offset;
     size_t length;
   };
-  struct Mark {
-    uint64_t at;
-    Done done;
-  };
+  static constexpr size_t kDoneBytes = sizeof(Done) + sizeof(uint64_t);
+  // An empty queue keeps room for so many.
+  static constexpr size_t kDoneKept = 64;
 
   static size_t LengthOf(const Piece& piece);
   static bool IsOrdinaryChunk(Piece& piece) {
@@ -157,19 +187,33 @@ class OutboundQueue {
   RONDO_COLD void AppendSlow(std::string_view bytes);
   RONDO_COLD void ConsumeSlow(size_t n);
   Piece* NewChunk(size_t bytes);
+  // Chunks for `bytes`, linked to each other.
+  Piece* NewChunks(size_t bytes);
+  void ReturnChunk(Piece* chunk);
+  void PushFile(FilePiece* piece, OpenFile& file, int64_t offset, size_t length);
+  void ReleaseFile(OpenFile& file);
+  static size_t HeldBy(const Piece& piece);
   void PushBack(Piece* piece);
   void PopFront();
+  void DropDone(size_t count);
 
   ChunkPool& pool_;
   Piece* front_ = nullptr;
   Piece* back_ = nullptr;
   size_t memory_bytes_ = 0;
+  // Of all pieces, with what is consumed and what is free in them.
+  size_t piece_bytes_ = 0;
   size_t files_ = 0;
+  // Of the pieces: a few at most.
+  OpenFile* open_files_ = nullptr;
+  size_t descriptors_ = 0;
   // Both count from the beginning of the queue's life, or the last Clear.
   uint64_t appended_ = 0;
   uint64_t consumed_ = 0;
-  // Emptied as soon as the last one has been taken.
-  std::vector<Mark> done_;
+  // Each with the value of consumed_ from which on it is due. Emptied as soon as the last one has
+  // been taken.
+  std::vector<Done> done_;
+  std::vector<uint64_t> due_at_;
   size_t next_done_ = 0;
 };
 

@@ -38,13 +38,20 @@ void RingBuffer::Discard(size_t n, ChunkPool& pool) {
   // From eight times what is needed to twice that: shrinking copies an eighth of the block at most,
   // and happens again only after half of what is left has been read.
   if (header_->capacity > ChunkPool::kLargestBytes && header_->size <= header_->capacity / 8) {
-    Relocate(2 * header_->size, pool);
+    const size_t block_bytes = ChunkPool::BlockBytes(2 * header_->size + sizeof(Header));
+    // Without memory for a smaller block it keeps the large one.
+    void* const block = pool.TryBorrow(block_bytes);
+    if (block != nullptr) MoveTo(block, block_bytes, pool);
   }
 }
 
 void RingBuffer::Relocate(size_t capacity, ChunkPool& pool) {
   const size_t block_bytes = ChunkPool::BlockBytes(capacity + sizeof(Header));
-  auto* moved = new (pool.Borrow(block_bytes)) Header{block_bytes - sizeof(Header), 0, 0};
+  MoveTo(pool.Borrow(block_bytes), block_bytes, pool);
+}
+
+void RingBuffer::MoveTo(void* block, size_t block_bytes, ChunkPool& pool) {
+  auto* moved = new (block) Header{block_bytes - sizeof(Header), 0, 0};
   if (header_ != nullptr) {
     char* into = reinterpret_cast<char*>(moved + 1);
     const size_t before_wrap = std::min(header_->size, header_->capacity - header_->head);

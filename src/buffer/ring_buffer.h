@@ -35,7 +35,7 @@ class RingBuffer {
   void Append(std::string_view bytes, ChunkPool& pool);
   // The first `n` bytes, contiguous, good until the next call. REQUIRES: n <= size().
   std::string_view Peek(size_t n, ChunkPool& pool);
-  // Drops the first `n` bytes. REQUIRES: n <= size().
+  // Drops the first `n` bytes; never fails. REQUIRES: n <= size().
   void Discard(size_t n, ChunkPool& pool);
   void Clear(ChunkPool& pool) { Discard(size(), pool); }
 
@@ -49,6 +49,7 @@ class RingBuffer {
   char* data() const { return reinterpret_cast<char*>(header_ + 1); }
   // Moves the bytes, straightened out, to a block with room for `capacity` of them.
   void Relocate(size_t capacity, ChunkPool& pool);
+  void MoveTo(void* block, size_t block_bytes, ChunkPool& pool);
   void Release(ChunkPool& pool);
 
   Header* header_ = nullptr;

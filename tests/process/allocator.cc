@@ -1,11 +1,14 @@
 #include "tests/process/allocator.h"
 
+#include <malloc.h>
+
 #include <cstdlib>
 #include <new>
 
 namespace {
 
 thread_local size_t allocations = 0;
+thread_local size_t allocated_bytes = 0;
 thread_local bool no_memory = false;
 
 }  // namespace
@@ -15,18 +18,22 @@ thread_local bool no_memory = false;
   ++allocations;
   void* const memory = no_memory ? nullptr : std::malloc(bytes);
   if (memory == nullptr) throw std::bad_alloc();
+  allocated_bytes += ::malloc_usable_size(memory);
   return memory;
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
+  allocated_bytes -= ::malloc_usable_size(memory);
   std::free(memory);
 }
 [[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
+  allocated_bytes -= ::malloc_usable_size(memory);
   std::free(memory);
 }
 
 namespace rondo::testing {
 
 size_t AllocationCount() { return allocations; }
+size_t AllocatedBytes() { return allocated_bytes; }
 
 NoMemory::NoMemory() { no_memory = true; }
 NoMemory::~NoMemory() { no_memory = false; }

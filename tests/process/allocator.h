@@ -11,6 +11,9 @@ namespace rondo::testing {
 // How often this thread has allocated.
 size_t AllocationCount();
 
+// The memory that this thread has allocated, less what it has freed, in bytes.
+size_t AllocatedBytes();
+
 // While it lives, allocations of this thread fail.
 class NoMemory {
  public:
