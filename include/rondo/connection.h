@@ -103,9 +103,12 @@ class Connection {
   // nothing waits, large ones are sent from where they are, together: cheaper than a Write of each.
   WriteResult Writev(absl::Span<const std::string_view> pieces);
   // Queues `length` bytes of the file `fd` from `offset` on, sent by sendfile(2) without passing
-  // through this process. The descriptor is duplicated: the caller may close its own. A file that
-  // turns out shorter closes the connection with DataLoss. Against the outbound marks and the limit
-  // it counts as 4 KiB, whatever its length; more than 2^62 bytes in all are refused.
+  // through this process. The descriptor is duplicated, once for all that waits of the same file:
+  // the caller may close its own. A file that turns out shorter closes the connection with
+  // DataLoss. Refused: what is no regular file and no block device, or is not open for reading;
+  // more than 2^62 bytes in all. Against the outbound marks and the limit a call counts as 4 KiB,
+  // whatever its length. When 16 different files wait the result is kAboveHighWater as well, and
+  // more than 64 are refused.
   WriteResult SendFile(int fd, int64_t offset, size_t length);
   // Sends what is queued now rather than when the callback returns. Within one callback about 1 MiB
   // is sent at most, and what it writes beyond that is queued: a peer that reads as fast as the

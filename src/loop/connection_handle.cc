@@ -69,7 +69,9 @@ class WriteMail final : public ConnectionMail {
           "more would wait to be sent than ConnectionOptions::outbound_limit_bytes allows"));
     }
     for (std::string& piece : pieces_) (void)output.WriteAdmitted(connection, std::move(piece));
-    if (Done done = TakeDone(); done) output.NotifyWhenSent(connection, std::move(done));
+    if (Done done = TakeDone(); done && !output.NotifyWhenSent(connection, done)) {
+      loop.streams().Complete(std::move(done), connection.services().no_memory);
+    }
   }
 
   const size_t length_;

@@ -48,6 +48,11 @@ UniqueFd OpenReserve() { return UniqueFd(sys::OpenReserve()); }
 
 UniqueFd Duplicate(int fd) { return UniqueFd(sys::Duplicate(fd)); }
 
+bool IdentifyFile(int fd, base::FileId* id) {
+  // Reading nothing tells whether the descriptor is open for reading.
+  return sys::IdentifyFile(fd, id) >= 0 && sys::ReadAt(fd, nullptr, 0, 0) >= 0;
+}
+
 ssize_t ReadFile(int fd, int64_t offset, char* into, size_t length) {
   size_t total = 0;
   while (total < length) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/file_id.h"
 #include "rondo/socket_address.h"
 #include "rondo/unique_fd.h"
 
@@ -40,6 +41,9 @@ bool RejectOne(int listener);
 UniqueFd OpenReserve();
 // Another descriptor for the same file; none when the table is full or `fd` is not open.
 UniqueFd Duplicate(int fd);
+// Which file `fd` is. False when it cannot be sent by sendfile(2): it is no regular file and no
+// block device, or is not open for reading.
+bool IdentifyFile(int fd, base::FileId* id);
 // Reads up to `length` bytes of the file `fd` from `offset`. Returns how many there were, or a
 // negated errno. Blocks for the disk.
 ssize_t ReadFile(int fd, int64_t offset, char* into, size_t length);

@@ -394,7 +394,7 @@ void Streams::AfterSending(StreamConnection& connection, int result) {
 }
 
 void Streams::EndBacklog(StreamConnection& connection) {
-  if (shared_.output.ChargedBytes(connection) > connection.options().outbound_low_bytes) return;
+  if (!shared_.output.HasDrained(connection)) return;
   connection.state.ClearBacklogged();
   if (!connection.state.IsPaused() && !connection.state.HasInputEnded()) {
     poller_.ResumeReceiving(connection.ref());

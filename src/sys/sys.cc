@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -41,6 +42,14 @@ int SetOption(int fd, int level, int option, const void* value, socklen_t length
 int Close(int fd) { return OrErrno(::close(fd)); }
 
 int Duplicate(int fd) { return OrErrno(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
+
+int IdentifyFile(int fd, base::FileId* id) {
+  struct stat status;
+  if (const int result = OrErrno(::fstat(fd, &status)); result < 0) return result;
+  if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) return -EINVAL;
+  *id = {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
+  return 0;
+}
 
 ssize_t ReadAt(int fd, void* into, size_t length, int64_t offset) {
   return Repeat([&] { return ::pread(fd, into, length, offset); });

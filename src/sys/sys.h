@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+#include "base/file_id.h"
+
 struct epoll_event;
 
 namespace rondo::sys {
@@ -53,6 +55,8 @@ int UnreadBytes(int fd);
 
 int Close(int fd);
 int Duplicate(int fd);
+// Which file `fd` is (fstat(2)). -EINVAL for what is neither a regular file nor a block device.
+int IdentifyFile(int fd, base::FileId* id);
 // pread(2): from the file `fd` at `offset`. Blocks for the disk.
 ssize_t ReadAt(int fd, void* into, size_t length, int64_t offset);
 // A descriptor in reserve, which can be closed when the table is full.

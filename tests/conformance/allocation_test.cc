@@ -142,6 +142,51 @@ TEST_P(AllocationTest, ABroadcastAllocatesNothingAndLeavesNoMemoryBehind) {
   EXPECT_EQ((*server)->Stop(absl::Seconds(10)), absl::OkStatus());
 }
 
+// Writes to all others of its loop when there is no memory.
+class WriterWithoutMemory : public EventHandler {
+ public:
+  std::atomic<int> refused = 0, exhausted = 0, other_ends = 0;
+  std::string write;
+
+ private:
+  Action OnTraffic(Connection& connection) override {
+    connection.Next();
+    connection.Write("before");
+    {
+      const NoMemory no_memory;
+      connection.loop().ForEach([&](Connection& other) {
+        if (&other == &connection) return;
+        if (other.Write(std::string_view(write)) == WriteResult::kRefused) ++refused;
+        if (other.Writev({"a", "b"}) == WriteResult::kRefused) ++refused;
+      });
+    }
+    return Action::kNone;
+  }
+  Action OnClose(Connection&, const absl::Status& reason) override {
+    ++(absl::IsResourceExhausted(reason) ? exhausted : other_ends);
+    return Action::kNone;
+  }
+};
+
+TEST_P(AllocationTest, AWriteWithoutMemoryEndsTheConnectionItWasForAndNoOther) {
+  constexpr int kClients = 10;
+  options.loops = 1;
+  WriterWithoutMemory handler;
+  handler.write = std::string(100'000, 'x');
+  auto server = Engine::Start(handler, "tcp://127.0.0.1:0", options);
+  ASSERT_TRUE(server.ok()) << server.status();
+  std::vector<Client> clients;
+  for (int i = 0; i < kClients; ++i) clients.emplace_back((*server)->addresses()[0]);
+  ASSERT_TRUE(Eventually([&] { return (*server)->connection_count() == kClients; }));
+  ASSERT_TRUE(clients[0].Send("x"));
+  EXPECT_EQ(clients[0].Receive(6), "before");
+  ASSERT_TRUE(Eventually([&] { return (*server)->connection_count() == 1; }));
+  EXPECT_EQ(handler.exhausted, kClients - 1);
+  EXPECT_EQ(handler.other_ends, 0);
+  EXPECT_EQ(handler.refused, 2 * (kClients - 1));
+  EXPECT_EQ((*server)->Stop(absl::Seconds(10)), absl::OkStatus());
+}
+
 TEST_P(AllocationTest, WhatIsRequestedHappensWithoutMemoryToNoteIt) {
   constexpr int kClients = 20;
   options.loops = 1;

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -108,6 +110,33 @@ TEST_F(FaultsTest, WhatATurnWritesToManyOthersTakesAtMostTwoSendsEach) {
     for (Client& client : clients) EXPECT_EQ(client.Receive(5), "01234");
     EXPECT_LE(kernel.count(Call::kSend) + kernel.count(Call::kSendMessage), 2 * kOthers);
   }
+}
+
+TEST_F(FaultsTest, ACallbackFlushesABoundedLengthOfFiles) {
+  constexpr int kFiles = 32;
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::tmpfile(), std::fclose);
+  std::fputs(std::string(1 << 20, 'x').c_str(), file.get());
+  std::fflush(file.get());
+  FaultySys kernel;
+  int64_t calls = 0;
+  handler.on_traffic = [&](Connection& connection) {
+    connection.Next();
+    // As to a peer that reads as fast as this side writes: each call sends something.
+    for (int i = 0; i < kFiles; ++i) {
+      connection.SendFile(fileno(file.get()), 0, 1 << 20);
+      connection.Flush();
+    }
+    calls = kernel.count(Call::kSendFile);
+    connection.Close();
+    return Action::kNone;
+  };
+  kernel.Shorten(Call::kSendFile, 128 << 10);
+  const auto server = Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("x"));
+  EXPECT_EQ(client.ReceiveAll().size(), size_t{kFiles} << 20);
+  EXPECT_GE(calls, 1);
+  EXPECT_LE(calls, 9);
 }
 
 TEST_F(FaultsTest, SmallPiecesAreGathered) {

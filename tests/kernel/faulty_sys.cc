@@ -188,6 +188,7 @@ int Duplicate(int fd) {
   return Do(Call::kDuplicate, fd, [&] { return real_sys::Duplicate(fd); });
 }
 
+int IdentifyFile(int fd, base::FileId* id) { return real_sys::IdentifyFile(fd, id); }
 ssize_t ReadAt(int fd, void* into, size_t length, int64_t offset) {
   return real_sys::ReadAt(fd, into, length, offset);
 }

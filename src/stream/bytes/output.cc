@@ -45,6 +45,17 @@ Output::Output(poll::Poller& poller, const reactor::HandlerTable& handlers,
 
 // --- Writing.
 
+template <class Operation>
+bool Output::Guard(StreamConnection& connection, Operation operation) {
+  try {
+    operation();
+    return true;
+  } catch (const std::bad_alloc&) {
+    connection.Fail("send", ENOMEM);
+    return false;
+  }
+}
+
 WriteResult Output::WriteSlow(StreamConnection& connection, std::string_view bytes) {
   if (!Admits(connection, bytes.size())) return WriteResult::kRefused;
   if (bytes.empty()) {
@@ -53,8 +64,8 @@ WriteResult Output::WriteSlow(StreamConnection& connection, std::string_view byt
   if (TransformOf(connection) != nullptr) return WriteEncoded(connection, bytes);
   if (SendsAtOnce(connection)) return SendDirectly(connection, {&bytes, 1});
   if (!Gathers(connection)) {
-    EnsureQueue(connection).Append(bytes);
-    return Queued(connection);
+    const bool appended = Guard(connection, [&] { EnsureQueue(connection).Append(bytes); });
+    return appended ? Queued(connection) : WriteResult::kRefused;
   }
   if (bytes.size() >= kDirectBytes || bytes.size() > gather_limit_ - gathered_) {
     return SendDirectly(connection, {&bytes, 1});
@@ -72,8 +83,9 @@ WriteResult Output::Write(StreamConnection& connection, std::string&& bytes) {
   if (Gathers(connection) || SendsAtOnce(connection)) {
     return SendDirectly(connection, {&piece, 1});
   }
-  EnsureQueue(connection).Append(std::move(bytes));
-  return Queued(connection);
+  const bool appended =
+      Guard(connection, [&] { EnsureQueue(connection).Append(std::move(bytes)); });
+  return appended ? Queued(connection) : WriteResult::kRefused;
 }
 
 WriteResult Output::Writev(StreamConnection& connection,
@@ -107,26 +119,42 @@ WriteResult Output::SendFile(StreamConnection& connection, int fd, int64_t offse
   if (length == 0) return WriteResult::kOk;
   if (offset < 0) return WriteResult::kRefused;
   if (TransformOf(connection) != nullptr) return WriteFileEncoded(connection, fd, offset, length);
-  const uint64_t before =
-      connection.outbound == nullptr ? 0 : connection.outbound->total_bytes();
-  if (!OutboundQueue::MayFollow(before, length)) return WriteResult::kRefused;
+  OutboundQueue* const queue = connection.outbound;
+  if (!OutboundQueue::MayFollow(queue == nullptr ? 0 : queue->total_bytes(), length)) {
+    return WriteResult::kRefused;
+  }
+  base::FileId id;
+  if (!net::IdentifyFile(fd, &id)) return WriteResult::kRefused;
+  bool accepted = false;
+  const bool has_memory = Guard(connection, [&] {
+    accepted = (queue != nullptr && queue->AppendQueuedFile(id, offset, length)) ||
+               AppendFile(connection, fd, id, offset, length);
+  });
+  return accepted && has_memory ? Queued(connection) : WriteResult::kRefused;
+}
+
+bool Output::AppendFile(StreamConnection& connection, int fd, base::FileId id, int64_t offset,
+                        size_t length) {
+  if (connection.outbound != nullptr && connection.outbound->descriptors() >= kMostFiles) {
+    return false;
+  }
   UniqueFd file = net::Duplicate(fd);
-  if (!file) return WriteResult::kRefused;
-  EnsureQueue(connection).AppendFile(std::move(file), offset, length);
-  return Queued(connection);
+  if (!file) return false;
+  EnsureQueue(connection).AppendFile(std::move(file), offset, length, id);
+  return true;
 }
 
 void Output::Flush(StreamConnection& connection) {
   if (connection.state.IsAbortingOrEnded() || !MaySendDirectly()) return;
-  const size_t waiting = Bytes(connection);
   if (Gathers(connection)) {
-    if (waiting > 0) (void)SendDirectly(connection, {});
+    if (gathered_ > 0) (void)SendDirectly(connection, {});
     return poller_.Submit();
   }
   if (connection.outbound == nullptr) return poller_.Submit();
+  const uint64_t waiting = connection.outbound->total_bytes();
   const int result = SendQueued(connection);
-  const size_t sent = waiting - Bytes(connection);
-  sent_directly_ += sent;
+  const uint64_t sent = waiting - connection.outbound->total_bytes();
+  sent_directly_ += static_cast<size_t>(sent);
   if (sent > 0) idle_.NoteActivity(connection);
   if (result < 0) connection.Fail("send", -result);
   pending_.Mark(connection);
@@ -148,9 +176,19 @@ size_t Output::ChargedBytes(const StreamConnection& connection) const {
                                         : Bytes(connection);
 }
 
-void Output::NotifyWhenSent(StreamConnection& connection, ConnectionHandle::Done done) {
-  EnsureQueue(connection).NotifyWhenSent(std::move(done));
+bool Output::HasDrained(const StreamConnection& connection) const {
+  const size_t low = connection.options().outbound_low_bytes;
+  if (connection.outbound == nullptr) return Bytes(connection) <= low;
+  return connection.outbound->waiting_bytes() <= low &&
+         connection.outbound->descriptors() <= kManyFiles / 2;
+}
+
+bool Output::NotifyWhenSent(StreamConnection& connection, ConnectionHandle::Done& done) {
+  const bool has_memory =
+      Guard(connection, [&] { EnsureQueue(connection).NotifyWhenSent(std::move(done)); });
+  // An empty queue is given back then, too.
   pending_.Mark(connection);
+  return has_memory;
 }
 
 // --- Sending.
@@ -193,7 +231,8 @@ WriteResult Output::QueueUnsent(StreamConnection& connection, absl::Span<const i
   }
   if (sent > 0) idle_.NoteActivity(connection);
   auto taken = static_cast<size_t>(sent);
-  try {
+  // Without memory some of it was sent and the rest is lost: later bytes would be out of place.
+  (void)Guard(connection, [&] {
     for (const iovec& piece : batch) {
       const size_t gone = std::min(taken, piece.iov_len);
       taken -= gone;
@@ -202,17 +241,14 @@ WriteResult Output::QueueUnsent(StreamConnection& connection, absl::Span<const i
       const std::string_view whole(static_cast<const char*>(piece.iov_base), piece.iov_len);
       connection.outbound->Append(whole.substr(gone));
     }
-  } catch (const std::bad_alloc&) {
-    // Some of it was sent and the rest is lost: later bytes would be out of place.
-    connection.Fail("send", ENOMEM);
-    return WriteResult::kOk;
-  }
+  });
   return connection.outbound == nullptr ? WriteResult::kOk : Queued(connection);
 }
 
 WriteResult Output::Queued(StreamConnection& connection) {
   pending_.Mark(connection);
-  if (connection.outbound->charged_bytes() > connection.options().outbound_high_bytes) {
+  if (connection.outbound->charged_bytes() > connection.options().outbound_high_bytes ||
+      connection.outbound->descriptors() >= kManyFiles) {
     connection.state.SetBacklogged();
   }
   return connection.state.IsBacklogged() ? WriteResult::kAboveHighWater : WriteResult::kOk;
@@ -222,8 +258,9 @@ OutboundQueue& Output::EnsureQueue(StreamConnection& connection) {
   if (connection.outbound != nullptr) return *connection.outbound;
   connection.outbound = queues_.Borrow();
   if (running_.connection == &connection) {
-    connection.outbound->Append(
-        std::string_view(gather_buffer_.get(), std::exchange(gathered_, 0)));
+    // Also when there is no memory for it: the connection fails, and sends nothing any more.
+    const size_t length = std::exchange(gathered_, 0);
+    connection.outbound->Append(std::string_view(gather_buffer_.get(), length));
   }
   return *connection.outbound;
 }
@@ -232,8 +269,10 @@ OutboundQueue& Output::EnsureQueue(StreamConnection& connection) {
 
 void Output::Encode(StreamConnection& connection, std::string_view plain, ByteTransform::End end) {
   const auto queue = [&](std::string_view wire) { EnsureQueue(connection).Append(wire); };
-  const absl::Status status = TransformOf(connection)->Encode(plain, end, queue);
-  if (!status.ok()) connection.CloseBecause(status);
+  (void)Guard(connection, [&] {
+    const absl::Status status = TransformOf(connection)->Encode(plain, end, queue);
+    if (!status.ok()) connection.CloseBecause(status);
+  });
 }
 
 WriteResult Output::WriteEncoded(StreamConnection& connection, std::string_view bytes) {
@@ -255,7 +294,8 @@ WriteResult Output::WriteAdmitted(StreamConnection& connection, std::string&& by
 WriteResult Output::WriteFileEncoded(StreamConnection& connection, int fd, int64_t offset,
                                      size_t length) {
   if (!Admits(connection, length)) return WriteResult::kRefused;
-  const auto bytes = std::make_unique<char[]>(length);
+  const std::unique_ptr<char[]> bytes(new (std::nothrow) char[length]);
+  if (bytes == nullptr) return WriteResult::kRefused;
   const ssize_t read = net::ReadFile(fd, offset, bytes.get(), length);
   if (read < 0) return WriteResult::kRefused;
   const WriteResult result = WriteEncoded(connection, {bytes.get(), static_cast<size_t>(read)});
@@ -268,7 +308,7 @@ WriteResult Output::WriteFileEncoded(StreamConnection& connection, int fd, int64
 }
 
 void Output::QueueReply(StreamConnection& connection, std::string_view bytes) {
-  EnsureQueue(connection).Append(bytes);
+  (void)Guard(connection, [&] { EnsureQueue(connection).Append(bytes); });
   pending_.Mark(connection);
 }
 

@@ -32,6 +32,7 @@
 
 #include "base/check.h"
 #include "base/cold.h"
+#include "base/file_id.h"
 #include "base/on_loop.h"
 #include "buffer/chunk_pool.h"
 #include "buffer/outbound_queue_pool.h"
@@ -88,11 +89,15 @@ class Output {
   bool Admits(const StreamConnection& connection, size_t n) const;
   // Bytes of memory that wait to be sent.
   size_t Bytes(const StreamConnection& connection) const;
-  // The same, with what files count as, for the marks and the limit.
+  // The memory that they take, with what files count as: for the high mark and the limit.
   size_t ChargedBytes(const StreamConnection& connection) const;
 
-  // `done` gets OK when the kernel has taken all that was written so far.
-  void NotifyWhenSent(StreamConnection& connection, ConnectionHandle::Done done);
+  // Whether a backlog has ended: what waits is below the low mark.
+  bool HasDrained(const StreamConnection& connection) const;
+
+  // `done` gets OK when the kernel has taken all that was written so far. False when there is no
+  // memory for that: the connection has failed, and `done` is untouched.
+  bool NotifyWhenSent(StreamConnection& connection, ConnectionHandle::Done& done);
   // Bytes of the transform's own: behind what was written.
   void QueueReply(StreamConnection& connection, std::string_view bytes);
   // Ends the transform's stream, if there is one: before the FIN, and once. Whether bytes of it
@@ -115,14 +120,23 @@ class Output {
   static constexpr size_t kGatherBytes = 16 << 10;
   // Writes of this length are sent from the user's own memory, at once, with what was gathered.
   static constexpr size_t kDirectBytes = 8 << 10;
-  // What one callback or task may have sent at once. The rest is queued: to a peer that reads as
-  // fast as we write, `while (Write(...) == kOk)` would never end.
+  // What one callback or task may have sent at once, files as well. The rest is queued: to a peer
+  // that reads as fast as we write, `while (Write(...) == kOk)` would never end.
   static constexpr size_t kDirectBytesPerCallback = 1 << 20;
 
   // So many connections of a turn are sent to at its end, whatever was written to them; a queue
   // and a chunk for each come from pools, which keep that many.
   static constexpr size_t kQueuedPerTurn = 16;
 
+  // Different files that a connection may have waiting, each with a descriptor; and from how many
+  // on it has a backlog, whatever they count as.
+  static constexpr size_t kMostFiles = 64;
+  static constexpr size_t kManyFiles = 16;
+
+  // Runs `operation`. False when there was no memory for it: then `connection` has failed, and not
+  // the one whose callback writes to it.
+  template <class Operation>
+  bool Guard(StreamConnection& connection, Operation operation);
   // Whether writes of `connection` are gathered now.
   bool Gathers(const StreamConnection& connection) const {
     return connection.outbound == nullptr && running_.connection == &connection;
@@ -163,6 +177,9 @@ class Output {
   // REQUIRES: the connection has a transform.
   RONDO_COLD WriteResult WriteAdmitted(StreamConnection& connection, std::string_view bytes);
   RONDO_COLD WriteResult WriteEncoded(StreamConnection& connection, std::string_view bytes);
+  // Queues a file that is not queued yet; false when that may not be.
+  bool AppendFile(StreamConnection& connection, int fd, base::FileId id, int64_t offset,
+                  size_t length);
   RONDO_COLD WriteResult WriteFileEncoded(StreamConnection& connection, int fd, int64_t offset,
                                           size_t length);
   // Encodes `plain` and puts the result into the queue.
