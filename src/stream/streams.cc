@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <new>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-
-#include "base/check.h"
-#include "base/status.h"
 
 namespace rondo::stream {
 
@@ -36,91 +32,6 @@ Streams::Streams(const reactor::LoopServices& services, Generations generations)
       connections_(services.connections),
       handlers_(HandlersOf(services.handlers)),
       shared_(services, *this, generations) {}
-
-bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
-                   reactor::HandlerTable::Index handler) {
-  StreamConnection* connection = nullptr;
-  if (const int result = Make(socket.get(), peer, handler, &connection); result < 0) {
-    shared_.handlers[handler].transport.ResetOnClose(socket.get());
-    socket.Reset();
-    LogReset(peer, -result);
-    return false;
-  }
-  (void)socket.Release();
-  Guard(*connection, [&] {
-    base::AssertOnLoop();
-    BeginWith(*connection);
-  });
-  return true;
-}
-
-// What may fail comes before OnOpen, after which OnClose is owed.
-int Streams::Make(int socket, const SocketAddress& peer, reactor::HandlerTable::Index handler,
-                  StreamConnection** made) {
-  if (shared_.generations.used_up()) BeginEra();
-  StreamConnection* connection = nullptr;
-  int result = -ENOMEM;
-  try {
-    connection = &shared_.table.Create(socket, shared_.generations.Next(), peer, handler);
-    // A loop has room for 2^25 of them, far more than descriptors.
-    RONDO_CHECK(connection->id().is_stream());
-    if (const buffer::TransformFactory* factory = connection->entry().transform) {
-      connection->EnsureRareState().transform = factory->New();
-      connection->state.SetSlow();
-    }
-    if (!shared_.idle.Add(*connection)) {
-      connection->SetIdleTimeout(connection->options().idle_timeout);
-    }
-    result = poller_.AddStream(connection->ref());
-  } catch (const std::bad_alloc&) {
-  }
-  if (result >= 0) {
-    *made = connection;
-    return 0;
-  }
-  if (connection != nullptr) {
-    EndTimeouts(*connection);
-    shared_.table.Destroy(*connection);
-  }
-  return result;
-}
-
-void Streams::BeginEra() {
-  const uint32_t ending = shared_.generations.era();
-  shared_.table.ForEach([&](StreamConnection& connection) {
-    base::AssertOnLoop();
-    Guard(connection, [&] {
-      std::optional<uint32_t>& era = connection.EnsureRareState().era;
-      if (!era.has_value()) era = ending;
-    });
-  });
-  shared_.generations.BeginEra();
-}
-
-void Streams::LogReset(const SocketAddress& peer, int error) {
-  try {
-    const absl::Status status = base::ErrnoStatus(
-        error, absl::StrCat("taking ", peer.ToString()), "the connection was reset");
-    engine_.Log(LogSeverity::kError, base::ToStd(status.message()));
-  } catch (const std::bad_alloc&) {
-    engine_.Log(LogSeverity::kError, "a new connection was reset: there was no memory for it");
-  }
-}
-
-void Streams::BeginWith(StreamConnection& connection) {
-  connection.state.Open();
-  Call(connection, [&] { return connection.entry().handler.OnOpen(connection); });
-  if (draining_.has_begun()) {
-    draining_.Add(connection);
-    EndInputIfDrained(connection);
-  }
-  ApplyIfPending(connection);
-  // A transform may have bytes to send before the peer sends any.
-  if (connection.entry().transform != nullptr && connection.state.IsOpen()) {
-    DeliverDecoded(connection, {}, ByteTransform::End::kNo);
-    ApplyIfPending(connection);
-  }
-}
 
 void Streams::OnNoMemory(StreamConnection& connection) noexcept {
   connection.state.SetOutOfMemory();

@@ -155,6 +155,18 @@ class Streams final : private StreamTimers {
   RONDO_COLD void OnThrown(StreamConnection& connection);
   RONDO_COLD void ReleaseTaken() { shared_.input.ReleaseTaken(); }
 
+  // --- Beginning; opening.cc.
+
+  // Makes the connection of that socket, ready for OnOpen. Returns 0 or a negated errno; then it is
+  // gone, and the socket is not.
+  int Make(int socket, const SocketAddress& peer, reactor::HandlerTable::Index handler,
+           StreamConnection** made) RONDO_ON_LOOP;
+  // Has each connection that lives keep the era that ends.
+  RONDO_COLD void BeginEra() RONDO_ON_LOOP;
+  RONDO_COLD void LogReset(const SocketAddress& peer, int error);
+  // Runs OnOpen.
+  void BeginWith(StreamConnection& connection) RONDO_ON_LOOP;
+
   // --- Input.
 
   // The way of nearly every byte: lent by the poller, taken by the handler, answered, forgotten.
@@ -169,16 +181,6 @@ class Streams final : private StreamTimers {
   RONDO_COLD void CloseAboveInputLimit(StreamConnection& connection) RONDO_ON_LOOP;
   // Tells the handler, once, that no more input will come.
   void EndInput(StreamConnection& connection) RONDO_ON_LOOP;
-
-  // Makes the connection of that socket, ready for OnOpen. Returns 0 or a negated errno; then it is
-  // gone, and the socket is not.
-  int Make(int socket, const SocketAddress& peer, reactor::HandlerTable::Index handler,
-           StreamConnection** made) RONDO_ON_LOOP;
-  // Has each connection that lives keep the era that ends.
-  RONDO_COLD void BeginEra() RONDO_ON_LOOP;
-  RONDO_COLD void LogReset(const SocketAddress& peer, int error);
-  // Runs OnOpen.
-  void BeginWith(StreamConnection& connection) RONDO_ON_LOOP;
 
   // --- Doing what was requested.
 
