@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <cerrno>
+#include <new>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
@@ -68,6 +69,15 @@ std::string_view CureOfShortage(int error) {
       return "this user watches too many descriptors: raise fs.epoll.max_user_watches";
     default:
       return "";
+  }
+}
+
+absl::Status StatusOrCode(absl::StatusCode code, std::string_view text) noexcept {
+  try {
+    return absl::Status(code, ToAbsl(text));
+  } catch (const std::bad_alloc&) {
+    // Abseil keeps a status without a text in a word.
+    return absl::Status(code, absl::string_view());
   }
 }
 

@@ -24,6 +24,9 @@ absl::Status ErrnoStatus(int error, std::string_view what, std::string_view cure
 // which limit, and how to live with it. "" for errors that mean something else.
 std::string_view CureOfShortage(int error);
 
+// The status with that text, or only its code when there is no memory for the text. Never throws.
+absl::Status StatusOrCode(absl::StatusCode code, std::string_view text) noexcept;
+
 // Debian's Abseil has a string_view of its own: these stand at the border.
 inline absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
 inline std::string_view ToStd(absl::string_view text) { return {text.data(), text.size()}; }

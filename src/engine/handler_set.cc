@@ -31,7 +31,9 @@ absl::StatusOr<HandlerSet> HandlerSet::New(const Handlers& handlers,
 absl::Status HandlerSet::MakeEach(const HandlerFactory& factory, int loops) {
   if (!factory) return absl::InvalidArgumentError("the HandlerFactory is empty");
   for (int i = 0; i < loops; ++i) {
-    std::unique_ptr<EventHandler> made = factory(static_cast<size_t>(i));
+    std::unique_ptr<EventHandler> made;
+    const auto make = [&] { made = factory(static_cast<size_t>(i)); };
+    RONDO_RETURN_IF_ERROR(UserCode::RunUnlogged("the HandlerFactory", make));
     if (made == nullptr) return absl::InvalidArgumentError("the HandlerFactory made no handler");
     of_loops_.push_back(made.get());
     owned_.push_back(std::move(made));

@@ -21,7 +21,7 @@ namespace rondo::engine {
 
 class HandlerSet {
  public:
-  // InvalidArgument when the factory is empty or makes none.
+  // InvalidArgument when the factory is empty or makes none; Internal when it throws.
   static absl::StatusOr<HandlerSet> New(const Handlers& handlers,
                                         const config::EngineConfig& config);
 

@@ -4,6 +4,9 @@
 #ifndef RONDO_REACTOR_USER_CODE_H_
 #define RONDO_REACTOR_USER_CODE_H_
 
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 
 #include "base/cold.h"
@@ -29,6 +32,13 @@ class UserCode {
     Run(code, [&] { status = ReportThrown(engine, who); });
     return status;
   }
+  // The same without the log: before there is an engine.
+  template <class Code>
+  static absl::Status RunUnlogged(const char* who, Code&& code) {
+    absl::Status status;
+    Run(code, [&] { status = Thrown(who, [](std::string_view) {}); });
+    return status;
+  }
   // Runs `code` where an exception can no longer be reported: the loop that would do it has ended,
   // or it is the log itself that throws.
   template <class Code>
@@ -36,8 +46,14 @@ class UserCode {
     Run(code, [] {});
   }
 
-  // Logs what `who` has thrown, and returns it as Internal. REQUIRES: in a catch block.
+  // Logs what `who` has thrown, and returns it as Internal, std::bad_alloc as ResourceExhausted.
+  // Needs no memory: without any the status has no text, the log has it all the same. REQUIRES: in
+  // a catch block.
   RONDO_COLD static absl::Status ReportThrown(EngineLink& engine, const char* who);
+
+ private:
+  // The same with `log`.
+  static absl::Status Thrown(const char* who, absl::FunctionRef<void(std::string_view)> log);
 };
 
 }  // namespace rondo::reactor
