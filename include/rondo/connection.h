@@ -117,17 +117,23 @@ class Connection {
   // Bytes of memory that wait to be sent. What the kernel has been given does not count: its
   // socket's send buffer, and with io_uring at most 16 KiB in a send that is under way.
   size_t outbound_bytes() const;
+  // Whether more than ConnectionOptions::outbound_high_bytes have come to wait, and have not fallen
+  // to outbound_low_bytes since. Meanwhile the connection is not read from, and OnTraffic is called
+  // by ConnectionHandle::Wake only; then comes OnWritable, and OnTraffic for what is buffered.
+  bool backlogged() const;
 
   // --- Flow.
 
   // Stops OnTraffic for newly arriving bytes; the peer is held up by TCP's flow control.
   void PauseReading();
-  // Undoes PauseReading. Bytes that arrived before the pause are offered again.
+  // Undoes PauseReading. Bytes that arrived before the pause are offered again, while backlogged()
+  // only after that.
   void ResumeReading();
   // Whether input is wanted: false while paused, and for good after Close and Abort.
   bool reading() const;
-  // Ends this turn of the connection: once the others have had theirs, OnTraffic is called again
-  // for what is buffered. Until then nothing more is received. No effect if !reading().
+  // Ends this turn of the connection: once the others have had theirs, and the connection is not
+  // backlogged(), OnTraffic is called again for what is buffered. Until then nothing more is
+  // received. No effect if !reading().
   void Yield();
 
   // --- Ending. After each of these writing is refused, and after all but ShutdownWrite nothing

@@ -22,9 +22,10 @@ struct ConnectionOptions {
   // Input that the handler leaves unconsumed; a connection that passes it is closed with
   // ResourceExhausted. 1 KiB to 1 GiB.
   size_t inbound_limit_bytes = 16 << 20;
-  // Output waiting for the peer: above `high` Write answers kAboveHighWater and the connection is
-  // not read from, until it has fallen to `low` and OnWritable runs. A Write that would pass
-  // `limit` is refused whole. low <= high <= limit, limit 1 KiB to 4 GiB.
+  // Output waiting for the peer: above `high` Write answers kAboveHighWater, the connection is not
+  // read from and the frames of a FramedHandler wait, until it has fallen to `low` and OnWritable
+  // runs. A Write that would pass `limit` is refused whole: `limit - high` is what the answer to
+  // one frame may always take. low <= high <= limit, limit 1 KiB to 4 GiB.
   size_t outbound_low_bytes = 64 << 10;
   size_t outbound_high_bytes = 256 << 10;
   size_t outbound_limit_bytes = 16 << 20;

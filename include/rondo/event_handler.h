@@ -58,16 +58,17 @@ class EventHandler {
 
   // A connection begins. What is written here is the first thing the peer receives.
   virtual Action OnOpen(Connection&) { return Action::kNone; }
-  // Bytes have arrived, or are offered again (after ResumeReading or Yield), or a handle's Wake was
-  // called. What the handler does not take stays, and is offered again when more arrives, together
-  // with that.
+  // Bytes have arrived, or are offered again (after ResumeReading, Yield or OnWritable), or a
+  // handle's Wake was called. What the handler does not take stays, and is offered again when more
+  // arrives, together with that.
   virtual Action OnTraffic(Connection&) { return Action::kNone; }
   // The peer will send no more, and all it sent was delivered; or the engine is stopping
   // (Engine::stopping), and all that had arrived was. The other direction still works: return kNone
   // to go on writing, and Close() in the end.
   virtual Action OnPeerShutdown(Connection&) { return Action::kClose; }
   // The outbound queue had passed the high mark and has fallen below the low one: a handler that
-  // stopped producing on WriteResult::kAboveHighWater goes on here.
+  // stopped producing on WriteResult::kAboveHighWater goes on here. If input is buffered, OnTraffic
+  // follows.
   virtual void OnWritable(Connection&) {}
   // The connection ends; exactly once for each OnOpen, never inside another callback of the same
   // connection. Its addresses, context and unread input are still there; writing is refused.

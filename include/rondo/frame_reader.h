@@ -45,6 +45,9 @@ enum class FrameProgress {
   // The visitor returned kStop, or paused reading, closed or aborted. More frames may have arrived:
   // Drain delivers them when it is called again, after ResumeReading from the next OnTraffic.
   kStopped,
+  // The connection is backlogged(), so the frames that have arrived wait. OnTraffic is called for
+  // them once the peer has read enough.
+  kBacklogged,
   // The turn had its share of frames. OnTraffic is called again after the other connections had
   // their turns.
   kTurnOver,
@@ -70,7 +73,7 @@ class FrameReader {
   FrameProgress Drain(Connection& connection, const C& codec, Visit visit);
 
   // For OnPeerShutdown. kEnded or kCutOff; or kStopped when a frame may still be buffered, because
-  // the visitor stopped or a turn was over: then a later Drain returns one of those two.
+  // an earlier Drain has not come to it: then a later Drain returns one of those two.
   FrameProgress End(Connection& connection);
 
   // A reader that equals FrameReader() is between two frames: a new one can take its place.
@@ -102,7 +105,9 @@ FrameProgress FrameReader<C>::Drain(Connection& connection, const C& codec, Visi
   connection.Discard(arrived - input.size());
   unfinished_ = progress != FrameProgress::kNeedMore;
   if (progress == FrameProgress::kTurnOver) connection.Yield();
-  return ended_ && !unfinished_ ? Finish(connection) : progress;
+  // Without bytes OnTraffic is not called again, whatever the progress: this is the last chance.
+  const bool is_last = !unfinished_ || (connection.buffered() == 0 && connection.reading());
+  return ended_ && is_last ? Finish(connection) : progress;
 }
 
 // Removes from `input` what is decoded.
@@ -112,6 +117,7 @@ FrameProgress FrameReader<C>::Decode(Connection& connection, const C& codec, Vis
                                      std::string_view& input) {
   for (int step = 0; step < kStepsPerTurn; ++step) {
     if (!connection.reading()) return FrameProgress::kStopped;
+    if (connection.backlogged()) return FrameProgress::kBacklogged;
     const Decoded decoded = codec.Decode(input, state_);
     if (decoded.kind() == Decoded::Kind::kNeedMore) return FrameProgress::kNeedMore;
     input.remove_prefix(decoded.consumed());

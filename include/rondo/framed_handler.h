@@ -23,6 +23,11 @@
 // Without such a context, a connection between two frames costs no memory beyond its own. While it
 // is inside a frame FramedHandler keeps a few bytes for it, which context<Member>() does not show.
 //
+// Frames wait while the connection is backlogged(): a peer that asks faster than it reads loses no
+// reply and takes no memory beyond ConnectionOptions::outbound_high_bytes and what one OnFrame
+// writes. That must be no more than outbound_limit_bytes - outbound_high_bytes, or it may be
+// refused.
+//
 // A codec's limit must be below ConnectionOptions::inbound_limit_bytes, or that closes the
 // connection first.
 

@@ -25,8 +25,7 @@ void Draining::NoteDelivered(StreamConnection& connection, size_t bytes) {
 bool Draining::IsServed(const StreamConnection& connection) const {
   const StreamState& state = connection.state;
   if (!state.IsDraining() || state.IsPaused() || connection.rare->undelivered > 0) return false;
-  const bool has_input = input_.Size(connection) > 0 || Input::MustDecode(connection);
-  return !(state.HasPutInputOff() && has_input);
+  return !(state.HasPutInputOff() && input_.HasWaiting(connection));
 }
 
 }  // namespace rondo::stream

@@ -105,11 +105,11 @@ void Streams::OnReceivedSlow(StreamConnection& connection, std::string_view byte
   if (connection.entry().transform != nullptr) {
     DeliverDecoded(connection, bytes, ByteTransform::End::kNo);
     ApplyIfPending(connection);
-  } else if (connection.inbound.empty()) {
+  } else if (connection.inbound.empty() && !connection.state.IsBacklogged()) {
     Lend(connection, bytes);
   } else {
     shared_.input.Keep(connection, bytes);
-    Offer(connection);
+    if (!connection.state.IsBacklogged()) Offer(connection);
     CloseAboveInputLimit(connection);
     ApplyIfPending(connection);
   }
@@ -125,7 +125,8 @@ void Streams::DeliverDecoded(StreamConnection& connection, std::string_view byte
   const auto reply = [&](std::string_view own) { shared_.output.QueueReply(connection, own); };
   const absl::Status status = shared_.input.Decode(connection, bytes, end, reply);
   if (!status.ok()) connection.CloseBecause(status);
-  if (connection.inbound.size() > before && connection.state.AcceptsInput()) {
+  const bool offers = connection.state.AcceptsInput() && !connection.state.IsBacklogged();
+  if (connection.inbound.size() > before && offers) {
     Offer(connection);
     CloseAboveInputLimit(connection);
   }
@@ -134,8 +135,10 @@ void Streams::DeliverDecoded(StreamConnection& connection, std::string_view byte
 }
 
 // After OnTraffic, so that only bytes count which the handler has seen. Those that a transform
-// holds are no more than one receive: meanwhile the connection is not read from.
+// holds are no more than one receive: meanwhile the connection is not read from. Nor is it after
+// Yield and during a backlog: what waits then is no more than the limit and one receive.
 void Streams::CloseAboveInputLimit(StreamConnection& connection) {
+  if (connection.state.HasYielded() || connection.state.IsBacklogged()) return;
   const size_t limit = connection.options().inbound_limit_bytes;
   const size_t size = shared_.input.Size(connection);
   if (size <= limit) return;
@@ -161,6 +164,9 @@ void Streams::EndInput(StreamConnection& connection) {
   if (!connection.state.AcceptsInput()) return;
   // Not before what was received is delivered; OfferInput ends the input then.
   if (Input::MustDecode(connection)) return connection.Yield();
+  const StreamState& state = connection.state;
+  const bool waits = state.IsPaused() || state.HasYielded() || state.IsBacklogged();
+  if (waits && shared_.input.Size(connection) > 0) return;
   connection.state.SetInputEnded();
   shared_.pending.Mark(connection);
   EventHandler& handler = connection.entry().handler;
@@ -245,17 +251,17 @@ void Streams::ApplyRequests(StreamConnection& connection) {
 void Streams::ApplyState(StreamConnection& connection) {
   if (connection.state.HasEnded()) return;
   if (connection.state.IsAborting()) return End(connection);
-  // Receiving first: what the handler is offered may pause it again.
   UpdateReceiving(connection);
   if (AdvanceOutput(connection)) OfferInput(connection);
 }
 
 void Streams::UpdateReceiving(StreamConnection& connection) {
-  if (connection.state.WantsReceive()) {
-    poller_.ResumeReceiving(connection.ref());
-  } else {
-    poller_.PauseReceiving(connection.ref());
-  }
+  const StreamState& state = connection.state;
+  if (state.WantsReceive()) return poller_.ResumeReceiving(connection.ref());
+  // Where input only has to be offered again, OfferInput comes next, and resumes: to pause for that
+  // would cost io_uring a cancelled receive.
+  const bool holds = state.IsPaused() || state.IsBacklogged() || state.HasYielded();
+  if (holds || state.HasInputEnded()) poller_.PauseReceiving(connection.ref());
 }
 
 bool Streams::AdvanceOutput(StreamConnection& connection) {
@@ -282,6 +288,8 @@ void Streams::OfferInput(StreamConnection& connection) {
     return shared_.pending.Mark(connection);
   }
   if (!connection.state.MustOffer() || connection.state.IsPaused()) return;
+  // EndBacklog has it offered.
+  if (connection.state.IsBacklogged()) return;
   connection.state.ClearOffer();
   if (Input::MustDecode(connection)) {
     DeliverDecoded(connection, {}, ByteTransform::End::kNo);
@@ -289,7 +297,10 @@ void Streams::OfferInput(StreamConnection& connection) {
     Offer(connection);
   }
   shared_.pending.Postpone(connection);
-  if (connection.state.HasYielded()) return poller_.PauseReceiving(connection.ref());
+  CloseAboveInputLimit(connection);
+  // Only now: the handler may have paused, yielded or made a backlog again.
+  UpdateReceiving(connection);
+  if (connection.state.HasYielded()) return;
   if (connection.state.HasPeerEnded()) EndInput(connection);
   EndInputIfDrained(connection);
 }
@@ -307,10 +318,11 @@ void Streams::AfterSending(StreamConnection& connection, int result) {
 void Streams::EndBacklog(StreamConnection& connection) {
   if (!shared_.output.HasDrained(connection)) return;
   connection.state.ClearBacklogged();
-  if (!connection.state.IsPaused() && !connection.state.HasInputEnded()) {
-    poller_.ResumeReceiving(connection.ref());
-  }
   if (connection.state.IsClosing() || connection.state.IsAbortingOrEnded()) return;
+  // What has waited is offered after OnWritable and once the others have had their turn: a peer
+  // that reads as fast as we write ends each backlog at once.
+  if (shared_.input.HasWaiting(connection)) connection.state.Yield();
+  UpdateReceiving(connection);
   CallAndPostpone(connection, [&] {
     connection.entry().handler.OnWritable(connection);
     return Action::kNone;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 
 #include "rondo/codecs.h"
 #include "rondo/rondo.h"
@@ -34,6 +36,7 @@ class Answering : public EventHandler {
 
   Action OnOpen(Connection& connection) override {
     connection.set_context(std::make_unique<Session>());
+    if (on_open) on_open(connection);
     return Action::kNone;
   }
   Action OnTraffic(Connection& connection) override {
@@ -46,14 +49,16 @@ class Answering : public EventHandler {
       return one_a_turn ? FrameVisit::kStop : FrameVisit::kContinue;
     });
     most_visits = std::max(most_visits, visits);
+    if (progress == FrameProgress::kBacklogged) ++backlogs;
     between_frames = reader == FrameReader<C>();
     const bool more =
         progress == FrameProgress::kStopped || progress == FrameProgress::kTurnOver;
     if (more && answers) connection.Write("+");
-    if (progress == FrameProgress::kStopped) connection.Yield();
+    if (progress == FrameProgress::kStopped && yields) connection.Yield();
     return Follow(connection, progress);
   }
   Action OnPeerShutdown(Connection& connection) override {
+    if (on_end) on_end();
     return Follow(connection, ReaderOf(connection).End(connection));
   }
   Action OnClose(Connection&, const absl::Status& why) override {
@@ -70,9 +75,14 @@ class Answering : public EventHandler {
 
   // Constant while the server runs.
   bool one_a_turn = false;
+  bool yields = true;
   bool answers = true;
+  std::string padding;
+  std::function<void(Connection&)> on_open;
+  std::function<void()> on_end;
   // To be read after WaitForClose.
   int most_visits = 0;
+  int backlogs = 0;
   bool between_frames = true;
 
  private:
@@ -83,8 +93,8 @@ class Answering : public EventHandler {
   static FrameReader<C>& ReaderOf(Connection& connection) {
     return connection.context<Session>()->reader;
   }
-  static void Answer(Connection& connection, std::string_view frame, bool good) {
-    connection.Write(good ? absl::StrCat("<", std::string(frame), ">") : "!");
+  void Answer(Connection& connection, std::string_view frame, bool good) const {
+    connection.Write(good ? absl::StrCat("<", std::string(frame), padding, ">") : "!");
   }
   static Action Follow(Connection& connection, FrameProgress progress) {
     if (progress != FrameProgress::kEnded) return Action::kNone;
@@ -134,6 +144,43 @@ TEST(FrameReaderTest, TheEndComesAfterTheFramesThatWereHeldBack) {
   client.ShutdownWrite();
   EXPECT_EQ(client.ReceiveAll(), "<one>+<two>+<three>+end");
   EXPECT_TRUE(handler.WaitForClose().ok());
+}
+
+TEST(FrameReaderTest, TheEndComesWithTheLastFrameWhenItHadArrivedBefore) {
+  AnsweringLines handler = Lines();
+  handler.one_a_turn = true;
+  handler.yields = false;
+  ConnectionHandle handle;
+  absl::Notification ended;
+  handler.on_open = [&](Connection& connection) { handle = connection.handle(); };
+  handler.on_end = [&] { ended.Notify(); };
+  const Server server(handler);
+  Client client(server.address());
+  client.Send("one\ntwo\nthree\n");
+  client.ShutdownWrite();
+  ended.WaitForNotification();
+  EXPECT_EQ(client.Receive(6), "<one>+");
+  handle.Wake();
+  handle.Wake();
+  EXPECT_EQ(client.ReceiveAll(), "<two>+<three>end");
+  EXPECT_TRUE(handler.WaitForClose().ok());
+}
+
+TEST(FrameReaderTest, FramesWaitWhileTheConnectionIsBacklogged) {
+  AnsweringLines handler = Lines();
+  handler.padding = std::string(10'000, '.');
+  const Server server(handler, {.connection = {.socket = {.send_buffer_bytes = 16 << 10},
+                                               .outbound_low_bytes = 16 << 10,
+                                               .outbound_high_bytes = 32 << 10,
+                                               .outbound_limit_bytes = 64 << 10}});
+  Client client(server.address(), {.receive_buffer_bytes = 16 << 10});
+  client.Send(std::string(1000, '\n'));
+  client.ShutdownWrite();
+  std::string received = client.ReceiveAll();
+  EXPECT_TRUE(handler.WaitForClose().ok());
+  EXPECT_GT(handler.backlogs, 0);
+  EXPECT_EQ(std::count(received.begin(), received.end(), '<'), 1000);
+  EXPECT_TRUE(received.ends_with("end"));
 }
 
 TEST(FrameReaderTest, ATurnHasABoundedNumberOfFrames) {

@@ -86,8 +86,10 @@ TEST(StreamStateTest, EachHoldStopsReceivingByItself) {
   state.ClearBacklogged();
   EXPECT_FALSE(state.WantsReceive());
   state.EndYield();
-  EXPECT_TRUE(state.WantsReceive());
   EXPECT_TRUE(state.MustOffer());
+  EXPECT_FALSE(state.WantsReceive());
+  state.ClearOffer();
+  EXPECT_TRUE(state.WantsReceive());
 }
 
 TEST(StreamStateTest, AFinIsWantedThenSentAndNeverWantedAgain) {

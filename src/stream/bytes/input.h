@@ -61,6 +61,10 @@ class Input {
            connection.rare->transform->pending() > 0;
   }
 
+  // Whether any bytes wait for the handler, decoded or not.
+  bool HasWaiting(const StreamConnection& connection) const {
+    return Size(connection) > 0 || MustDecode(connection);
+  }
   // How many bytes wait for the handler.
   size_t Size(const StreamConnection& connection) const {
     if (lent_to_ == &connection) return lent_.size();

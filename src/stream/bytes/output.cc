@@ -22,9 +22,9 @@ size_t BytesIn(absl::Span<const std::string_view> pieces) {
   return bytes;
 }
 
-size_t LeastOutboundLimit(const reactor::HandlerTable& handlers, size_t most) {
+size_t LeastHighMark(const reactor::HandlerTable& handlers, size_t most) {
   for (const reactor::HandlerEntry& entry : handlers) {
-    most = std::min(most, entry.options.outbound_limit_bytes);
+    most = std::min(most, entry.options.outbound_high_bytes);
   }
   return most;
 }
@@ -41,7 +41,7 @@ Output::Output(poll::Poller& poller, const reactor::HandlerTable& handlers,
       pending_(pending),
       idle_(idle),
       queues_(chunks),
-      gather_limit_(LeastOutboundLimit(handlers, kGatherBytes)) {}
+      gather_limit_(LeastHighMark(handlers, kGatherBytes)) {}
 
 // --- Writing.
 

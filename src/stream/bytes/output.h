@@ -195,9 +195,9 @@ class Output {
   IdleTimeouts& idle_;
   buffer::OutboundQueuePool queues_;
   const std::unique_ptr<char[]> gather_buffer_{new char[kGatherBytes]};
-  // A write beyond ConnectionOptions::outbound_limit_bytes, of whatever handler, must be refused
-  // and so not be gathered. `gathered_` never passes it, whosever connection gathers: the test in
-  // Write subtracts.
+  // No more than ConnectionOptions::outbound_high_bytes of any handler: the write that makes a
+  // backlog tells. `gathered_` never passes it, whosever connection gathers: the test in Write
+  // subtracts.
   const size_t gather_limit_;
   RunningCallback running_;
   // What the connection whose callback runs has written.

@@ -121,6 +121,8 @@ size_t Connection::outbound_bytes() const {
   return OutputOf(self).Bytes(self);
 }
 
+bool Connection::backlogged() const { return Of(*this).state.IsBacklogged(); }
+
 // --- Flow.
 
 void Connection::PauseReading() {

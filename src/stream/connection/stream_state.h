@@ -9,8 +9,8 @@
 //   input    open, until OnPeerShutdown was called: because the peer's FIN came, or because the
 //            engine drains. Both may happen, in either order; it is called once.
 //   output   open ─▶ FIN wanted (ShutdownWrite) ─▶ FIN sent
-//   holds    why input is not wanted just now: the user paused it, output has a backlog, or the
-//            handler has yielded its turn
+//   holds    why input is not wanted just now: the user paused it, output has a backlog, the
+//            handler has yielded its turn, or must first be offered what waits
 //   pending  the loop must look at the connection; the handler must be offered its input again
 //   slow     a transform must see every byte: no fast path
 //   active   a byte has moved since the idle timeout last looked; always set where there is none
@@ -52,7 +52,7 @@ class StreamState {
   bool AcceptsInput() const { return phase() <= kOpen && !Has(kInputEnded); }
   // Whether the poller should receive now. While closing it should: what arrives is thrown away.
   bool WantsReceive() const {
-    return IsClosing() || !Has(kPaused | kBacklogged | kYielded | kInputEnded);
+    return IsClosing() || !Has(kPaused | kBacklogged | kYielded | kOfferAgain | kInputEnded);
   }
   bool HasPeerEnded() const { return Has(kPeerEnded); }
   // Whether the handler knows that no more input will come: EndInput has begun.
@@ -65,7 +65,8 @@ class StreamState {
   bool HasYielded() const { return Has(kYielded); }
   bool IsPending() const { return Has(kPending); }
   bool MustOffer() const { return Has(kOfferAgain); }
-  // Whether the handler has left its input for a later turn, or for OnWritable.
+  // Whether the input that waits is offered in a later turn, or after the backlog: until then
+  // nothing is received.
   bool HasPutInputOff() const { return Has(kYielded | kOfferAgain | kBacklogged); }
   bool IsDraining() const { return Has(kDraining); }
   bool IsActive() const { return Has(kActive); }
