@@ -9,6 +9,7 @@
 #include "rondo/codecs/json_codec.h"
 
 #include "codecs/encoding.h"
+#include "codecs/skip.h"
 
 namespace rondo {
 namespace {
@@ -121,8 +122,8 @@ size_t FindEnd(std::string_view window, JsonCodec::State& state) {
 }  // namespace
 
 Decoded JsonCodec::Decode(std::string_view input, State& state) const {
+  if (state.mode == State::kLost) return codecs::SkipAll(input);
   if (input.empty()) return Decoded::NeedMore(1);
-  if (state.mode == State::kLost) return Decoded::Skip(input.size());
   if (state.mode == State::kBetween) {
     if (const size_t space = LeadingSpace(input); space > 0) return Decoded::Skip(space);
     if (input[0] == '[' && options_.stream_array_elements) {

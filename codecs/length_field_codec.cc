@@ -109,16 +109,8 @@ absl::StatusOr<LengthFieldCodec> LengthFieldCodec::Create(MaxFrameBytes max,
 }
 
 Decoded LengthFieldCodec::Decode(std::string_view input, State& state) const {
-  if (state.skip > 0) {
-    const Decoded skipped = codecs::SkipRest(input, state.skip);
-    if (state.skip > 0 || state.rejected == 0) return skipped;
-    const FrameError error{.code = absl::StatusCode::kResourceExhausted,
-                           .text = "LengthFieldCodec: frame too long",
-                           .offset = options_.length_offset,
-                           .value = std::exchange(state.rejected, 0),
-                           .limit = max_};
-    return Decoded::Error(error, skipped.consumed());
-  }
+  if (state.lost) return codecs::SkipAll(input);
+  if (state.skip > 0) return SkipFrame(input, state);
   if (input.size() < header_bytes_) return Decoded::NeedMore(header_bytes_);
   const uint64_t length =
       ReadLength(input.data() + options_.length_offset, options_.length_bytes, options_.byte_order);
@@ -128,20 +120,37 @@ Decoded LengthFieldCodec::Decode(std::string_view input, State& state) const {
   return Decoded::Frame(input.substr(strip_bytes_, frame_bytes - strip_bytes_), frame_bytes);
 }
 
+Decoded LengthFieldCodec::SkipFrame(std::string_view input, State& state) const {
+  uint64_t left = state.skip;
+  const Decoded skipped = codecs::SkipRest(input, left);
+  state.skip = left;
+  if (left > 0 || state.rejected == 0) return skipped;
+  const FrameError error{.code = absl::StatusCode::kResourceExhausted,
+                         .text = "LengthFieldCodec: frame too long",
+                         .offset = options_.length_offset,
+                         .value = std::exchange(state.rejected, 0),
+                         .limit = max_};
+  return Decoded::Error(error, skipped.consumed());
+}
+
 Decoded LengthFieldCodec::BadLength(std::string_view input, uint64_t length, State& state) const {
   FrameError error{.offset = options_.length_offset, .value = length, .limit = least_length_};
+  const auto lose = [&](std::string_view text) {
+    state.lost = 1;
+    error.text = text;
+    error.recoverable = false;
+    return Decoded::Error(error, input.size());
+  };
   if (length > kLargestLength) {
-    error.text = "LengthFieldCodec: negative length";
     error.limit = kLargestLength;
-    return Decoded::Error(error, header_bytes_);
+    return lose("LengthFieldCodec: negative length");
   }
   int64_t frame_bytes;
   if (__builtin_add_overflow(static_cast<int64_t>(length), fixed_bytes_, &frame_bytes)) {
     frame_bytes = std::numeric_limits<int64_t>::max();
   }
   if (frame_bytes < static_cast<int64_t>(header_bytes_)) {
-    error.text = "LengthFieldCodec: length too small for the frame's own header";
-    return Decoded::Error(error, header_bytes_);
+    return lose("LengthFieldCodec: length too small for the frame's own header");
   }
   const uint64_t all = static_cast<uint64_t>(frame_bytes);
   const size_t present = static_cast<size_t>(std::min<uint64_t>(all, input.size()));

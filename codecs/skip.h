@@ -1,4 +1,5 @@
-// Drops the rest of a rejected frame of known length as it arrives.
+// Drops the rest of a rejected frame of known length as it arrives, or of a stream whose framing is
+// lost.
 
 #ifndef RONDO_CODECS_SKIP_H_
 #define RONDO_CODECS_SKIP_H_
@@ -18,6 +19,11 @@ inline Decoded SkipRest(std::string_view input, uint64_t& left) {
   const size_t present = static_cast<size_t>(std::min<uint64_t>(left, input.size()));
   left -= present;
   return Decoded::Skip(present);
+}
+
+// Drops all of the input: the place of the next frame is unknown.
+inline Decoded SkipAll(std::string_view input) {
+  return input.empty() ? Decoded::NeedMore(1) : Decoded::Skip(input.size());
 }
 
 }  // namespace rondo::codecs

@@ -36,7 +36,7 @@ Varint ReadVarint(std::string_view input) {
 }  // namespace
 
 Decoded VarintLengthCodec::Decode(std::string_view input, State& state) const {
-  if (state.lost) return input.empty() ? Decoded::NeedMore(1) : Decoded::Skip(input.size());
+  if (state.lost) return codecs::SkipAll(input);
   if (state.skip > 0) {
     uint64_t left = state.skip;
     const Decoded skipped = codecs::SkipRest(input, left);

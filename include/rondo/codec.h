@@ -84,7 +84,21 @@ struct FrameError {
   // The value at that place, and the greatest (or the least, or the only) value that is allowed.
   uint64_t value = 0;
   uint64_t limit = 0;
-  // Whether decoding can go on: the beginning of the next frame is known, or will be found.
+  // Whether decoding can go on: the beginning of the next frame is known, or will be found. If not,
+  // the codec drops all that follows.
+  //
+  //   LineCodec, DelimiterCodec  too long                            yes
+  //   LengthFieldCodec           too long, shorter than strip_bytes  yes: the length says where
+  //                              negative, below the header's own    no: that is no length
+  //   VarintLengthCodec          too long                            yes
+  //                              malformed, negative                 no
+  //   JsonCodec                  too long                            yes: its brackets are counted
+  //                              what is no object and no array,     no
+  //                              an array closed by a brace          no
+  //   NestedCodec                of the outer codec                  as there
+  //                              of the inner codec                  yes: with the next outer
+  //                                                                  frame at the latest
+  //   FixedLengthCodec, PassThroughCodec have no errors.
   bool recoverable = true;
 
   // "TEXT: VALUE at offset OFFSET of the frame, limit LIMIT".

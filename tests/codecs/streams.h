@@ -22,6 +22,8 @@ struct Outcome {
   std::vector<std::string> frames;
   // "CODE offset value limit: TEXT", each preceded by "@N", the number of frames before it.
   std::vector<std::string> errors;
+  // Of each error, whether it is.
+  std::vector<bool> recoverable;
   // The first breach of the contract; empty when there was none.
   std::string breach;
   bool ended_between_frames = false;
@@ -29,7 +31,8 @@ struct Outcome {
   size_t most_kept = 0;  // The most bytes that waited for more.
 
   bool operator==(const Outcome& other) const {
-    return frames == other.frames && errors == other.errors && breach == other.breach &&
+    return frames == other.frames && errors == other.errors &&
+           recoverable == other.recoverable && breach == other.breach &&
            ended_between_frames == other.ended_between_frames;
   }
   friend void PrintTo(const Outcome& outcome, std::ostream* out) {
@@ -85,6 +88,7 @@ class Stream {
         if (decoded.consumed() == 0) return Breach("an error that consumed nothing");
         outcome_.errors.push_back(
             absl::StrCat("@", outcome_.frames.size(), " ", decoded.error().ToStatus().ToString()));
+        outcome_.recoverable.push_back(decoded.error().recoverable);
         break;
     }
     outcome_.consumed += decoded.consumed();

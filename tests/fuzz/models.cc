@@ -56,9 +56,10 @@ Expected ModelLengthField(std::string_view stream, size_t max,
     }
     const long double frame = length + static_cast<long double>(header) +
                               static_cast<long double>(options.length_adjustment);
-    size_t consumed = header;
+    size_t consumed = 0;
     if (length >= 9223372036854775808.0L || frame < static_cast<long double>(header)) {
       ++expected.errors;
+      break;
     } else if (frame > static_cast<long double>(max) ||
                frame < static_cast<long double>(options.strip_bytes.value_or(header))) {
       ++expected.errors;

@@ -2,7 +2,9 @@
 //
 //   | length_offset bytes | length field | LENGTH + length_adjustment bytes |
 //
-// The limit counts all of that, before strip_bytes are removed. Encode is the inverse of Decode: it
+// The limit counts all of that, before strip_bytes are removed. A length that is negative or does
+// not even cover the header is no length: the beginning of the next frame is unknown, and the error
+// is not recoverable. Encode is the inverse of Decode: it
 // writes the bytes that Decode strips, zeros but for the length. With strip_bytes == 0 the payload
 // begins with its header, and Encode checks the length in it.
 
@@ -38,8 +40,9 @@ class LengthFieldCodec {
     ReportTooLong report = ReportTooLong::kAtOnce;
   };
   struct State {
-    uint64_t skip = 0;      // Bytes of a bad frame that must still be dropped.
-    uint64_t rejected = 0;  // Its length, if the error is reported after skipping; else 0.
+    uint64_t skip : 63 = 0;  // Bytes of a bad frame that must still be dropped.
+    uint64_t lost : 1 = 0;   // A length was impossible: all that follows is dropped.
+    uint64_t rejected = 0;   // Its length, if the error is reported after skipping; else 0.
     bool operator==(const State&) const = default;
   };
   static absl::StatusOr<LengthFieldCodec> Create(MaxFrameBytes max) {
@@ -52,6 +55,7 @@ class LengthFieldCodec {
 
  private:
   LengthFieldCodec() = default;
+  Decoded SkipFrame(std::string_view input, State& state) const;
   Decoded BadLength(std::string_view input, uint64_t length, State& state) const;
   absl::Status CheckHeader(const EncodedFrame& frame) const;
 

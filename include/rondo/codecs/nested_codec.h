@@ -1,6 +1,8 @@
 // Frames inside the frames of another codec: each frame of `Outer` holds any number of whole frames
-// of `Inner`. An inner frame that the end of the outer one cuts off is corrupt. Encode puts one
-// inner frame into one outer frame. Each of the two codecs has its own limit.
+// of `Inner`. An inner frame that the end of the outer one cuts off is corrupt. After an error of
+// `Inner` that leaves the place of its next frame unknown, the rest of the outer frame is dropped,
+// and decoding goes on with the next one. Encode puts one inner frame into one outer frame. Each of
+// the two codecs has its own limit.
 
 #ifndef RONDO_CODECS_NESTED_CODEC_H_
 #define RONDO_CODECS_NESTED_CODEC_H_
@@ -24,6 +26,8 @@ class NestedCodec {
     typename Inner::State inner;
     uint64_t left = 0;     // Bytes of the outer frame's payload that are not decoded yet.
     uint64_t trailer = 0;  // Length of the outer frame's trailer, which follows them.
+    // Of the inner frame that is being dropped the error has been reported.
+    bool reported = false;
     bool operator==(const State&) const = default;
   };
   NestedCodec(Outer outer, Inner inner) : outer_(std::move(outer)), inner_(std::move(inner)) {}
@@ -47,22 +51,45 @@ class NestedCodec {
  private:
   Decoded DecodeInner(std::string_view input, size_t header, State& state) const {
     const Decoded inner = inner_.Decode(input.substr(header, state.left), state.inner);
-    if (inner.kind() == Decoded::Kind::kNeedMore) {
-      const FrameError error{.text = "NestedCodec: the outer frame ends inside of an inner one",
-                             .offset = header,
-                             .value = state.left,
-                             .limit = inner.needed()};
-      return Decoded::Error(error, header + Take(state.left, state));
-    }
-    const size_t consumed = header + Take(inner.consumed(), state);
     switch (inner.kind()) {
-      case Decoded::Kind::kFrame:
-        return Decoded::Frame(inner.frame(), consumed);
+      case Decoded::Kind::kNeedMore:
+        return CutOff(header, inner.needed(), state);
       case Decoded::Kind::kSkip:
-        return Decoded::Skip(consumed);
-      default:
-        return Decoded::Error(inner.error(), consumed);
+        NoteReported(state.reported, state);
+        if (inner.consumed() == state.left && EndsInside(state)) {
+          return CutOff(header, state.left + 1, state);
+        }
+        return Decoded::Skip(header + Take(inner.consumed(), state));
+      case Decoded::Kind::kFrame:
+        state.reported = false;
+        return Decoded::Frame(inner.frame(), header + Take(inner.consumed(), state));
+      case Decoded::Kind::kError:
+        break;
     }
+    NoteReported(true, state);
+    FrameError error = inner.error();
+    const uint64_t consumed = error.recoverable ? inner.consumed() : state.left;
+    error.recoverable = true;
+    return Decoded::Error(error, header + Take(consumed, state));
+  }
+
+  static void NoteReported(bool reported, State& state) {
+    state.reported = reported && !(state.inner == typename Inner::State());
+  }
+  // Whether what was skipped last belongs to a bad inner frame that has not ended, and of which no
+  // error was reported yet.
+  static bool EndsInside(const State& state) {
+    return !state.reported && !(state.inner == typename Inner::State());
+  }
+
+  Decoded CutOff(size_t header, uint64_t needed, State& state) const {
+    const bool reported = state.reported;
+    const FrameError error{.text = "NestedCodec: the outer frame ends inside of an inner one",
+                           .offset = header,
+                           .value = state.left,
+                           .limit = needed};
+    const size_t consumed = header + Take(state.left, state);
+    return reported ? Decoded::Skip(consumed) : Decoded::Error(error, consumed);
   }
 
   // Counts `bytes` of the outer frame as decoded. Returns how many bytes of the input they are: the
@@ -72,6 +99,7 @@ class NestedCodec {
     if (state.left > 0) return bytes;
     const uint64_t all = bytes + state.trailer;
     state.trailer = 0;
+    state.reported = false;
     state.inner = {};
     return all;
   }
