@@ -137,7 +137,9 @@ class Connection {
   void Yield();
 
   // --- Ending. After each of these writing is refused, and after all but ShutdownWrite nothing
-  // --- more is received. OnClose follows later, never inside the call.
+  // --- more is received. OnClose follows later, never inside the call. The peer sees the end that
+  // --- was chosen, also while a forked child holds copies of the descriptor; but elsewhere than on
+  // --- Linux it sees a reset only when the child has closed them.
 
   // Sends what is queued, waits until the peer has it, and closes. It waits for at most
   // ConnectionOptions::close_timeout, then it resets.

@@ -18,7 +18,8 @@ class TcpTransport final : public Transport {
     return bytes > 0 ? static_cast<size_t>(bytes) : 0;
   }
   int EndOutput(int fd) const override { return sys::Shutdown(fd, SHUT_WR); }
-  void ResetOnClose(int fd) const override {
+  void Reset(int fd) const override {
+    if (sys::ResetConnection(fd) == 0) return;
     const linger reset = {.l_onoff = 1, .l_linger = 0};
     (void)sys::SetOption(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   }

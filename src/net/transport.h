@@ -22,8 +22,9 @@ class Transport {
   virtual size_t Unread(int fd) const = 0;
   // Ends this direction (FIN). Returns 0, or a negated errno when the peer has gone.
   virtual int EndOutput(int fd) const = 0;
-  // Has close(2) reset the connection (RST), whatever it has still to send.
-  virtual void ResetOnClose(int fd) const = 0;
+  // Resets the connection (RST), whatever it has still to send: now where the system can, at
+  // close(2) elsewhere. Only closing `fd` may follow.
+  virtual void Reset(int fd) const = 0;
 
  protected:
   ~Transport() = default;

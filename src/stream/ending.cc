@@ -207,7 +207,12 @@ void Streams::Release(StreamConnection& connection) {
   std::vector<ConnectionHandle::Done> unsent;
   if (connection.outbound != nullptr) unsent = connection.outbound->TakeAllDone();
   connection.user_context.reset();
-  if (by_reset) connection.entry().transport.ResetOnClose(connection.socket);
+  // Not left to close(2), which ends nothing while a forked child holds a copy of the descriptor.
+  if (by_reset) {
+    connection.entry().transport.Reset(connection.socket);
+  } else if (!connection.state.IsFinSent()) {
+    (void)connection.entry().transport.EndOutput(connection.socket);
+  }
   if (poller_.Close(connection.ref())) OnReleased(connection);
 
   const absl::Status& lost = reason.ok() ? shared_.closed_unsent : reason;

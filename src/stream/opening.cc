@@ -17,7 +17,7 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
                    reactor::HandlerTable::Index handler) {
   StreamConnection* connection = nullptr;
   if (const int result = Make(socket.get(), peer, handler, &connection); result < 0) {
-    shared_.handlers[handler].transport.ResetOnClose(socket.get());
+    shared_.handlers[handler].transport.Reset(socket.get());
     socket.Reset();
     LogReset(peer, -result);
     return false;

@@ -31,6 +31,9 @@ int Bind(int fd, const sockaddr* address, socklen_t length);
 int Listen(int fd, int backlog);
 int Accept(int listener, sockaddr* peer, socklen_t* length);
 int Shutdown(int fd, int how);
+// Resets a TCP connection (RST) now, also while other descriptors of it are open: connect(2) to
+// AF_UNSPEC. Linux; ENOTSUP elsewhere.
+int ResetConnection(int fd);
 int GetSocketName(int fd, sockaddr* address, socklen_t* length);
 int GetOption(int fd, int level, int option, void* value, socklen_t* length);
 int SetOption(int fd, int level, int option, const void* value, socklen_t length);

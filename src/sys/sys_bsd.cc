@@ -47,6 +47,10 @@ int Accept(int listener, sockaddr* peer, socklen_t* length) {
   return result == -EINVAL ? -ECONNABORTED : result;
 }
 
+// A connected stream socket takes no other connect(2) here, and no call was found that resets one
+// while a forked child holds a copy: its peer sees the reset when the child closes that.
+int ResetConnection(int) { return -ENOTSUP; }
+
 ssize_t Receive(int fd, void* into, size_t length) {
   return Repeat([&] { return ::recv(fd, into, length, 0); });
 }

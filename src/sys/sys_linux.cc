@@ -28,6 +28,13 @@ int Accept(int listener, sockaddr* peer, socklen_t* length) {
   return Repeat([&] { return ::accept4(listener, peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC); });
 }
 
+// It ends in tcp_disconnect, as close(2) with a linger of zero does, but that only for the last
+// descriptor of the socket.
+int ResetConnection(int fd) {
+  const sockaddr unspecified = {.sa_family = AF_UNSPEC, .sa_data = {}};
+  return OrErrno(::connect(fd, &unspecified, sizeof unspecified));
+}
+
 int KeepIdleOption() {
   return TCP_KEEPIDLE;
 }

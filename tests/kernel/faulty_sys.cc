@@ -126,6 +126,10 @@ int Shutdown(int fd, int how) {
   return Do(Call::kShutdown, fd, [&] { return real_sys::Shutdown(fd, how); });
 }
 
+int ResetConnection(int fd) {
+  return Do(Call::kResetConnection, fd, [&] { return real_sys::ResetConnection(fd); });
+}
+
 int GetSocketName(int fd, sockaddr* address, socklen_t* length) {
   return Do(Call::kGetSocketName, fd, [&] { return real_sys::GetSocketName(fd, address, length); });
 }

@@ -26,6 +26,7 @@ enum class Call {
   kListen,
   kAccept,
   kShutdown,
+  kResetConnection,
   kGetSocketName,
   kGetOption,
   kSetOption,

@@ -42,7 +42,7 @@ class SlowTransport final : public net::Transport {
   }
   size_t Unread(int) const override { return 0; }
   int EndOutput(int) const override { return ++fins, 0; }
-  void ResetOnClose(int) const override { ++resets; }
+  void Reset(int) const override { ++resets; }
 
   int64_t now = 0;
   size_t unacknowledged = 1;

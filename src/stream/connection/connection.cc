@@ -230,6 +230,8 @@ absl::Status Connection::SetCloseTimeout(absl::Duration timeout) {
   if (self.rare != nullptr || timeout != absl::InfiniteDuration()) {
     self.EnsureRareState().close_timeout = timeout;
   }
+  // It takes no longer than that from now on.
+  if (timeout == absl::ZeroDuration() && self.state.IsClosing()) Abort();
   return net::SetResetOnClose(fd(), timeout == absl::ZeroDuration());
 }
 

@@ -57,7 +57,12 @@ RareState& StreamConnection::EnsureRareState() {
 void StreamConnection::CloseBecause(absl::Status reason) noexcept {
   if (state.IsClosing() || state.IsAbortingOrEnded()) return;
   if (!reason.ok()) SetReason([&] { return std::move(reason); });
-  state.BeginClosing();
+  const bool at_once = rare != nullptr && rare->close_timeout == absl::ZeroDuration();
+  if (at_once) {
+    state.Abort();
+  } else {
+    state.BeginClosing();
+  }
   services().pending.Mark(*this);
 }
 

@@ -14,7 +14,7 @@
 //       as long again as it took so far     while the peer's bytes are received and thrown away
 //    7  kDone                               everything is acknowledged and the peer is quiet
 //    8  Streams::End                        the end is decided
-//    9  Streams::CloseEnded                 at the end of the turn: OnClose
+//    9  Streams::CloseEnded                 at the end of the turn: OnClose, and FIN, unless sent
 //   10  Poller::Close                       close(2), now or when the kernel lets go of the memory
 //   11  Streams::OnReleased                 the slot is free
 //   12  EngineLink::ReleaseConnection       a place under max_connections is free
