@@ -1,5 +1,6 @@
 #include "stream/acceptor.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -19,6 +20,11 @@ constexpr Tick kLongPause = 1000;
 // What one turn takes of one listener.
 constexpr int kAcceptsPerTurn = 64;
 constexpr int kRejectedAtOnce = 64;
+// Connections in a row that may have died in the backlog before it is taken for something else.
+constexpr int kSkippedAtOnce = 32;
+// How often a shortage that comes and goes is logged: so often at first, then once in this time.
+constexpr Tick kLogBurst = 10;
+constexpr Tick kLogInterval = 1000;
 
 }  // namespace
 
@@ -27,7 +33,7 @@ Acceptor::Acceptor(net::Listener listener, uint32_t index, int backlog,
     : Endpoint(listener.fd.get(), 1),
       Timer([](Timer& timer) {
         base::AssertOnLoop();
-        static_cast<Acceptor&>(timer).Resume();
+        (void)static_cast<Acceptor&>(timer).Resume();
       }),
       listener_(std::move(listener)),
       id_(poll::EndpointId::Of(kKind, index, generation)),
@@ -47,7 +53,7 @@ int Acceptor::Start() {
 void Acceptor::Stop() {
   if (stopped()) return;
   clock_.Cancel(*this);
-  Resume();
+  (void)Resume();
   // Peers in the backlog believe that they are connected, and may have sent their requests already.
   // No more than fit in there: others go on coming while these are taken.
   for (int i = 0; i < backlog_ && !over_limit_; ++i) {
@@ -55,6 +61,8 @@ void Acceptor::Stop() {
     if (result == 0) continue;
     if (result == -EAGAIN || AcceptErrorOf(-result) != AcceptError::kOfConnection) break;
   }
+  // It was accepted: as the others in the backlog it is reset, whatever a forked child holds.
+  if (over_limit_) net::Tcp().Reset(over_limit_.get());
   over_limit_.Reset();
   reserve_.Reset();
   // The poller closes the descriptor.
@@ -62,19 +70,24 @@ void Acceptor::Stop() {
   (void)poller_.Close(ref());
 }
 
-void Acceptor::Resume() {
-  if (stopped()) return;
-  if (over_limit_) {
-    if (!engine_.AcquireConnection()) return;
+bool Acceptor::Resume() {
+  if (stopped()) return false;
+  const bool waits = static_cast<bool>(over_limit_);
+  if (waits) {
+    if (!engine_.AcquireConnection()) return false;
     deliver_(std::exchange(over_limit_, UniqueFd()), over_limit_peer_);
   }
   if (accepting()) poller_.SetInterest(ref(), {.readable = true});
+  return waits;
 }
 
 poll::More Acceptor::OnReady() {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     const int result = AcceptOne();
-    if (result == -EAGAIN) return poll::More::kNo;
+    if (result == -EAGAIN) {
+      skipped_ = 0;
+      return poll::More::kNo;
+    }
     if (result < 0) OnError(-result);
     // The peers that wait are accepted after the pause.
     if (!accepting()) {
@@ -94,10 +107,10 @@ int Acceptor::AcceptOne() {
 }
 
 void Acceptor::Take(UniqueFd socket, const SocketAddress& peer) {
-  if (short_of_resources_) {
-    short_of_resources_ = false;
+  skipped_ = 0;
+  if (std::exchange(is_logged_, false)) {
     engine_.Log(LogSeverity::kInfo,
-                      absl::StrCat("accepting on ", address().ToString(), " again"));
+                absl::StrCat("accepting on ", address().ToString(), " again"));
   }
   if (engine_.AcquireConnection()) {
     deliver_(std::move(socket), peer);
@@ -109,17 +122,26 @@ void Acceptor::Take(UniqueFd socket, const SocketAddress& peer) {
 
 void Acceptor::OnError(int error) {
   const AcceptError kind = AcceptErrorOf(error);
-  if (kind == AcceptError::kOfConnection) return;
-  if (!short_of_resources_) {
-    short_of_resources_ = true;
-    const absl::Status status = base::ErrnoStatus(
-        error, absl::StrCat("accept ", address().ToString()),
-        "accepting pauses until that is over; peers that wait are turned away when no descriptor "
-        "is free (ulimit -n), see also Options::max_connections");
-    engine_.Log(LogSeverity::kWarning, base::ToStd(status.message()));
-  }
+  // A security module may refuse all of them with the errno of one, and leave them in the backlog.
+  if (kind == AcceptError::kOfConnection && ++skipped_ < kSkippedAtOnce) return;
+  skipped_ = 0;
+  LogError(kind, error);
   if (kind == AcceptError::kNoDescriptors) RejectWaiting();
   PauseFor(kind == AcceptError::kListenerBroken ? kLongPause : kPause);
+}
+
+void Acceptor::LogError(AcceptError kind, int error) {
+  const Tick now = reactor::Clock::Current();
+  if (is_logged_ || next_log_ > now + kLogBurst * kLogInterval) return;
+  is_logged_ = true;
+  next_log_ = std::max(next_log_, now) + kLogInterval;
+  const absl::Status status = base::ErrnoStatus(
+      error, absl::StrCat("accept ", address().ToString()),
+      kind == AcceptError::kNoDescriptors
+          ? "accepting pauses until that is over; peers that wait are turned away when no "
+            "descriptor is free (ulimit -n), see also Options::max_connections"
+          : "accepting is tried again until that is over; peers wait in the backlog");
+  engine_.Log(LogSeverity::kWarning, base::ToStd(status.message()));
 }
 
 Acceptor::AcceptError Acceptor::AcceptErrorOf(int error) {
@@ -127,17 +149,27 @@ Acceptor::AcceptError Acceptor::AcceptErrorOf(int error) {
     case EMFILE:
     case ENFILE:
       return AcceptError::kNoDescriptors;
-    case ENOBUFS:
-    case ENOMEM:
-      return AcceptError::kNoMemory;
     case EBADF:
     case EINVAL:
     case ENOTSOCK:
     case EOPNOTSUPP:
       return AcceptError::kListenerBroken;
-    default:
-      // The connection's own trouble, or a firewall's (accept(2), "Error handling").
+    // The connection's own trouble, or a firewall's (accept(2), "Error handling").
+    case ECONNABORTED:
+    case ECONNRESET:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENOPROTOOPT:
+    case EPERM:
+    case EPROTO:
+    case EPROTONOSUPPORT:
+    case ESOCKTNOSUPPORT:
+    case ETIMEDOUT:
       return AcceptError::kOfConnection;
+    default:
+      return AcceptError::kLasting;
   }
 }
 

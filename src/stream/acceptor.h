@@ -1,11 +1,13 @@
 // An Acceptor takes connections from one listener and hands them on. It lives on one loop, which
 // owns it; loop thread only.
 //
-// What accept(2) fails with decides what happens: a connection that died in the queue is skipped;
-// without descriptors or memory accepting pauses for a moment, rather than spin on a listener that
-// stays readable. A descriptor kept in reserve lets it at least reject the peers that wait when the
-// table is full: they learn at once, and do not hang. At Options::max_connections it pauses, too,
-// and newcomers wait in the backlog until a connection has ended.
+// What accept(2) fails with decides what happens: a connection that died in the queue is skipped.
+// Any other error, and one of a connection that comes too many times in a row, may last: accepting
+// pauses for a moment, rather than spin on a listener that stays readable, and the log says so
+// once, and once when it is over. A descriptor kept in reserve lets it at least reject the peers
+// that wait when the table is full: they learn at once, and do not hang. At
+// Options::max_connections it pauses, too, and newcomers wait in the backlog until a connection has
+// ended.
 
 #ifndef RONDO_STREAM_ACCEPTOR_H_
 #define RONDO_STREAM_ACCEPTOR_H_
@@ -40,8 +42,9 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   int Start() RONDO_ON_LOOP;
   // Takes what is left in the backlog, up to max_connections, and closes the listener.
   void Stop() RONDO_ON_LOOP;
-  // A connection has ended while max_connections was reached, or a pause is over.
-  void Resume() RONDO_ON_LOOP;
+  // A connection has ended while max_connections was reached, or a pause is over. Whether a peer
+  // that waited for a place has got one.
+  bool Resume() RONDO_ON_LOOP;
 
   // From the poller: a peer waits in the backlog, or accepting fails.
   poll::More OnReady() RONDO_ON_LOOP;
@@ -52,7 +55,7 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   const SocketAddress& address() const { return listener_.address; }
 
  private:
-  enum class AcceptError { kOfConnection, kNoDescriptors, kNoMemory, kListenerBroken };
+  enum class AcceptError { kOfConnection, kNoDescriptors, kListenerBroken, kLasting };
   static AcceptError AcceptErrorOf(int error);
 
   poll::EndpointRef ref() { return {*this, id_}; }
@@ -60,6 +63,7 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   int AcceptOne() RONDO_ON_LOOP;
   void Take(UniqueFd socket, const SocketAddress& peer) RONDO_ON_LOOP;
   void OnError(int error) RONDO_ON_LOOP;
+  void LogError(AcceptError kind, int error);
   // Whether connections may be accepted now.
   bool accepting() const { return !over_limit_ && !scheduled(); }
   void PauseFor(reactor::Tick ticks) RONDO_ON_LOOP;
@@ -77,7 +81,12 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   // Accepted beyond max_connections: first in line when there is a place again.
   UniqueFd over_limit_;
   SocketAddress over_limit_peer_;
-  bool short_of_resources_ = false;
+  // Errors of connections since the last one that was accepted, or the last pause.
+  int skipped_ = 0;
+  // The log says that accepting fails, and not yet that it works again.
+  bool is_logged_ = false;
+  // Runs ahead of the clock by an interval for each time that was logged.
+  reactor::Tick next_log_ = 0;
 };
 
 }  // namespace rondo::stream

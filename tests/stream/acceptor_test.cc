@@ -170,11 +170,61 @@ TEST_F(AcceptorTest, ALastingShortageIsLoggedOnce) {
 }
 
 TEST_F(AcceptorTest, SkipsConnectionsThatDiedInTheBacklog) {
-  kernel_.Fail(Call::kAccept, ECONNABORTED, 200);
-  const std::vector<UniqueFd> clients = ConnectMany(3);
-  Turn(20);
-  EXPECT_THAT(accepted_, SizeIs(3));
+  for (const int error : {ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH, ETIMEDOUT}) {
+    accepted_.clear();
+    kernel_.Fail(Call::kAccept, error, 20);
+    const std::vector<UniqueFd> clients = ConnectMany(3);
+    Turn();
+    EXPECT_THAT(accepted_, SizeIs(3)) << error;
+  }
   EXPECT_THAT(engine_.logged, IsEmpty());
+}
+
+TEST_F(AcceptorTest, ManyThatDiedInARowDelayTheNextByPauses) {
+  kernel_.Fail(Call::kAccept, ECONNABORTED, 100);
+  const std::vector<UniqueFd> clients = ConnectMany(3);
+  for (int i = 0; i < 5; ++i) {
+    Turn();
+    Pass(60);
+  }
+  EXPECT_THAT(accepted_, SizeIs(3));
+  EXPECT_THAT(engine_.logged, SizeIs(2));
+}
+
+TEST_F(AcceptorTest, AnErrorThatLastsCostsNoCpuAndIsLoggedOnceWhateverItIs) {
+  for (const int error : {EPERM, EACCES, ECONNABORTED, EIO, ENOSYS, 4095}) {
+    engine_.logged.clear();
+    accepted_.clear();
+    kernel_.Fail(Call::kAccept, error);
+    const std::vector<UniqueFd> clients = ConnectMany(1);
+    const int64_t before = kernel_.count(Call::kAccept);
+    for (int i = 0; i < 20; ++i) {
+      Turn();
+      Pass(60);
+    }
+    EXPECT_LE(kernel_.count(Call::kAccept) - before, 20 * 32) << error;
+    EXPECT_THAT(engine_.logged, SizeIs(1)) << error;
+    kernel_.Fail(Call::kAccept, 0, 0);
+    Turn();
+    Pass(60);
+    Turn();
+    EXPECT_THAT(accepted_, SizeIs(1)) << error;
+    EXPECT_THAT(engine_.logged, SizeIs(2)) << error;
+    Pass(1000);
+  }
+}
+
+TEST_F(AcceptorTest, AShortageThatComesAndGoesDoesNotFillTheLog) {
+  for (int i = 0; i < 100; ++i) {
+    kernel_.Fail(Call::kAccept, ENOMEM);
+    const std::vector<UniqueFd> clients = ConnectMany(1);
+    Turn();
+    kernel_.Fail(Call::kAccept, 0, 0);
+    Pass(60);
+    Turn();
+  }
+  EXPECT_THAT(accepted_, SizeIs(100));
+  EXPECT_THAT(engine_.logged, SizeIs(::testing::Le(40u)));
 }
 
 TEST_F(AcceptorTest, ABrokenListenerCostsNoCpu) {
