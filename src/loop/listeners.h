@@ -4,6 +4,7 @@
 #ifndef RONDO_LOOP_LISTENERS_H_
 #define RONDO_LOOP_LISTENERS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -37,14 +38,20 @@ class Listeners {
   void StopAll() RONDO_ON_LOOP {
     for (const auto& acceptor : acceptors_) acceptor->Stop();
   }
-  // There is a place under max_connections again.
+  // There is a place under max_connections again. The listener behind the one that got the last
+  // place is the first in line.
   void ResumeAll() RONDO_ON_LOOP {
-    for (const auto& acceptor : acceptors_) acceptor->Resume();
+    const size_t first = next_;
+    for (size_t i = 0; i < acceptors_.size(); ++i) {
+      const size_t index = (first + i) % acceptors_.size();
+      if (acceptors_[index]->Resume()) next_ = index + 1;
+    }
   }
 
  private:
   const reactor::LoopServices& services_;
   std::vector<std::unique_ptr<stream::Acceptor>> acceptors_;
+  size_t next_ = 0;
 };
 
 }  // namespace rondo::loop

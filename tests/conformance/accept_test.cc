@@ -67,6 +67,40 @@ TEST_P(AcceptTest, HoldsExactlyAsManyConnectionsAsItMay) {
   EXPECT_EQ(most, kMost);
 }
 
+TEST_P(AcceptTest, ListenersTakeTurnsForAPlace) {
+  options.max_connections = 1;
+  options.loops = 1;
+  options.private_descriptor_tables = false;
+  std::vector<size_t> served;
+  handler.on_open = [&](Connection& connection) {
+    served.push_back(connection.listener());
+    return Action::kNone;
+  };
+  handler.on_traffic = [](Connection&) { return Action::kClose; };
+  auto started = Engine::Start(handler, {"tcp://127.0.0.1:0", "tcp://127.0.0.1:0"}, options);
+  ASSERT_TRUE(started.ok()) << started.status();
+  engine = *std::move(started);
+  const RunningServer server(*this);
+  Client first = Connect();
+  ASSERT_TRUE(handler.WaitForOpened(1));
+  std::vector<Client> waiting;
+  for (int i = 0; i < 4; ++i) {
+    for (const SocketAddress& listener : engine->addresses()) {
+      waiting.push_back(ConnectTo(listener));
+      ASSERT_TRUE(waiting.back().Send("x"));
+    }
+  }
+  ASSERT_TRUE(first.Send("x"));
+  EXPECT_NE(first.WaitForEnd(), Client::Ending::kTimeout);
+  first.Close();
+  for (Client& client : waiting) EXPECT_NE(client.WaitForEnd(), Client::Ending::kTimeout);
+  ASSERT_TRUE(handler.WaitForClosed(9));
+  EXPECT_EQ(Stop(), absl::OkStatus());
+  // Each of them is among the first that had to wait.
+  EXPECT_THAT(std::vector<size_t>(served.begin() + 1, served.begin() + 5),
+              ::testing::IsSupersetOf({size_t{0}, size_t{1}}));
+}
+
 TEST_P(AcceptTest, StopsWhileNewcomersWaitForAPlace) {
   options.max_connections = 2;
   const auto server = Start();
