@@ -51,7 +51,8 @@ ssize_t SendMessage(int fd, const iovec* pieces, size_t count);
 ssize_t SendFile(int fd, int file, int64_t* offset, size_t length);
 // Bytes written to a TCP socket that its peer has not acknowledged yet (SIOCOUTQ, tcp(7)).
 int UnacknowledgedBytes(int fd);
-// Bytes that have arrived at a socket and were not received yet (SIOCINQ, tcp(7)).
+// Bytes that have arrived at a socket and were not received yet (SIOCINQ, tcp(7)), behind urgent
+// data too; urgent bytes themselves do not count.
 int UnreadBytes(int fd);
 
 // --- Descriptors.

@@ -90,10 +90,19 @@ ssize_t SendFile(int fd, int file, int64_t* offset, size_t length) {
   return result;
 }
 
+// SIOCINQ counts up to urgent data only, unless that is received in line: then it counts all, with
+// the urgent byte, which recv passes over.
 int UnreadBytes(int fd) {
   int bytes = 0;
-  const int result = OrErrno(::ioctl(fd, SIOCINQ, &bytes));
-  return result < 0 ? result : bytes;
+  if (const int result = OrErrno(::ioctl(fd, SIOCINQ, &bytes)); result < 0) return result;
+  char urgent;
+  if (::recv(fd, &urgent, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) != 1) return bytes;
+  const int on = 1, off = 0;
+  int all = 0;
+  if (::setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on) < 0) return bytes;
+  (void)::ioctl(fd, SIOCINQ, &all);
+  (void)::setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &off, sizeof off);
+  return all > bytes ? all - 1 : bytes;
 }
 
 int UnacknowledgedBytes(int fd) {

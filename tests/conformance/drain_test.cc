@@ -1,6 +1,10 @@
 // A stop serves what has arrived, wherever it is by then: left by the handler, held by the poller
 // or in the kernel.
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
 #include <string>
 #include <thread>
 
@@ -96,6 +100,42 @@ TEST_P(DrainTest, ServesWhatArrivedWhileOutputWaited) {
   ASSERT_TRUE(client.Send(std::string(kRequests - 1, 'q')));
   LetLoopsTurn();
   ExpectAllReplies(client);
+}
+
+TEST_P(DrainTest, ServesWhatArrivedBehindUrgentData) {
+  options.connection.socket.receive_buffer_bytes = 4 << 20;
+  options.read_buffer_bytes = 32 << 10;
+  std::string received;
+  absl::Notification held, go;
+  handler.on_traffic = [&](Connection& connection) {
+    const bool first = received.empty();
+    received += connection.Next();
+    if (first) {
+      held.Notify();
+      go.WaitForNotification();
+    }
+    return Action::kNone;
+  };
+  const auto server = Start();
+  Client client = Connect();
+  const std::string begin = "0123456789", rest = RandomBytes(1 << 20);
+  ASSERT_TRUE(client.Send("x"));
+  held.WaitForNotification();
+  // All of it has arrived when the stop begins, while the loop is in a callback.
+  ASSERT_TRUE(client.Send(begin));
+  ASSERT_EQ(::send(client.fd(), "!", 1, MSG_OOB), 1);
+  ASSERT_TRUE(client.Send(rest));
+  ASSERT_TRUE(Eventually([&] {
+    int unacknowledged = -1;
+    return ::ioctl(client.fd(), SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0;
+  }));
+  std::thread stopper([&] { EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus()); });
+  EXPECT_TRUE(Eventually([&] { return engine->stopping(); }));
+  go.Notify();
+  EXPECT_EQ(client.WaitForEnd(), Client::Ending::kFin);
+  client.Close();
+  stopper.join();
+  EXPECT_TRUE(received == "x" + begin + rest) << received.size();
 }
 
 }  // namespace
