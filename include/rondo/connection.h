@@ -20,8 +20,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -212,8 +214,10 @@ class Connection {
 class ConnectionHandle {
  public:
   // Runs exactly once, on the connection's loop: OK when the operation is complete, else why not.
-  // When the loop has ended (Cancelled) or its mailbox is full (ResourceExhausted), the calling
-  // thread runs it before the call returns.
+  // When the loop has ended (Cancelled), its mailbox is full or there is no memory
+  // (ResourceExhausted), the calling thread runs it before the call returns. It may try again then:
+  // what is refused inside a `done` is told after it, by the outermost call, and not on top of it.
+  // So one that tries until it succeeds keeps its thread busy, but does not exhaust the stack.
   using Done = absl::AnyInvocable<void(const absl::Status&)>;
 
   // Names no connection.
@@ -229,10 +233,19 @@ class ConnectionHandle {
   void Wake(Done done = {}) const;
   // Any thread. As Connection::Close; `done` gets OK after OnClose has run.
   void Close(Done done = {}) const;
-  // Any thread. Runs `task` on the connection's loop. False when the loop has ended or its mailbox
-  // is full: the task was destroyed without having run. After true, it is also destroyed without
-  // having run if the connection has ended by the time the loop comes to it.
-  bool Post(absl::AnyInvocable<void(Connection&)> task) const;
+  // Any thread. Runs `task`, an AnyInvocable<void(Connection&)> or what becomes one, on the
+  // connection's loop. False when the loop has ended, its mailbox is full (the task counts with its
+  // own size) or there is no memory: the task was destroyed without having run. After true, it is
+  // also destroyed without having run if the connection has ended by the time the loop comes to it.
+  template <class F>
+    requires std::constructible_from<absl::AnyInvocable<void(Connection&)>, F>
+  bool Post(F&& task) const {
+    try {
+      return PostTask(std::forward<F>(task), sizeof(std::decay_t<F>));
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
 
   // Equal when they name the same connection.
   friend bool operator==(const ConnectionHandle& a, const ConnectionHandle& b) = default;
@@ -247,6 +260,7 @@ class ConnectionHandle {
   ConnectionHandle(std::shared_ptr<reactor::Mailbox> mailbox, uint32_t slot, uint32_t generation,
                    uint32_t era)
       : mailbox_(std::move(mailbox)), slot_(slot), generation_(generation), era_(era) {}
+  bool PostTask(absl::AnyInvocable<void(Connection&)> task, size_t bytes) const;
 
   std::shared_ptr<reactor::Mailbox> mailbox_;
   uint32_t slot_ = 0;

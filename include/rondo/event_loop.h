@@ -1,8 +1,9 @@
 // EventLoop is one thread that serves connections: it waits for the kernel, calls the handler, and
 // runs what was posted to it and what is due. The engine owns its loops; a reference is good from
-// Engine::Start until the engine is destroyed. After the loop's thread has ended, Post and
-// Schedule refuse. The functions are virtual, unlike those of Connection, because none of them is
-// called for each message.
+// Engine::Start until the engine is destroyed. After the loop's thread has ended, Post and Schedule
+// refuse. What they refuse is destroyed, and its destructor may post again: what is refused there
+// is destroyed after it, not on top of it. The virtual functions are so, unlike those of
+// Connection, because none of them is called for each message.
 //
 //   connection.loop().Schedule(absl::Seconds(1), [handle = connection.handle()] {
 //     handle.Write("one second later\n");
@@ -11,8 +12,12 @@
 #ifndef RONDO_EVENT_LOOP_H_
 #define RONDO_EVENT_LOOP_H_
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <new>
+#include <type_traits>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
@@ -42,18 +47,37 @@ class EventLoop {
   // Any thread. Whether the caller runs on this loop's thread.
   virtual bool IsCurrent() const = 0;
 
-  // Any thread. Runs `task` on this loop, after the tasks posted before it by the same thread,
-  // never inside this call. False, and `task` is destroyed without having run, when the loop has
-  // ended or Options::mailbox_limit_bytes is reached. A task that a task posts runs in the next
-  // turn, after everything else had its own.
-  [[nodiscard]] virtual bool Post(Task task) = 0;
+  // Any thread. Runs `task`, which becomes a Task, on this loop, after the tasks posted before it
+  // by the same thread, never inside this call. After true it runs for certain, before the loop's
+  // thread ends; only when Engine::Start fails it is destroyed instead. False, and `task` is
+  // destroyed without having run, when the loop has ended, Options::mailbox_limit_bytes is reached
+  // (the task counts with its own size) or there is no memory. A task that a task posts runs in
+  // the next turn, after everything else had its own.
+  template <class F>
+    requires std::constructible_from<Task, F>
+  [[nodiscard]] bool Post(F&& task) {
+    try {
+      return PostTask(Task(std::forward<F>(task)), sizeof(std::decay_t<F>));
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
 
   // Any thread. Runs `task` on this loop once `delay` has passed, at most about a millisecond
   // late on an idle loop and never early; at the loop's end it is destroyed without having run.
-  // kNone when the loop has ended or its mailbox is full.
-  virtual TimerId Schedule(absl::Duration delay, Task task) = 0;
+  // kNone, as Post answers false; in a task that runs at the loop's end, too.
+  template <class F>
+    requires std::constructible_from<Task, F>
+  TimerId Schedule(absl::Duration delay, F&& task) {
+    try {
+      return ScheduleTask(delay, Task(std::forward<F>(task)), sizeof(std::decay_t<F>));
+    } catch (const std::bad_alloc&) {
+      return TimerId::kNone;
+    }
+  }
   // Any thread. On the loop's own thread the task will not run after this returns. From another
-  // thread it is a request that may come too late. Unknown and finished ids are ignored.
+  // thread it does not run either, unless it runs already; it is destroyed on the loop, soon.
+  // Needs no memory. Unknown and finished ids are ignored.
   virtual void Cancel(TimerId id) = 0;
 
   // Loop thread only. Calls `visit` for each connection that is open here. Connections that
@@ -63,6 +87,11 @@ class EventLoop {
  protected:
   EventLoop() = default;
   ~EventLoop() = default;
+
+ private:
+  // `bytes`: the size of what `task` was made of.
+  virtual bool PostTask(Task task, size_t bytes) = 0;
+  virtual TimerId ScheduleTask(absl::Duration delay, Task task, size_t bytes) = 0;
 };
 
 }  // namespace rondo

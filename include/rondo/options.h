@@ -96,8 +96,9 @@ struct Options {
   // twice that). No more than half of the least ConnectionOptions::inbound_limit_bytes is used.
   // 1 KiB to 16 MiB.
   size_t read_buffer_bytes = 128 << 10;
-  // What handles write and threads post to one loop and it has not taken yet: bytes, and a fixed
-  // size for each task. A post that would pass the limit is refused. 64 KiB to 4 GiB.
+  // What handles write and threads post to one loop and it has not taken yet: the memory that
+  // strings, vectors and tasks hold, but not what a task has captured by pointer. A post that would
+  // pass the limit is refused; accepted connections and a stop need no room in it. 64 KiB to 4 GiB.
   size_t mailbox_limit_bytes = 256 << 20;
 
   // --- Connections.

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
+#include "reactor/clock.h"
 #include "reactor/user_code.h"
 
 namespace rondo {
@@ -21,6 +22,7 @@ absl::StatusOr<std::unique_ptr<Engine::Impl>> Engine::Impl::New(config::EngineCo
   std::unique_ptr<Impl> impl(
       new Impl(std::move(config), std::move(handler_set), std::move(registration)));
   RONDO_RETURN_IF_ERROR(impl->loops_.MakeLoops(impl->config_, impl->handlers_, *impl));
+  impl->placement_.Prepare();
   RONDO_RETURN_IF_ERROR(impl->listeners_.Bind(impl->config_));
   return impl;
 }
@@ -87,7 +89,9 @@ absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& ad
 // --- Stopping.
 
 void Engine::Impl::RequestStop(absl::Duration grace) {
-  if (lifecycle_.RequestStop()) loops_.Drain(grace);
+  // Before the drain, which may be over soon.
+  loops_.LimitDrain(reactor::Clock::After(grace));
+  if (lifecycle_.RequestStop()) loops_.Drain();
 }
 
 absl::Status Engine::Impl::Wait() {

@@ -70,13 +70,18 @@ absl::Status LoopSet::MakeAll(const config::EngineConfig& config, const Options&
   return absl::OkStatus();
 }
 
-void LoopSet::Drain(absl::Duration grace) const {
-  const auto drain_serving = [this, grace] {
-    for (const auto& loop : serving) loop->Drain(grace, {});
+void LoopSet::Drain() const {
+  const auto drain_serving = [this] {
+    for (const auto& loop : serving) loop->Drain({});
   };
   // What the acceptor has handed out by then is in the loops' mailboxes, before the drain.
-  if (acceptor != nullptr) return acceptor->Drain(grace, drain_serving);
+  if (acceptor != nullptr) return acceptor->Drain(drain_serving);
   drain_serving();
+}
+
+void LoopSet::LimitDrain(reactor::Tick deadline) const {
+  for (const auto& loop : serving) loop->LimitDrain(deadline);
+  if (acceptor != nullptr) acceptor->LimitDrain(deadline);
 }
 
 void LoopSet::CloseMailboxes() const {

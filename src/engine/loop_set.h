@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/time/time.h"
 
 #include "config/engine_config.h"
 #include "engine/handler_set.h"
 #include "loop/event_loop_impl.h"
 #include "reactor/engine_link.h"
+#include "reactor/timer_wheel.h"
 #include "rondo/options.h"
 
 namespace rondo::engine {
@@ -32,7 +32,8 @@ class LoopSet {
   absl::Status MakeLoops(const config::EngineConfig& config, const HandlerSet& handlers,
                          reactor::EngineLink& engine);
   // Stops all of them: see EventLoopImpl::Drain.
-  void Drain(absl::Duration grace) const;
+  void Drain() const;
+  void LimitDrain(reactor::Tick deadline) const;
   // REQUIRES: none will run again. What was posted to them is dropped.
   void CloseMailboxes() const;
   // Whether the calling thread runs one of them.

@@ -9,7 +9,6 @@ namespace rondo::engine {
 void Placement::Place(UniqueFd socket, const SocketAddress& peer,
                       reactor::HandlerTable::Index handler) {
   const auto& loops = loops_.serving;
-  loads_.resize(loops.size());
   for (size_t i = 0; i < loops.size(); ++i) loads_[i].connections = loops[i]->connection_count();
   size_t picked = 0;
   // A balancer that throws counts as having picked the first loop.

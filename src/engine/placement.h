@@ -22,6 +22,8 @@ class Placement {
   Placement(LoadBalancer& balancer, const LoopSet& loops, reactor::EngineLink& engine)
       : balancer_(balancer), loops_(loops), engine_(engine) {}
 
+  // When the loops are there: what Place needs of memory.
+  void Prepare() { loads_.resize(loops_.serving.size()); }
   // `socket`, which has a place under Options::max_connections, is for the handler of that index.
   void Place(UniqueFd socket, const SocketAddress& peer, reactor::HandlerTable::Index handler);
 

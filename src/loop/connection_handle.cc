@@ -1,11 +1,14 @@
 // What handles send to loops: one kind of mail for each operation of a handle.
 
+#include <new>
 #include <utility>
 
 #include "rondo/connection.h"
 
 #include "loop/event_loop_impl.h"
+#include "loop/loop_mail.h"
 #include "reactor/mailbox.h"
+#include "reactor/refusals.h"
 #include "reactor/user_code.h"
 #include "stream/connection/stream_connection.h"
 
@@ -19,6 +22,23 @@ using Done = ConnectionHandle::Done;
 
 absl::Status IsClosing() { return absl::UnavailableError("the connection is closing"); }
 
+// What the string keeps on the heap.
+size_t HeapBytes(const std::string& text) {
+  return text.capacity() > std::string().capacity() ? text.capacity() + 1 : 0;
+}
+
+size_t BytesIn(const std::string& first, const std::vector<std::string>& rest) {
+  size_t bytes = first.size();
+  for (const std::string& piece : rest) bytes += piece.size();
+  return bytes;
+}
+
+size_t HeapBytes(const std::string& first, const std::vector<std::string>& rest) {
+  size_t bytes = HeapBytes(first) + rest.capacity() * sizeof(std::string);
+  for (const std::string& piece : rest) bytes += HeapBytes(piece);
+  return bytes;
+}
+
 // Mail for one connection, which may be gone by the time it arrives.
 class ConnectionMail : public reactor::Mail {
  public:
@@ -26,10 +46,15 @@ class ConnectionMail : public reactor::Mail {
       : Mail(bytes), name_(name), done_(std::move(done)) {}
 
   void Deliver(EventLoopImpl& loop) final RONDO_ON_LOOP {
-    if (StreamConnection* connection = loop.streams().Find(name_); connection != nullptr) {
-      return Deliver(loop, *connection);
+    StreamConnection* const connection = loop.streams().Find(name_);
+    if (connection == nullptr) return DeliverGone(loop);
+    try {
+      Deliver(loop, *connection);
+    } catch (const std::bad_alloc&) {
+      // It may stand half written.
+      loop.streams().OnNoMemory(*connection);
+      throw;
     }
-    DeliverGone(loop);
   }
   void Drop(const absl::Status& reason) final {
     if (done_) reactor::UserCode::RunUnreported([&] { done_(reason); });
@@ -47,18 +72,17 @@ class ConnectionMail : public reactor::Mail {
   Done TakeDone() { return std::exchange(done_, nullptr); }
 
   const ConnectionName name_;
-
- private:
   Done done_;
 };
 
 class WriteMail final : public ConnectionMail {
  public:
-  WriteMail(size_t bytes, ConnectionName name, std::vector<std::string> pieces, Done done)
-      : ConnectionMail(sizeof(WriteMail) + pieces.capacity() * sizeof(std::string) + bytes, name,
-                       std::move(done)),
-        length_(bytes),
-        pieces_(std::move(pieces)) {}
+  // Takes its arguments over, none of them before there is memory for the mail.
+  WriteMail(ConnectionName name, std::string& first, std::vector<std::string>& rest, Done& done)
+      : ConnectionMail(sizeof(WriteMail) + HeapBytes(first, rest), name, std::move(done)),
+        length_(BytesIn(first, rest)),
+        first_(std::move(first)),
+        rest_(std::move(rest)) {}
 
  private:
   void Deliver(EventLoopImpl& loop, StreamConnection& connection) override RONDO_ON_LOOP {
@@ -68,19 +92,21 @@ class WriteMail final : public ConnectionMail {
       return Finish(loop, absl::ResourceExhaustedError(
           "more would wait to be sent than ConnectionOptions::outbound_limit_bytes allows"));
     }
-    for (std::string& piece : pieces_) (void)output.WriteAdmitted(connection, std::move(piece));
-    if (Done done = TakeDone(); done && !output.NotifyWhenSent(connection, done)) {
-      loop.streams().Complete(std::move(done), connection.services().no_memory);
+    (void)output.WriteAdmitted(connection, std::move(first_));
+    for (std::string& piece : rest_) (void)output.WriteAdmitted(connection, std::move(piece));
+    if (done_ && !output.NotifyWhenSent(connection, done_)) {
+      Finish(loop, connection.services().no_memory);
     }
   }
 
   const size_t length_;
-  std::vector<std::string> pieces_;
+  std::string first_;
+  std::vector<std::string> rest_;
 };
 
 class WakeMail final : public ConnectionMail {
  public:
-  WakeMail(ConnectionName name, Done done)
+  WakeMail(ConnectionName name, Done& done)
       : ConnectionMail(sizeof(WakeMail), name, std::move(done)) {}
 
  private:
@@ -92,15 +118,13 @@ class WakeMail final : public ConnectionMail {
 
 class CloseMail final : public ConnectionMail {
  public:
-  CloseMail(ConnectionName name, Done done)
+  CloseMail(ConnectionName name, Done& done)
       : ConnectionMail(sizeof(CloseMail), name, std::move(done)) {}
 
  private:
-  void Deliver(EventLoopImpl&, StreamConnection& connection) override RONDO_ON_LOOP {
+  void Deliver(EventLoopImpl& loop, StreamConnection& connection) override RONDO_ON_LOOP {
     connection.Close();
-    if (Done done = TakeDone(); done) {
-      connection.EnsureRareState().when_closed.push_back(std::move(done));
-    }
+    DeliverGone(loop);
   }
   void DeliverGone(EventLoopImpl& loop) override RONDO_ON_LOOP {
     loop.streams().CompleteAfterClose(name_, TakeDone());
@@ -109,8 +133,9 @@ class CloseMail final : public ConnectionMail {
 
 class VisitMail final : public ConnectionMail {
  public:
-  VisitMail(ConnectionName name, absl::AnyInvocable<void(Connection&)> task)
-      : ConnectionMail(sizeof(VisitMail), name, {}), task_(std::move(task)) {}
+  VisitMail(ConnectionName name, absl::AnyInvocable<void(Connection&)> task, size_t bytes)
+      : ConnectionMail(sizeof(VisitMail) + loop::OutsideTask(bytes), name, {}),
+        task_(std::move(task)) {}
 
  private:
   void Deliver(EventLoopImpl& loop, StreamConnection& connection) override RONDO_ON_LOOP {
@@ -123,40 +148,65 @@ class VisitMail final : public ConnectionMail {
 // To the mailbox of a handle that may name nothing.
 bool Send(reactor::Mailbox* mailbox, std::unique_ptr<ConnectionMail> mail) {
   if (mailbox != nullptr) return mailbox->Post(std::move(mail));
-  mail->Drop(absl::FailedPreconditionError("the handle names no connection"));
+  reactor::Refusals::Refuse(std::move(mail), reactor::Refusal::kNoConnection);
   return false;
+}
+
+// Tells `done` that there was no memory for its mail. What asks again in a `done`, and finds none
+// again, waits in the frame of the call that runs it: one at a time, so the stack does not grow
+// with a `done` that tries again.
+void RefuseWithoutMail(Done done) {
+  constinit thread_local Done* next_of_outer = nullptr;
+  if (next_of_outer != nullptr && !*next_of_outer) {
+    *next_of_outer = std::move(done);
+    return;
+  }
+  Done next;
+  Done* const outer = std::exchange(next_of_outer, &next);
+  while (done) {
+    const absl::Status status = reactor::StatusOf(reactor::Refusal::kNoMemory);
+    reactor::UserCode::RunUnreported([&] { done(status); });
+    done = std::exchange(next, nullptr);
+  }
+  next_of_outer = outer;
+}
+
+// Sends `mail`, or null when there was no memory for it.
+void SendOrTell(reactor::Mailbox* mailbox, std::unique_ptr<ConnectionMail> mail, Done& done) {
+  if (mail == nullptr) return RefuseWithoutMail(std::move(done));
+  (void)Send(mailbox, std::move(mail));
 }
 
 }  // namespace
 
 void ConnectionHandle::Write(std::string bytes, Done done) const {
-  std::vector<std::string> pieces;
-  pieces.push_back(std::move(bytes));
-  Writev(std::move(pieces), std::move(done));
+  std::vector<std::string> none;
+  std::unique_ptr<ConnectionMail> mail(new (std::nothrow) WriteMail({{slot_, generation_}, era_}, bytes,
+                                                                    none, done));
+  SendOrTell(mailbox_.get(), std::move(mail), done);
 }
 
 void ConnectionHandle::Writev(std::vector<std::string> pieces, Done done) const {
-  size_t bytes = 0;
-  for (const std::string& piece : pieces) bytes += piece.size();
-  (void)Send(mailbox_.get(),
-             std::make_unique<WriteMail>(bytes, ConnectionName{{slot_, generation_}, era_},
-                                         std::move(pieces), std::move(done)));
+  std::string none;
+  std::unique_ptr<ConnectionMail> mail(new (std::nothrow) WriteMail({{slot_, generation_}, era_}, none,
+                                                                    pieces, done));
+  SendOrTell(mailbox_.get(), std::move(mail), done);
 }
 
 void ConnectionHandle::Wake(Done done) const {
-  (void)Send(mailbox_.get(), std::make_unique<WakeMail>(ConnectionName{{slot_, generation_}, era_},
-                                                        std::move(done)));
+  std::unique_ptr<ConnectionMail> mail(new (std::nothrow) WakeMail({{slot_, generation_}, era_}, done));
+  SendOrTell(mailbox_.get(), std::move(mail), done);
 }
 
 void ConnectionHandle::Close(Done done) const {
-  (void)Send(mailbox_.get(), std::make_unique<CloseMail>(ConnectionName{{slot_, generation_}, era_},
-                                                         std::move(done)));
+  std::unique_ptr<ConnectionMail> mail(new (std::nothrow) CloseMail({{slot_, generation_}, era_}, done));
+  SendOrTell(mailbox_.get(), std::move(mail), done);
 }
 
-bool ConnectionHandle::Post(absl::AnyInvocable<void(Connection&)> task) const {
-  return Send(mailbox_.get(),
-              std::make_unique<VisitMail>(ConnectionName{{slot_, generation_}, era_},
-                                          std::move(task)));
+bool ConnectionHandle::PostTask(absl::AnyInvocable<void(Connection&)> task, size_t bytes) const {
+  std::unique_ptr<ConnectionMail> mail(
+      new (std::nothrow) VisitMail({{slot_, generation_}, era_}, std::move(task), bytes));
+  return mail != nullptr && Send(mailbox_.get(), std::move(mail));
 }
 
 }  // namespace rondo

@@ -1,10 +1,12 @@
 #include "loop/event_loop_impl.h"
 
+#include <algorithm>
+#include <new>
 #include <utility>
-#include <vector>
 
 #include "base/check.h"
 #include "base/status.h"
+#include "loop/loop_mail.h"
 #include "poll/new_poller.h"
 #include "poll/waker.h"
 #include "reactor/mailbox.h"
@@ -25,37 +27,17 @@ using stream::StreamConnection;
 constexpr size_t kServedPerTurn = 16;
 constexpr size_t kEnoughTurns = 64;
 
-class TaskMail final : public reactor::Mail {
- public:
-  explicit TaskMail(EventLoop::Task task) : Mail(sizeof(TaskMail)), task_(std::move(task)) {}
-  void Deliver(EventLoopImpl& loop) override RONDO_ON_LOOP { loop.RunTask(task_); }
-
- private:
-  EventLoop::Task task_;
-};
-
-class AdoptMail final : public reactor::Mail {
- public:
-  AdoptMail(EventLoopImpl& loop, UniqueFd socket, const SocketAddress& peer,
-            HandlerTable::Index handler)
-      : Mail(sizeof(AdoptMail)),
-        loop_(loop),
-        socket_(std::move(socket)),
-        peer_(peer),
-        handler_(handler) {}
-  void Deliver(EventLoopImpl& loop) override RONDO_ON_LOOP {
-    loop.OpenAdopted(std::move(socket_), peer_, handler_);
-  }
-  void Drop(const absl::Status&) override { loop_.ForgetAdopted(); }
-
- private:
-  EventLoopImpl& loop_;
-  UniqueFd socket_;
-  const SocketAddress peer_;
-  const HandlerTable::Index handler_;
-};
-
 }  // namespace
+
+class EventLoopImpl::DrainMail final : public reactor::Mail {
+ public:
+  DrainMail() : Mail(0) {}
+  void Deliver(EventLoopImpl& loop) override RONDO_ON_LOOP {
+    loop.BeginDrain(std::move(after_accepting));
+  }
+
+  EventLoop::Task after_accepting;
+};
 
 // --- Its life.
 
@@ -80,6 +62,7 @@ EventLoopImpl::EventLoopImpl(size_t index, HandlerTable handlers, reactor::Engin
       engine_(engine),
       mailbox_(std::move(mailbox)),
       poller_(std::move(poller)),
+      drain_mail_(std::make_unique<DrainMail>()),
       services_{.loop = *this,
                 .engine = engine_,
                 .mailbox = mailbox_,
@@ -92,7 +75,11 @@ EventLoopImpl::EventLoopImpl(size_t index, HandlerTable handlers, reactor::Engin
       task_timers_(index, clock_, [this](Task& task) {
         base::AssertOnLoop();
         RunTask(task);
-      }) {}
+      }) {
+  for (EventHandler* const handler : handlers_.Distinct()) {
+    tick_timers_.emplace_back(*this, *handler);
+  }
+}
 
 EventLoopImpl::~EventLoopImpl() { CloseMailbox(); }
 
@@ -111,17 +98,25 @@ void EventLoopImpl::Run(Role role) {
   base::AssertOnLoop();
   thread_.store(sys::CurrentThread(), std::memory_order_relaxed);
   if (role == Role::kServing) {
-    for (EventHandler* const handler : handlers_.Distinct()) RunOnTick(*handler);
+    for (TickTimer& timer : tick_timers_) RunOnTick(timer);
   }
   while (!Finished()) Turn();
   poller_->Wait(0, *this);
-  mailbox_->Close();
-  task_timers_.DropAll();
+  End();
   thread_.store(sys::Thread::kNone, std::memory_order_relaxed);
+}
+
+void EventLoopImpl::End() {
+  ended_ = true;
+  for (TickTimer& timer : tick_timers_) clock_.Cancel(timer);
+  clock_.Cancel(stop_timer_);
+  mailbox_->CloseAndDeliver(*this);
+  task_timers_.DropAll();
 }
 
 void EventLoopImpl::Turn() {
   Wait();
+  TakeSignals();
   mailbox_->Deliver(*this);
   clock_.FireDue();
   streams_.ApplyPending();
@@ -145,14 +140,31 @@ void EventLoopImpl::OnWaitReturned() {
   clock_.OnWaitReturned();
 }
 
-void EventLoopImpl::RunOnTick(EventHandler& handler) {
+void EventLoopImpl::TakeSignals() {
+  using reactor::Signal;
+  const reactor::Signals raised = mailbox_->TakeSignals();
+  if (raised.has(Signal::kTimersCancelled) && task_timers_.EndCancelled()) {
+    mailbox_->Raise(Signal::kTimersCancelled);
+  }
+  if (raised.has(Signal::kResumeAccepting)) listeners_.ResumeAll();
+  if (raised.has(Signal::kEndDrained)) streams_.EndDrained();
+  if (raised.has(Signal::kStopSooner) && draining_) RestartStopTimer();
+}
+
+EventLoopImpl::TickTimer::TickTimer(EventLoopImpl& loop, EventHandler& handler)
+    : Timer([](Timer& timer) {
+        base::AssertOnLoop();
+        auto& due = static_cast<TickTimer&>(timer);
+        due.loop.RunOnTick(due);
+      }),
+      loop(loop),
+      handler(handler) {}
+
+void EventLoopImpl::RunOnTick(TickTimer& timer) {
   absl::Duration delay = absl::InfiniteDuration();
-  (void)UserCode::Run(engine_, "OnTick", [&] { delay = handler.OnTick(*this); });
-  if (delay == absl::InfiniteDuration()) return;
-  (void)Schedule(delay, [this, &handler] {
-    base::AssertOnLoop();
-    RunOnTick(handler);
-  });
+  streams_.BeginTask();
+  (void)UserCode::Run(engine_, "OnTick", [&] { delay = timer.handler.OnTick(*this); });
+  clock_.Restart(timer, Clock::After(delay));
 }
 
 // --- Tasks.
@@ -162,27 +174,29 @@ void EventLoopImpl::RunTask(Task& task) {
   (void)UserCode::Run(engine_, "a task", [&] { task(); });
 }
 
-bool EventLoopImpl::Post(Task task) {
-  return mailbox_->Post(std::make_unique<TaskMail>(std::move(task)));
+bool EventLoopImpl::PostTask(Task task, size_t bytes) {
+  std::unique_ptr<TaskMail> mail(new (std::nothrow) TaskMail(std::move(task), bytes));
+  return mail != nullptr && mailbox_->Post(std::move(mail));
 }
 
-bool EventLoopImpl::PostUrgent(Task task) {
-  return mailbox_->PostUrgent(std::make_unique<TaskMail>(std::move(task)));
-}
-
-TimerId EventLoopImpl::Schedule(absl::Duration delay, Task task) {
-  const TimerId id = task_timers_.NewId();
+TimerId EventLoopImpl::ScheduleTask(absl::Duration delay, Task task, size_t bytes) {
   const reactor::Tick due = Clock::After(delay);
+  std::unique_ptr<TaskTimer> timer = task_timers_.Make(std::move(task));
+  if (timer == nullptr) return TimerId::kNone;
+  const TimerId id = timer->id;
   if (IsCurrent()) {
     base::AssertOnLoop();
-    task_timers_.Start(id, due, std::move(task));
-    return id;
+    StartTimer(std::move(timer), due);
+    return ended_ ? TimerId::kNone : id;
   }
-  const bool posted = Post([this, id, due, task = std::move(task)]() mutable {
-    base::AssertOnLoop();
-    task_timers_.Start(id, due, std::move(task));
-  });
-  return posted ? id : TimerId::kNone;
+  std::unique_ptr<StartMail> mail(new (std::nothrow) StartMail(*this, timer, due, bytes));
+  if (mail == nullptr) task_timers_.Forget(std::move(timer));
+  return mail != nullptr && mailbox_->Post(std::move(mail)) ? id : TimerId::kNone;
+}
+
+void EventLoopImpl::StartTimer(std::unique_ptr<TaskTimer> timer, reactor::Tick due) {
+  if (ended_) return task_timers_.Destroy(std::move(timer));
+  task_timers_.Start(std::move(timer), due);
 }
 
 void EventLoopImpl::Cancel(TimerId id) {
@@ -190,10 +204,7 @@ void EventLoopImpl::Cancel(TimerId id) {
     base::AssertOnLoop();
     return task_timers_.Cancel(id);
   }
-  (void)PostUrgent([this, id] {
-    base::AssertOnLoop();
-    task_timers_.Cancel(id);
-  });
+  if (task_timers_.CancelFromOutside(id)) mailbox_->Raise(reactor::Signal::kTimersCancelled);
 }
 
 void EventLoopImpl::ForEach(absl::FunctionRef<void(Connection&)> visit) {
@@ -211,46 +222,79 @@ void EventLoopImpl::Adopt(UniqueFd socket, const SocketAddress& peer,
     base::AssertOnLoop();
     return OpenAdopted(std::move(socket), peer, handler);
   }
-  (void)mailbox_->Post(std::make_unique<AdoptMail>(*this, std::move(socket), peer, handler));
+  std::unique_ptr<AdoptMail> mail(new (std::nothrow) AdoptMail(*this, socket, peer, handler));
+  if (mail != nullptr) return (void)mailbox_->PostUrgent(std::move(mail));
+  RefuseAdopted(std::move(socket), handler, reactor::StatusOf(reactor::Refusal::kNoMemory));
 }
 
 void EventLoopImpl::OpenAdopted(UniqueFd socket, const SocketAddress& peer,
                                 HandlerTable::Index handler) {
-  if (!streams_.Open(std::move(socket), peer, handler)) ForgetAdopted();
-}
-
-void EventLoopImpl::ForgetAdopted() {
+  if (ended_) {
+    return RefuseAdopted(std::move(socket), handler,
+                         reactor::StatusOf(reactor::Refusal::kLoopEnded));
+  }
+  if (streams_.Open(std::move(socket), peer, handler)) {
+    if (short_of_memory_.load(std::memory_order_relaxed)) short_of_memory_ = false;
+    return;
+  }
   connections_.fetch_sub(1, std::memory_order_relaxed);
   engine_.ReleaseConnection();
 }
 
-void EventLoopImpl::Drain(absl::Duration grace, Task after_accepting) {
-  (void)PostUrgent([this, grace, after_accepting = std::move(after_accepting)]() mutable {
-    base::AssertOnLoop();
-    listeners_.StopAll();
-    if (after_accepting) after_accepting();
-    BeginDrain(grace);
-  });
+void EventLoopImpl::RefuseAdopted(UniqueFd socket, HandlerTable::Index handler,
+                                  const absl::Status& reason) {
+  handlers_[handler].transport.Reset(socket.get());
+  socket.Reset();
+  connections_.fetch_sub(1, std::memory_order_relaxed);
+  engine_.ReleaseConnection();
+  // One line for however many: the peers must not set the rate of the log.
+  if (absl::IsResourceExhausted(reason)) {
+    if (short_of_memory_.exchange(true)) return;
+    return engine_.Log(LogSeverity::kError, "accepted connections are reset: no memory");
+  }
+  engine_.Log(LogSeverity::kError, "an accepted connection was reset: its loop has ended");
 }
 
-void EventLoopImpl::BeginDrain(absl::Duration grace) {
+void EventLoopImpl::Drain(Task after_accepting) {
+  drain_mail_->after_accepting = std::move(after_accepting);
+  (void)mailbox_->PostUrgent(std::move(drain_mail_));
+}
+
+void EventLoopImpl::BeginDrain(Task after_accepting) {
+  listeners_.StopAll();
+  if (after_accepting) after_accepting();
   draining_ = true;
   streams_.Drain();
-  (void)PostUrgent([this] {
-    base::AssertOnLoop();
-    streams_.EndDrained();
-  });
-  (void)Schedule(grace, [this] {
-    base::AssertOnLoop();
-    aborted_ = streams_.AbortAll(absl::CancelledError("the engine has stopped"));
-  });
+  mailbox_->Raise(reactor::Signal::kEndDrained);
+  RestartStopTimer();
+}
+
+void EventLoopImpl::LimitDrain(reactor::Tick deadline) {
+  reactor::Tick before = drain_deadline_.load(std::memory_order_relaxed);
+  do {
+    if (before <= deadline) return;
+  } while (!drain_deadline_.compare_exchange_weak(before, deadline, std::memory_order_relaxed));
+  mailbox_->Raise(reactor::Signal::kStopSooner);
+}
+
+EventLoopImpl::StopTimer::StopTimer(EventLoopImpl& loop)
+    : Timer([](Timer& timer) {
+        base::AssertOnLoop();
+        EventLoopImpl& stopping = static_cast<StopTimer&>(timer).loop;
+        stopping.aborted_ +=
+            stopping.streams_.AbortAll(base::StatusOrCode(
+            absl::StatusCode::kCancelled, "the engine has stopped"));
+      }),
+      loop(loop) {}
+
+void EventLoopImpl::RestartStopTimer() {
+  const reactor::Tick deadline = drain_deadline_.load(std::memory_order_relaxed);
+  // What has arrived is served once even without any grace: in the turn after this one.
+  clock_.Restart(stop_timer_, std::max(deadline, Clock::After(absl::ZeroDuration())));
 }
 
 void EventLoopImpl::ResumeAccepting() {
-  (void)PostUrgent([this] {
-    base::AssertOnLoop();
-    listeners_.ResumeAll();
-  });
+  mailbox_->Raise(reactor::Signal::kResumeAccepting);
 }
 
 // --- What the poller delivers.

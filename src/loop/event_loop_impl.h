@@ -14,8 +14,10 @@
 
 #include <atomic>
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -62,9 +64,12 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   // Gives `socket`, which has a place under max_connections, to this loop and to the handler of
   // that index. A loop that cannot take it closes it and gives the place back.
   void Adopt(UniqueFd socket, const SocketAddress& peer, reactor::HandlerTable::Index handler);
-  // Stops accepting, serves what has arrived, closes; what is left after `grace` is reset. Runs
-  // `after_accepting` on the loop once its backlogs have been taken.
-  void Drain(absl::Duration grace, absl::AnyInvocable<void()> after_accepting);
+  // Stops accepting, serves what has arrived, closes. Runs `after_accepting` on the loop once its
+  // backlogs have been taken. Once.
+  void Drain(absl::AnyInvocable<void()> after_accepting);
+  // What Drain has left by then is reset; the earliest deadline of all calls counts, also of those
+  // before Drain.
+  void LimitDrain(reactor::Tick deadline);
   // Looks again whether there is room under max_connections.
   void ResumeAccepting();
   // For a loop that never ran, or will not run again: drops what was posted, with Cancelled, and
@@ -81,8 +86,6 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   bool IsCurrent() const override {
     return thread_.load(std::memory_order_relaxed) == sys::CurrentThread();
   }
-  bool Post(Task task) override;
-  TimerId Schedule(absl::Duration delay, Task task) override;
   void Cancel(TimerId id) override;
   void ForEach(absl::FunctionRef<void(Connection&)> visit) override;
 
@@ -93,21 +96,41 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   void RunTask(Task& task) RONDO_ON_LOOP;
   void OpenAdopted(UniqueFd socket, const SocketAddress& peer,
                    reactor::HandlerTable::Index handler) RONDO_ON_LOOP;
-  // Gives back what Adopt took when the socket is not wanted after all.
-  void ForgetAdopted();
+  // Resets what Adopt took, which cannot be served because of `reason`, and gives its place back.
+  void RefuseAdopted(UniqueFd socket, reactor::HandlerTable::Index handler,
+                     const absl::Status& reason);
+  // Starts what was scheduled on another thread.
+  void StartTimer(std::unique_ptr<TaskTimer> timer, reactor::Tick due) RONDO_ON_LOOP;
+  void ForgetTimer(std::unique_ptr<TaskTimer> timer) { task_timers_.Forget(std::move(timer)); }
+  void BeginDrain(absl::AnyInvocable<void()> after_accepting) RONDO_ON_LOOP;
 
  private:
+  class DrainMail;
+  // Calls OnTick of one handler, and again after the delay that this returns.
+  struct TickTimer final : reactor::Timer {
+    TickTimer(EventLoopImpl& loop, EventHandler& handler);
+    EventLoopImpl& loop;
+    EventHandler& handler;
+  };
+  // Resets what is left at the end of the grace.
+  struct StopTimer final : reactor::Timer {
+    explicit StopTimer(EventLoopImpl& loop);
+    EventLoopImpl& loop;
+  };
+
   EventLoopImpl(size_t index, reactor::HandlerTable handlers, reactor::EngineLink& engine,
                 std::shared_ptr<reactor::Mailbox> mailbox, std::unique_ptr<poll::Poller> poller);
 
   void Turn() RONDO_ON_LOOP;
   void Wait() RONDO_ON_LOOP;
   bool Finished() const { return draining_ && streams_.size() == 0; }
-  // Calls OnTick of `handler`, and again after the delay that this returns.
-  void RunOnTick(EventHandler& handler) RONDO_ON_LOOP;
-  void BeginDrain(absl::Duration grace) RONDO_ON_LOOP;
-  // Posts `task` past the mailbox's bound.
-  bool PostUrgent(Task task);
+  // Runs what was posted so far and destroys what was scheduled. All else is refused from now on.
+  void End() RONDO_ON_LOOP;
+  void TakeSignals() RONDO_ON_LOOP;
+  void RunOnTick(TickTimer& timer) RONDO_ON_LOOP;
+  void RestartStopTimer() RONDO_ON_LOOP;
+  bool PostTask(Task task, size_t bytes) override;
+  TimerId ScheduleTask(absl::Duration delay, Task task, size_t bytes) override;
 
   // What the poller delivers.
   void OnWaitReturned() override;
@@ -129,6 +152,11 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   // Any thread.
   std::atomic<sys::Thread> thread_{sys::Thread::kNone};
   std::atomic<size_t> connections_{0};
+  std::atomic<reactor::Tick> drain_deadline_{reactor::kNever};
+  // The last connection was refused for want of memory, and the log knows.
+  std::atomic<bool> short_of_memory_{false};
+  // For Drain, so that it needs no memory.
+  std::unique_ptr<DrainMail> drain_mail_;
 
   // Loop thread only.
   reactor::Clock clock_;
@@ -136,8 +164,11 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   stream::Streams streams_;
   Listeners listeners_;
   TaskTimers task_timers_;
+  std::deque<TickTimer> tick_timers_;
+  StopTimer stop_timer_{*this};
   bool asleep_ = false;
   bool draining_ = false;
+  bool ended_ = false;
   size_t aborted_ = 0;
 };
 

@@ -1,56 +1,79 @@
 #include "loop/task_timers.h"
 
+#include <new>
 #include <utility>
 
 namespace rondo::loop {
 namespace {
 
-// An engine has fewer loops than this, the acceptor's among them.
-constexpr uint64_t kLoopsPerEngine = 2048;
+// Cancelled timers of one turn.
+constexpr size_t kCancelledPerTurn = 1024;
 
 }  // namespace
 
-TaskTimers::TaskTimer::TaskTimer(TaskTimers& owner, TimerId id, EventLoop::Task task)
+TaskTimer::TaskTimer(TaskTimers& owner, EventLoop::Task task)
     : Timer([](Timer& timer) {
         base::AssertOnLoop();
-        const auto& due = static_cast<TaskTimer&>(timer);
-        due.owner.RunTask(due.id);
+        auto& due = static_cast<TaskTimer&>(timer);
+        due.owner.OnDue(due);
       }),
       owner(owner),
-      id(id),
       task(std::move(task)) {}
 
 TaskTimers::TaskTimers(size_t loop_index, reactor::Clock& clock, Run run)
-    : loop_index_(loop_index), clock_(clock), run_(std::move(run)) {}
+    : clock_(clock), run_(std::move(run)), table_(loop_index) {}
 
-TimerId TaskTimers::NewId() {
-  const uint64_t number = next_number_.fetch_add(1, std::memory_order_relaxed);
-  return static_cast<TimerId>(number * kLoopsPerEngine + loop_index_);
+std::unique_ptr<TaskTimer> TaskTimers::Make(EventLoop::Task task) {
+  std::unique_ptr<TaskTimer> timer(new (std::nothrow) TaskTimer(*this, std::move(task)));
+  if (timer == nullptr) return nullptr;
+  timer->id = table_.Acquire();
+  if (timer->id == TimerId::kNone) return nullptr;
+  return timer;
 }
 
-void TaskTimers::Start(TimerId id, reactor::Tick due, EventLoop::Task task) {
-  if (due == reactor::kNever) return;
-  auto timer = std::make_unique<TaskTimer>(*this, id, std::move(task));
-  clock_.Start(*timer, due);
-  tasks_.emplace(id, std::move(timer));
+void TaskTimers::Forget(std::unique_ptr<TaskTimer> timer) { table_.Release(timer->id); }
+
+void TaskTimers::Start(std::unique_ptr<TaskTimer> timer, reactor::Tick due) {
+  const TimerId id = timer->id;
+  if (!table_.Attach(id, *timer)) return Destroy(std::move(timer));
+  TaskTimer* const attached = timer.release();
+  if (due == reactor::kNever) return Cancel(id);
+  clock_.Start(*attached, due);
 }
 
-void TaskTimers::Cancel(TimerId id) {
-  auto found = tasks_.extract(id);
-  if (!found.empty()) clock_.Cancel(*found.mapped());
+void TaskTimers::Cancel(TimerId id) { End(table_.Claim(id)); }
+
+bool TaskTimers::EndCancelled() {
+  size_t most = kCancelledPerTurn;
+  while (TaskTimer* const timer = table_.TakeCancelled(&most)) End(timer);
+  return table_.has_taken();
 }
 
-void TaskTimers::RunTask(TimerId id) {
-  auto running = tasks_.extract(id);
-  run_(running.mapped()->task);
+void TaskTimers::OnDue(TaskTimer& timer) {
+  const std::unique_ptr<TaskTimer> running(table_.Claim(timer.id));
+  // Null: another thread has cancelled it; EndCancelled comes to it.
+  if (running != nullptr) run_(running->task);
+}
+
+void TaskTimers::End(TaskTimer* timer) {
+  if (timer == nullptr) return;
+  clock_.Cancel(*timer);
+  Destroy(std::unique_ptr<TaskTimer>(timer));
+}
+
+void TaskTimers::Destroy(std::unique_ptr<TaskTimer> timer) {
+  // A task's destructor may cancel another timer, and so on: the stack must not grow with them.
+  timer->next = std::exchange(dying_, timer.get());
+  (void)timer.release();
+  if (std::exchange(is_destroying_, true)) return;
+  while (dying_ != nullptr) {
+    const std::unique_ptr<TaskTimer> dead(std::exchange(dying_, dying_->next));
+  }
+  is_destroying_ = false;
 }
 
 void TaskTimers::DropAll() {
-  // What a task's destructor schedules is in a map of its own by then, and ends the same way.
-  while (!tasks_.empty()) {
-    const auto ending = std::exchange(tasks_, {});
-    for (const auto& [id, timer] : ending) clock_.Cancel(*timer);
-  }
+  while (TaskTimer* const timer = table_.TakeAny()) End(timer);
 }
 
 }  // namespace rondo::loop

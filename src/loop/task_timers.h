@@ -1,22 +1,32 @@
 // TaskTimers keeps what was given to EventLoop::Schedule until it is due. One a loop, which owns
-// it; loop thread only, but for what is marked.
+// it; loop thread only, but for what is marked. To make a timer may find no memory; nothing that
+// comes after that needs any.
 
 #ifndef RONDO_LOOP_TASK_TIMERS_H_
 #define RONDO_LOOP_TASK_TIMERS_H_
 
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 
-#include "absl/container/flat_hash_map.h"
-
 #include "base/on_loop.h"
+#include "loop/timer_table.h"
 #include "reactor/clock.h"
 #include "rondo/event_loop.h"
 
 namespace rondo::loop {
+
+class TaskTimers;
+
+struct TaskTimer final : reactor::Timer {
+  TaskTimer(TaskTimers& owner, EventLoop::Task task);
+
+  TaskTimers& owner;
+  EventLoop::Task task;
+  TimerId id = TimerId::kNone;
+  // In the list of those that are being destroyed.
+  TaskTimer* next = nullptr;
+};
 
 class TaskTimers {
  public:
@@ -26,39 +36,47 @@ class TaskTimers {
   TaskTimers(size_t loop_index, reactor::Clock& clock, Run run);
   TaskTimers(const TaskTimers&) = delete;
   TaskTimers& operator=(const TaskTimers&) = delete;
-  // REQUIRES: DropAll.
+  // REQUIRES: DropAll, if Start was called.
   ~TaskTimers() = default;
 
-  // Any thread. Not used before, by any loop of the engine.
-  TimerId NewId();
+  // --- Any thread.
 
-  // Runs `task` at `due`; never, if that is kNever.
-  void Start(TimerId id, reactor::Tick due, EventLoop::Task task) RONDO_ON_LOOP;
+  // A timer for `task`, with an id that no loop of the engine has used; null when there is no
+  // memory.
+  std::unique_ptr<TaskTimer> Make(EventLoop::Task task);
+  // `timer` will not be started, and its id was told to none.
+  void Forget(std::unique_ptr<TaskTimer> timer);
+  // Has EndCancelled end the timer, if there is one. Whether that must be called.
+  bool CancelFromOutside(TimerId id) { return table_.Cancel(id); }
+
+  // --- Loop thread.
+
+  // Runs the task at `due`; never, if that is kNever.
+  void Start(std::unique_ptr<TaskTimer> timer, reactor::Tick due) RONDO_ON_LOOP;
   // Unknown and finished ids are ignored.
   void Cancel(TimerId id) RONDO_ON_LOOP;
-  // Destroys all tasks without running them, those too that a task's destructor schedules.
+  // Ends timers that other threads have cancelled, a bounded number. True when some are left.
+  bool EndCancelled() RONDO_ON_LOOP;
+  // Destroys `timer`, and its task; in a task's destructor: once that has returned.
+  void Destroy(std::unique_ptr<TaskTimer> timer) RONDO_ON_LOOP;
+  // Destroys all tasks without running them. REQUIRES: none is started any more.
   void DropAll() RONDO_ON_LOOP;
 
  private:
-  struct TaskTimer final : reactor::Timer {
-    TaskTimer(TaskTimers& owner, TimerId id, EventLoop::Task task);
+  friend TaskTimer;
+  void OnDue(TaskTimer& timer) RONDO_ON_LOOP;
+  // Of a timer from the table.
+  void End(TaskTimer* timer) RONDO_ON_LOOP;
 
-    TaskTimers& owner;
-    const TimerId id;
-    EventLoop::Task task;
-  };
-
-  void RunTask(TimerId id) RONDO_ON_LOOP;
-
-  const size_t loop_index_;
   reactor::Clock& clock_;
   const Run run_;
 
-  // Any thread.
-  std::atomic<uint64_t> next_number_{1};
+  // Any thread, as marked there.
+  TimerTable table_;
 
   // Loop thread only.
-  absl::flat_hash_map<TimerId, std::unique_ptr<TaskTimer>> tasks_;
+  TaskTimer* dying_ = nullptr;
+  bool is_destroying_ = false;
 };
 
 }  // namespace rondo::loop

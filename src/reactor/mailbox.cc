@@ -1,9 +1,11 @@
 #include "reactor/mailbox.h"
 
 #include <cstdint>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
+#include "reactor/refusals.h"
 
 namespace rondo::reactor {
 namespace {
@@ -32,8 +34,7 @@ bool Mailbox::Post(std::unique_ptr<Mail> mail) {
   if (waiting_bytes_.load(std::memory_order_relaxed) + mail->bytes > limit_bytes_) {
     // After Close the count is frozen. Answer Cancelled; ResourceExhausted would be wrong advice.
     if (newest_.load(std::memory_order_relaxed) == Marker(kClosed)) return Push(std::move(mail));
-    mail->Drop(absl::ResourceExhaustedError(
-        "the loop's mailbox is full; post less, or raise Options::mailbox_limit_bytes"));
+    Refusals::Refuse(std::move(mail), Refusal::kMailboxFull);
     return false;
   }
   return Push(std::move(mail));
@@ -48,7 +49,7 @@ bool Mailbox::Push(std::unique_ptr<Mail> mail) {
   do {
     if (newest == Marker(kClosed)) {
       waiting_bytes_.fetch_sub(mail->bytes, std::memory_order_relaxed);
-      mail->Drop(absl::CancelledError("the loop has ended"));
+      Refusals::Refuse(std::move(mail), Refusal::kLoopEnded);
       return false;
     }
     mail->next_ = IsMarker(newest) ? nullptr : newest;
@@ -68,21 +69,41 @@ bool Mailbox::Deliver(loop::EventLoopImpl& loop) {
     collected_ = Reverse(newest_.exchange(kAwake, std::memory_order_acquire));
   }
   size_t bytes = 0;
-  for (int i = 0; i < kMailPerTurn && collected_ != nullptr; ++i) {
-    const std::unique_ptr<Mail> current(collected_);
-    collected_ = current->next_;
-    bytes += current->bytes;
-    current->Deliver(loop);
-  }
+  for (int i = 0; i < kMailPerTurn && collected_ != nullptr; ++i) bytes += DeliverOne(loop);
   waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   return true;
+}
+
+size_t Mailbox::DeliverOne(loop::EventLoopImpl& loop) {
+  const std::unique_ptr<Mail> current(std::exchange(collected_, collected_->next_));
+  try {
+    current->Deliver(loop);
+  } catch (const std::bad_alloc&) {
+    current->Drop(StatusOf(Refusal::kNoMemory));
+  }
+  return current->bytes;
+}
+
+void Mailbox::Raise(Signal signal) {
+  // Release, for what is signalled. Sequentially consistent, like the other three of Raise and
+  // FallAsleep: either the loop sees the signal before it sleeps, or this sees that it sleeps.
+  const auto bit = static_cast<uint32_t>(signal);
+  if ((signals_.fetch_or(bit, std::memory_order_seq_cst) & bit) != 0) return;
+  Mail* asleep = Marker(kAsleep);
+  if (newest_.load(std::memory_order_seq_cst) != asleep) return;
+  if (newest_.compare_exchange_strong(asleep, kAwake, std::memory_order_relaxed)) waker_->Wake();
 }
 
 bool Mailbox::FallAsleep() {
   if (collected_ != nullptr) return false;
   Mail* expected = kAwake;
-  // Nothing is published with it, and when it fails there is mail, which Deliver acquires.
-  return newest_.compare_exchange_strong(expected, Marker(kAsleep), std::memory_order_relaxed);
+  // When it fails there is mail, which Deliver acquires. For the order see Raise.
+  if (!newest_.compare_exchange_strong(expected, Marker(kAsleep), std::memory_order_seq_cst)) {
+    return false;
+  }
+  if (signals_.load(std::memory_order_seq_cst) == 0) return true;
+  WakeUp();
+  return false;
 }
 
 void Mailbox::WakeUp() {
@@ -90,17 +111,24 @@ void Mailbox::WakeUp() {
   newest_.compare_exchange_strong(expected, kAwake, std::memory_order_relaxed);
 }
 
+void Mailbox::CloseAndDeliver(loop::EventLoopImpl& loop) {
+  // In this order: what was posted last was not collected yet.
+  Mail* const newest = newest_.exchange(Marker(kClosed), std::memory_order_acquire);
+  while (collected_ != nullptr) (void)DeliverOne(loop);
+  if (!IsMarker(newest)) collected_ = Reverse(newest);
+  while (collected_ != nullptr) (void)DeliverOne(loop);
+}
+
 void Mailbox::Close() {
-  Mail* newest = newest_.exchange(Marker(kClosed), std::memory_order_acquire);
+  Mail* const newest = newest_.exchange(Marker(kClosed), std::memory_order_acquire);
   DropAll(std::exchange(collected_, nullptr));
   if (!IsMarker(newest)) DropAll(Reverse(newest));
 }
 
 void Mailbox::DropAll(Mail* oldest) {
   while (oldest != nullptr) {
-    const std::unique_ptr<Mail> current(oldest);
-    oldest = current->next_;
-    current->Drop(absl::CancelledError("the loop has ended"));
+    const std::unique_ptr<Mail> current(std::exchange(oldest, oldest->next_));
+    current->Drop(StatusOf(Refusal::kLoopEnded));
   }
 }
 

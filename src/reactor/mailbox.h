@@ -13,47 +13,45 @@
 // the system call that wakes it. Taking everything is one exchange: what is posted meanwhile, by
 // the mail itself too, waits for a later turn. A turn delivers a bounded number of what was taken,
 // and the sockets have theirs before the rest.
+//
+// What is only a request to look at something needs no mail: a *signal* is a bit beside that word,
+// raised any number of times and taken once. So it needs no memory and no bound.
+//
+// Mail that is refused ends in Refuse (refusal.h), never in the middle of another refusal.
 
 #ifndef RONDO_REACTOR_MAILBOX_H_
 #define RONDO_REACTOR_MAILBOX_H_
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
-#include "absl/status/status.h"
-
 #include "base/on_loop.h"
 #include "poll/waker.h"
-
-namespace rondo::loop {
-class EventLoopImpl;
-}
+#include "reactor/mail.h"
 
 namespace rondo::reactor {
 
-// One message. Exactly one of Deliver and Drop is called, then it is destroyed.
-class Mail {
+// What other threads may ask of a loop without memory.
+enum class Signal : uint32_t {
+  // A timer was cancelled.
+  kTimersCancelled = 1 << 0,
+  // There is a place under Options::max_connections.
+  kResumeAccepting = 1 << 1,
+  // The time that the loop may take to stop has become shorter.
+  kStopSooner = 1 << 2,
+  // The turn that began the drain is over.
+  kEndDrained = 1 << 3,
+};
+class Signals {
  public:
-  explicit Mail(size_t bytes) : bytes(bytes) {}
-  Mail(const Mail&) = delete;
-  Mail& operator=(const Mail&) = delete;
-  virtual ~Mail() = default;
-
-  // On the loop's thread.
-  virtual void Deliver(loop::EventLoopImpl& loop) RONDO_ON_LOOP = 0;
-  // It will not be delivered: Cancelled, the loop has ended; ResourceExhausted, the mailbox is
-  // full. On the thread that finds out.
-  virtual void Drop(const absl::Status& reason) { (void)reason; }
-
-  // Memory it keeps, for the mailbox's bound; a task counts without what it has captured by pointer
-  // or on the heap.
-  const size_t bytes;
+  explicit Signals(uint32_t bits) : bits_(bits) {}
+  bool has(Signal signal) const { return (bits_ & static_cast<uint32_t>(signal)) != 0; }
 
  private:
-  friend class Mailbox;
-  Mail* next_ = nullptr;
+  const uint32_t bits_;
 };
 
 class Mailbox {
@@ -68,22 +66,39 @@ class Mailbox {
   // Any thread. True when the loop will deliver `mail`. False when it was dropped, before this
   // returns: the loop has ended or the bound is reached.
   bool Post(std::unique_ptr<Mail> mail);
-  // Any thread. As Post, beyond the bound: for the framework's own few messages.
+  // Any thread. As Post, beyond the bound: for mail of the framework's own that is few for another
+  // reason. It takes no room from the users' mail when its `bytes` are 0.
   bool PostUrgent(std::unique_ptr<Mail> mail);
+  // Any thread. Has the loop look at what `signal` names, once more after each call; what the
+  // caller did before is visible to it then. Nothing happens once the loop has ended.
+  void Raise(Signal signal);
 
   // --- Loop thread only.
 
+  // The signals that were raised since the last time.
+  Signals TakeSignals() RONDO_ON_LOOP {
+    // A look first: see Deliver.
+    if (signals_.load(std::memory_order_relaxed) == 0) return Signals(0);
+    // Acquire: see Raise.
+    return Signals(signals_.exchange(0, std::memory_order_acquire));
+  }
   // Delivers the oldest of what has been posted so far; returns whether there was anything.
   bool Deliver(loop::EventLoopImpl& loop) RONDO_ON_LOOP;
-  // True: there is no mail, and the next poster will call the waker. False: there is mail.
+  // True: there is no mail and no signal, and the next of either will call the waker. False: there
+  // is something.
   bool FallAsleep() RONDO_ON_LOOP;
   // After FallAsleep answered true, when the loop has woken for whatever reason.
   void WakeUp() RONDO_ON_LOOP;
-  // Drops what is left with Cancelled and refuses everything from now on.
+  // Refuses everything from now on, then delivers what is left, and what Post has thereby promised.
+  void CloseAndDeliver(loop::EventLoopImpl& loop) RONDO_ON_LOOP;
+  // Refuses everything from now on, then drops what is left with Cancelled: for a loop that never
+  // ran.
   void Close() RONDO_ON_LOOP;
 
  private:
   bool Push(std::unique_ptr<Mail> mail);
+  // Delivers the oldest of `collected_`; returns what it counted as.
+  size_t DeliverOne(loop::EventLoopImpl& loop) RONDO_ON_LOOP;
   // The mail that was taken, oldest first.
   static Mail* Reverse(Mail* newest);
   static void DropAll(Mail* oldest);
@@ -92,6 +107,7 @@ class Mailbox {
   const std::shared_ptr<poll::Waker> waker_;
   // Any thread.
   alignas(64) std::atomic<Mail*> newest_{nullptr};
+  std::atomic<uint32_t> signals_{0};
   std::atomic<size_t> waiting_bytes_{0};
 
   // Loop thread only. Taken and not delivered yet, oldest first.

@@ -103,6 +103,8 @@ class Streams final : private StreamTimers {
   void Complete(ConnectionHandle::Done done, const absl::Status& status) RONDO_ON_LOOP;
   // Runs `done` with OK once OnClose of the connection of that name has run.
   void CompleteAfterClose(ConnectionName name, ConnectionHandle::Done done) RONDO_ON_LOOP;
+  // There is no memory for what was to be done with `connection`: ends it, and needs none.
+  RONDO_COLD void OnNoMemory(StreamConnection& connection) noexcept RONDO_ON_LOOP;
   Output& output() { return shared_.output; }
 
   // --- Stopping.
@@ -142,8 +144,6 @@ class Streams final : private StreamTimers {
       OnNoMemory(connection);
     }
   }
-  RONDO_COLD void OnNoMemory(StreamConnection& connection) noexcept RONDO_ON_LOOP;
-
   // Runs a callback of `connection`, which returns an Action; an exception becomes the reason of
   // its end.
   template <class Callback>

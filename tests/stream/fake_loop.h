@@ -25,10 +25,12 @@ class NoLoop final : public EventLoop {
   Engine& engine() const override { base::CheckFailed("no engine", __FILE__, __LINE__); }
   size_t connection_count() const override { return 0; }
   bool IsCurrent() const override { return true; }
-  bool Post(Task) override { return false; }
-  TimerId Schedule(absl::Duration, Task) override { return TimerId::kNone; }
   void Cancel(TimerId) override {}
   void ForEach(absl::FunctionRef<void(Connection&)>) override {}
+
+ private:
+  bool PostTask(Task, size_t) override { return false; }
+  TimerId ScheduleTask(absl::Duration, Task, size_t) override { return TimerId::kNone; }
 };
 
 class FakeEngine final : public reactor::EngineLink {
