@@ -35,12 +35,17 @@ class Engine {
   // outlive the engine, or a HandlerFactory; for `addresses` see listen.h. On failure nothing is
   // left open or running: InvalidArgument for an address or option that makes no sense, NotFound
   // for a host without an address or an address that is not this machine's, otherwise what the
-  // kernel said of which address. Blocks while names are resolved.
+  // kernel said of which address; Internal for what a HandlerFactory or OnBoot throws. Blocks while
+  // names are resolved.
   static absl::StatusOr<std::unique_ptr<Engine>> Start(const Handlers& handlers,
                                                        const Addresses& addresses,
                                                        const Options& options = {});
 
-  // Stops without grace if that has not been done. Not on a loop's thread.
+  // Stops without grace and waits for that; an earlier stop that is still in its grace is hastened.
+  // Calls of Stop and Wait that wait on other threads have returned by then. In a callback of
+  // another engine it works, too, and holds up that loop meanwhile. In a callback of its own (on
+  // one of its loops, in OnBoot or OnShutdown) the engine cannot end: there the process ends with
+  // a message; call Stop, and have another thread destroy it.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -53,13 +58,16 @@ class Engine {
   //     `grace`;
   //   - ends the loops and calls OnShutdown.
   // Returns when all of it is done: OK, or DeadlineExceeded with the number of connections that
-  // were reset. A second call waits for the first, and its grace has no effect. In a callback it
-  // only requests the stop and returns OK.
+  // were reset. Of several calls each waits for the end, and the earliest deadline counts: a later
+  // stop may be more impatient. In a callback, of this engine or another (on a loop, in OnBoot or
+  // OnShutdown), it only requests the stop and returns OK. On another thread while OnBoot runs, it
+  // waits for the start as well: OnBoot must not wait for it, and Cancelled says that the start has
+  // failed.
   absl::Status Stop(absl::Duration grace);
   // Any thread. Whether a stop was requested.
   bool stopping() const;
-  // Any thread, but not in a callback. Blocks until the engine has stopped, for any reason, and
-  // returns the result of the stop.
+  // Any thread, but not in a callback, of this engine or another: FailedPrecondition. Blocks until
+  // the engine has stopped, for any reason, and returns the result of the stop.
   absl::Status Wait();
 
   // Any thread. As bound, in the order of Start, with port 0 resolved.

@@ -1,5 +1,6 @@
 #include "rondo/engine.h"
 
+#include <new>
 #include <utility>
 
 #include "base/status.h"
@@ -13,23 +14,21 @@ Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const Handlers& handlers,
                                                       const Addresses& addresses,
                                                       const Options& options) {
-  RONDO_ASSIGN_OR_RETURN(config::EngineConfig config, config::Resolve(options, addresses));
-  RONDO_ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::New(std::move(config), handlers));
-  std::unique_ptr<Engine> engine(new Engine(std::move(impl)));
-  RONDO_RETURN_IF_ERROR(engine->impl_->Launch(*engine));
-  return engine;
+  try {
+    RONDO_ASSIGN_OR_RETURN(config::EngineConfig config, config::Resolve(options, addresses));
+    RONDO_ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::New(std::move(config), handlers));
+    std::unique_ptr<Engine> engine(new Engine(std::move(impl)));
+    RONDO_RETURN_IF_ERROR(engine->impl_->Launch(*engine));
+    return engine;
+  } catch (const std::bad_alloc&) {
+    return base::StatusOrCode(absl::StatusCode::kResourceExhausted,
+                              "starting an engine: no memory");
+  }
 }
 
-Engine::~Engine() {
-  if (!impl_->launched()) return;
-  impl_->RequestStop(absl::ZeroDuration());
-  (void)impl_->Wait();
-}
+Engine::~Engine() { impl_->End(); }
 
-absl::Status Engine::Stop(absl::Duration grace) {
-  impl_->RequestStop(grace);
-  return impl_->InCallback() ? absl::OkStatus() : impl_->Wait();
-}
+absl::Status Engine::Stop(absl::Duration grace) { return impl_->Stop(grace); }
 
 bool Engine::stopping() const { return impl_->stopping(); }
 

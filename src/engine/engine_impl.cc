@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/check.h"
 #include "base/status.h"
 #include "reactor/clock.h"
 #include "reactor/user_code.h"
@@ -45,7 +46,7 @@ Engine::Impl::~Impl() {
 absl::Status Engine::Impl::Launch(Engine& engine) {
   engine_ = &engine;
   {
-    const engine::Lifecycle::Callback callback(lifecycle_);
+    const engine::CallbackThread callback(*this);
     RONDO_RETURN_IF_ERROR(handlers_.Boot(*this));
   }
   engine::LoopThreads::Hooks hooks;
@@ -94,25 +95,53 @@ void Engine::Impl::RequestStop(absl::Duration grace) {
   if (lifecycle_.RequestStop()) loops_.Drain();
 }
 
+absl::Status Engine::Impl::Stop(absl::Duration grace) {
+  const engine::Lifecycle::Waiter waiter(lifecycle_);
+  RequestStop(grace);
+  return engine::CallbackThread::IsCurrent() ? absl::OkStatus() : AwaitEnd();
+}
+
 absl::Status Engine::Impl::Wait() {
-  if (InCallback()) {
-    return absl::FailedPreconditionError("Engine::Wait in a callback would never return");
+  if (engine::CallbackThread::IsCurrent()) {
+    return absl::FailedPreconditionError(
+        "Engine::Wait in a callback, of this engine or another, might never return");
   }
-  if (!launched()) {
-    return absl::FailedPreconditionError("Engine::Wait before the engine has started");
-  }
-  if (lifecycle_.AwaitEnd()) {
-    threads_.Join();
-    {
-      const engine::Lifecycle::Callback callback(lifecycle_);
-      handlers_.Shutdown(*this);
+  return AwaitEnd();
+}
+
+absl::Status Engine::Impl::AwaitEnd() {
+  const engine::Lifecycle::Waiter waiter(lifecycle_);
+  switch (lifecycle_.AwaitEnd()) {
+    case engine::Lifecycle::End::kCalledOff:
+      return absl::CancelledError("the engine did not start");
+    case engine::Lifecycle::End::kFinish: {
+      threads_.Join();
+      {
+        const engine::CallbackThread callback(*this);
+        handlers_.Shutdown(*this);
+      }
+      lifecycle_.Finished();
+      break;
     }
-    lifecycle_.Finished();
+    case engine::Lifecycle::End::kFinished:
+      break;
   }
   const size_t aborted = loops_.aborted();
   if (aborted == 0) return absl::OkStatus();
   return absl::DeadlineExceededError(
       absl::StrCat(aborted, " connections were reset because the grace was over"));
+}
+
+void Engine::Impl::End() {
+  const engine::CallbackThread::Ending ending(*this);
+  if (!ending.is_possible()) {
+    base::CheckFailed("an Engine is destroyed outside its own callbacks (there: Engine::Stop, and "
+                      "have another thread destroy it)", __FILE__, __LINE__);
+  }
+  if (!lifecycle_.launched()) lifecycle_.CallOff();
+  RequestStop(absl::ZeroDuration());
+  (void)AwaitEnd();
+  lifecycle_.AwaitNoWaiter();
 }
 
 }  // namespace rondo

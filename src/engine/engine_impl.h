@@ -17,6 +17,7 @@
 #include "rondo/engine.h"
 
 #include "config/engine_config.h"
+#include "engine/callback_thread.h"
 #include "engine/connection_budget.h"
 #include "engine/engine_registration.h"
 #include "engine/handler_set.h"
@@ -37,20 +38,19 @@ class Engine::Impl final : public reactor::EngineLink {
   // Makes the handlers and the loops, and binds. On failure nothing is left open.
   static absl::StatusOr<std::unique_ptr<Impl>> New(config::EngineConfig config,
                                                    const Handlers& handlers);
-  // Runs OnBoot and starts the threads.
+  // Runs OnBoot and starts the threads. Once; End is for whatever it returns.
   absl::Status Launch(Engine& engine);
   // REQUIRES: no loop runs.
   ~Impl();
 
   // --- Any thread.
 
-  bool launched() const { return lifecycle_.launched(); }
   bool stopping() const { return lifecycle_.stopping(); }
   void RequestStop(absl::Duration grace);
+  absl::Status Stop(absl::Duration grace);
   absl::Status Wait();
-  // Whether the caller is a loop's thread, or runs inside OnBoot or OnShutdown: it cannot wait for
-  // the end.
-  bool InCallback() const { return lifecycle_.InCallback() || loops_.IsCurrent(); }
+  // Stops without grace, and waits until no thread uses the engine any more.
+  void End();
   const engine::LoopSet& loops() const { return loops_; }
   const std::vector<SocketAddress>& addresses() const { return listeners_.addresses(); }
   absl::StatusOr<UniqueFd> DuplicateListener(const SocketAddress& address);
@@ -65,6 +65,7 @@ class Engine::Impl final : public reactor::EngineLink {
  private:
   Impl(config::EngineConfig config, engine::HandlerSet handlers,
        engine::EngineRegistration registration);
+  absl::Status AwaitEnd();
 
   // Destroyed last.
   const engine::EngineRegistration registration_;

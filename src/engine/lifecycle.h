@@ -2,7 +2,8 @@
 // thread. It only moves on:
 //
 //   kBooting ─▶ kRunning ─▶ kStopping ─▶ kEnded ─▶ kFinishing ─▶ kFinished
-//       └─▶ kStoppedInBoot ─────▲
+//       ├─▶ kStoppedInBoot ─────▲
+//       └────────┴──▶ kCalledOff
 
 #ifndef RONDO_ENGINE_LIFECYCLE_H_
 #define RONDO_ENGINE_LIFECYCLE_H_
@@ -21,7 +22,9 @@ class Lifecycle {
  public:
   // OnBoot is over: the loops' threads start now.
   void Launch();
-  bool launched() const { return phase() >= Phase::kRunning; }
+  // The start has failed before that: nothing will run. REQUIRES: not launched().
+  void CallOff();
+  bool launched() const { return phase() >= Phase::kRunning && phase() != Phase::kCalledOff; }
 
   // True for the first request: the caller has the loops drained.
   bool RequestStop();
@@ -40,31 +43,33 @@ class Lifecycle {
 
   // The last loop has ended, or none could be started.
   void LoopsEnded();
-  // Blocks until then. True for one caller, which has to finish the engine and call Finished;
-  // false for the others, once that was done. REQUIRES: launched().
-  bool AwaitEnd();
-  void Finished();
 
-  // The calling thread runs OnBoot or OnShutdown for the time of this object. One at a time.
-  class Callback {
+  // A thread that waits for the end has one for as long as it uses the engine: until the last of
+  // them has gone, AwaitNoWaiter does not return.
+  class Waiter {
    public:
-    explicit Callback(Lifecycle& lifecycle) : lifecycle_(lifecycle) {
-      lifecycle_.in_callback_.store(sys::CurrentThread(), std::memory_order_relaxed);
-    }
-    ~Callback() {
-      lifecycle_.in_callback_.store(sys::Thread::kNone, std::memory_order_relaxed);
-    }
-    Callback(const Callback&) = delete;
-    Callback& operator=(const Callback&) = delete;
+    explicit Waiter(Lifecycle& lifecycle) : lifecycle_(lifecycle) { lifecycle_.AddWaiter(); }
+    ~Waiter() { lifecycle_.RemoveWaiter(); }
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
 
    private:
     Lifecycle& lifecycle_;
   };
-  // Whether the calling thread does. A thread only looks for its own mark, which orders nothing
-  // else.
-  bool InCallback() const {
-    return in_callback_.load(std::memory_order_relaxed) == sys::CurrentThread();
-  }
+  enum class End {
+    // The caller has to finish the engine, and call Finished.
+    kFinish,
+    // Another thread has done that.
+    kFinished,
+    // It never ran.
+    kCalledOff,
+  };
+  // Blocks until the loops have ended, also while the engine still starts. kFinish for one caller;
+  // for the others it blocks until that has finished.
+  End AwaitEnd();
+  void Finished();
+  // Before the engine is destroyed. REQUIRES: Finished, or CallOff.
+  void AwaitNoWaiter();
 
  private:
   enum class Phase : uint32_t {
@@ -75,17 +80,20 @@ class Lifecycle {
     kEnded,
     kFinishing,
     kFinished,
+    kCalledOff,
   };
 
   // Acquires what was done before the phase was entered.
   Phase phase() const { return Phase{phase_.load(std::memory_order_acquire)}; }
   void Enter(Phase phase) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Await(Phase phase);
+  void AddWaiter();
+  void RemoveWaiter();
 
   absl::Mutex mutex_;
   // Written with the mutex held, by release; read without it.
   std::atomic<uint32_t> phase_{static_cast<uint32_t>(Phase::kBooting)};
-  std::atomic<sys::Thread> in_callback_{sys::Thread::kNone};
+  std::atomic<uint32_t> waiters_{0};
 };
 
 }  // namespace rondo::engine

@@ -1,6 +1,5 @@
 #include "engine/loop_set.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -87,12 +86,6 @@ void LoopSet::LimitDrain(reactor::Tick deadline) const {
 void LoopSet::CloseMailboxes() const {
   for (const auto& loop : serving) loop->CloseMailbox();
   if (acceptor != nullptr) acceptor->CloseMailbox();
-}
-
-bool LoopSet::IsCurrent() const {
-  if (acceptor != nullptr && acceptor->IsCurrent()) return true;
-  return std::any_of(serving.begin(), serving.end(),
-                     [](const auto& loop) { return loop->IsCurrent(); });
 }
 
 size_t LoopSet::aborted() const {

@@ -36,8 +36,6 @@ class LoopSet {
   void LimitDrain(reactor::Tick deadline) const;
   // REQUIRES: none will run again. What was posted to them is dropped.
   void CloseMailboxes() const;
-  // Whether the calling thread runs one of them.
-  bool IsCurrent() const;
   // REQUIRES: all have ended. Connections that had to be reset.
   size_t aborted() const;
   // Open connections.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
+#include "engine/callback_thread.h"
 
 namespace rondo::engine {
 
@@ -67,9 +68,12 @@ absl::Status LoopThreads::StartOne(EventLoopImpl& loop, const std::string& name,
 }
 
 void LoopThreads::Run(EventLoopImpl& loop, const std::string& name, EventLoopImpl::Role role) {
-  if (hooks_.before_run) hooks_.before_run(loop.index());
-  if (role == EventLoopImpl::Role::kServing) BindToCpu(loop.index(), name);
-  loop.Run(role);
+  {
+    const CallbackThread callback(engine_);
+    if (hooks_.before_run) hooks_.before_run(loop.index());
+    if (role == EventLoopImpl::Role::kServing) BindToCpu(loop.index(), name);
+    loop.Run(role);
+  }
   Ended();
 }
 

@@ -45,9 +45,9 @@ TEST(LifecycleTest, WithoutLoopsItEndsAtOnce) {
   lifecycle.Launch();
   lifecycle.LoopsEnded();
   EXPECT_TRUE(lifecycle.stopping());
-  EXPECT_TRUE(lifecycle.AwaitEnd());
+  EXPECT_EQ(lifecycle.AwaitEnd(), Lifecycle::End::kFinish);
   lifecycle.Finished();
-  EXPECT_FALSE(lifecycle.AwaitEnd());
+  EXPECT_EQ(lifecycle.AwaitEnd(), Lifecycle::End::kFinished);
 }
 
 TEST(LifecycleTest, OneOfThoseThatWaitFinishesAndTheOthersWaitForThat) {
@@ -58,7 +58,7 @@ TEST(LifecycleTest, OneOfThoseThatWaitFinishesAndTheOthersWaitForThat) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
-      if (lifecycle.AwaitEnd()) {
+      if (lifecycle.AwaitEnd() == Lifecycle::End::kFinish) {
         ++finishers;
         finished = true;
         lifecycle.Finished();
@@ -83,15 +83,46 @@ TEST(LifecycleTest, RunsCodeOnlyWhileNoStopWasAskedFor) {
   EXPECT_EQ(runs, 2);
 }
 
-TEST(LifecycleTest, KnowsTheThreadOfItsCallback) {
-  Lifecycle lifecycle;
-  EXPECT_FALSE(lifecycle.InCallback());
-  {
-    const Lifecycle::Callback callback(lifecycle);
-    EXPECT_TRUE(lifecycle.InCallback());
-    std::thread([&] { EXPECT_FALSE(lifecycle.InCallback()); }).join();
+TEST(LifecycleTest, WhoWaitsDuringTheStartIsToldOfItsFailure) {
+  for (const bool stops : {false, true}) {
+    Lifecycle lifecycle;
+    std::atomic<bool> told = false;
+    std::thread waiter([&] {
+      const Lifecycle::Waiter waiter(lifecycle);
+      if (stops) {
+        EXPECT_TRUE(lifecycle.RequestStop());
+      }
+      EXPECT_EQ(lifecycle.AwaitEnd(), Lifecycle::End::kCalledOff);
+      told = true;
+    });
+    while (stops && !lifecycle.stopping()) std::this_thread::yield();
+    lifecycle.CallOff();
+    EXPECT_FALSE(lifecycle.launched());
+    EXPECT_TRUE(lifecycle.stopping());
+    EXPECT_FALSE(lifecycle.RequestStop());
+    if (!stops) waiter.join();
+    lifecycle.AwaitNoWaiter();
+    if (stops) {
+      EXPECT_TRUE(told);
+      waiter.join();
+    }
   }
-  EXPECT_FALSE(lifecycle.InCallback());
+}
+
+TEST(LifecycleTest, WhoWaitsDuringTheStartWaitsForTheEnd) {
+  Lifecycle lifecycle;
+  std::atomic<bool> ended = false;
+  std::thread waiter([&] {
+    EXPECT_TRUE(lifecycle.RequestStop());
+    EXPECT_EQ(lifecycle.AwaitEnd(), Lifecycle::End::kFinish);
+    EXPECT_TRUE(ended);
+    lifecycle.Finished();
+  });
+  while (!lifecycle.stopping()) std::this_thread::yield();
+  lifecycle.Launch();
+  ended = true;
+  lifecycle.LoopsEnded();
+  waiter.join();
 }
 
 }  // namespace
