@@ -179,7 +179,10 @@ size_t Output::ChargedBytes(const StreamConnection& connection) const {
 bool Output::HasDrained(const StreamConnection& connection) const {
   const size_t low = connection.options().outbound_low_bytes;
   if (connection.outbound == nullptr) return Bytes(connection) <= low;
+  // A string that was given away is held to its last byte. What is held then leaves room for what
+  // the limit is above the high mark.
   return connection.outbound->waiting_bytes() <= low &&
+         connection.outbound->charged_bytes() <= connection.options().outbound_high_bytes &&
          connection.outbound->descriptors() <= kManyFiles / 2;
 }
 

@@ -92,7 +92,7 @@ class Output {
   // The memory that they take, with what files count as: for the high mark and the limit.
   size_t ChargedBytes(const StreamConnection& connection) const;
 
-  // Whether a backlog has ended: what waits is below the low mark.
+  // Whether a backlog has ended: what waits is below the low mark, what is held below the high one.
   bool HasDrained(const StreamConnection& connection) const;
 
   // `done` gets OK when the kernel has taken all that was written so far. False when there is no
