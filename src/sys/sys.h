@@ -88,8 +88,8 @@ int SignalEventFd(int event_fd);
 int64_t Now();
 // CLOCK_REALTIME in nanoseconds since the epoch: it may jump.
 int64_t WallClock();
-// Blocks the calling thread for so long, or a little less when a signal comes. For a start that
-// must try again: no loop may call it.
+// Blocks the calling thread for so long, or a little less when a signal comes. For what must be
+// tried again, where no event tells when.
 int Sleep(int64_t nanoseconds);
 // A number that cannot be guessed.
 uint64_t Random();

@@ -46,7 +46,7 @@ class MemoryTrimmer {
   }
   RONDO_COLD Excess Decide() RONDO_ON_LOOP {
     // Completions that wait refer to bytes in the buffers.
-    if (ring_.completions() > 0) return Excess::kNone;
+    if (ring_.completions() > 0 || ring_.has_overflow()) return Excess::kNone;
     timer_ = Timer::kNone;
     const bool quiet = std::exchange(handled_, 0) <= kFewCompletions;
     if (quiet) return Excess::kAll;

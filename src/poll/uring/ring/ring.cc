@@ -38,6 +38,9 @@ std::string CureOf(int error) {
   }
 }
 
+// How long to wait for memory of the kernel's.
+constexpr int64_t kRetryNanoseconds = 1'000'000;
+
 // Only its failure completes.
 void TagQuiet(io_uring_sqe* entry, Operation operation) {
   entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
@@ -50,7 +53,11 @@ void TagQuiet(io_uring_sqe* entry, Operation operation) {
 // here.
 Ring::~Ring() {
   if (!created_) return;
-  for (const int socket : unsubmitted_closes_) (void)sys::Close(socket);
+  const io_uring_sq& submissions = ring_.sq;
+  for (unsigned i = submissions.sqe_tail - unsubmitted(); i != submissions.sqe_tail; ++i) {
+    const io_uring_sqe& entry = submissions.sqes[i & submissions.ring_mask];
+    if (entry.opcode == IORING_OP_CLOSE) (void)sys::Close(entry.fd);
+  }
   sys::RingDestroy(&ring_);
 }
 
@@ -82,16 +89,19 @@ void Ring::PollWaker() {
 }
 
 io_uring_sqe* Ring::NextEntrySlow() {
+  if (!enabled_) Enable();
   Submit();
-  io_uring_sqe* entry = io_uring_get_sqe(&ring_);
-  RONDO_CHECK(entry != nullptr);
-  return entry;
+  for (;;) {
+    if (io_uring_sqe* const entry = io_uring_get_sqe(&ring_); entry != nullptr) return entry;
+    // The kernel took none (EAGAIN): it has no memory for requests, or the process has no more.
+    // Those that are under way are reused once they have completed, so it is told to complete them.
+    (void)sys::RingSubmitAndWait(&ring_, 0);
+    if (io_uring_sq_space_left(&ring_) == 0) (void)sys::Sleep(kRetryNanoseconds);
+  }
 }
 
 void Ring::Submit() {
-  if (unsubmitted() == 0) return;
-  (void)sys::RingSubmit(&ring_);
-  Submitted();
+  if (unsubmitted() > 0) (void)sys::RingSubmit(&ring_);
 }
 
 void Ring::Enable() {
@@ -132,7 +142,6 @@ void Ring::CloseSocket(int socket) {
   io_uring_sqe* entry = NextEntry();
   io_uring_prep_close(entry, socket);
   TagQuiet(entry, Operation::kClose);
-  unsubmitted_closes_.push_back(socket);
 }
 
 }  // namespace rondo::poll::uring

@@ -12,7 +12,6 @@
 #include <memory>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 
@@ -31,7 +30,7 @@ enum class Operation : uint64_t {
   kReceive,
   kPollInput,
   kWatch,
-  // Of streams, the sender's: a send, and a poll for room to send a file.
+  // Of streams, the sender's: a send, and a poll for room to send without a record.
   kSend,
   kPollRoom,
   // Of every other kind: a poll for each direction.
@@ -95,9 +94,10 @@ class Ring {
   // ResourceExhausted when something has run out.
   static absl::Status Failure(int error, std::string_view call);
 
-  // --- Requests. They reach the kernel with the next wait, or by Submit.
+  // --- Requests. They reach the kernel with the next wait, or by Submit. None of them fails or
+  // --- allocates.
 
-  // The caller must fill it in at once.
+  // The caller must fill it in at once. Blocks while the ring is full and the kernel takes nothing.
   io_uring_sqe* NextEntry() RONDO_ON_LOOP {
     io_uring_sqe* entry = io_uring_get_sqe(&ring_);
     return entry != nullptr ? entry : NextEntrySlow();
@@ -116,13 +116,14 @@ class Ring {
   void SubmitAndWait(int64_t timeout_ns) RONDO_ON_LOOP {
     if (!enabled_) [[unlikely]] Enable();
     (void)sys::RingSubmitAndWait(&ring_, timeout_ns);
-    Submitted();
   }
   unsigned unsubmitted() const { return io_uring_sq_ready(&ring_); }
 
   // --- Completions.
 
   unsigned completions() const { return io_uring_cq_ready(&ring_); }
+  // Whether the kernel keeps some that have found no room, until others are taken.
+  bool has_overflow() const { return io_uring_cq_has_overflow(&ring_); }
   // Takes the oldest one. False: there is none.
   bool Take(io_uring_cqe* completion) RONDO_ON_LOOP {
     io_uring_cqe* oldest = nullptr;
@@ -147,17 +148,11 @@ class Ring {
   RONDO_COLD io_uring_sqe* NextEntrySlow() RONDO_ON_LOOP;
   RONDO_COLD void Enable() RONDO_ON_LOOP;
   void PollWaker() RONDO_ON_LOOP;
-  // Normally nothing is left in the ring; the kernel may have been too busy to take all.
-  void Submitted() {
-    if (unsubmitted() == 0) unsubmitted_closes_.clear();
-  }
 
   const std::shared_ptr<Waker> waker_;
   io_uring ring_ = {};
   bool created_ = false;
   bool enabled_ = false;
-  // Sockets whose close is in the ring and not submitted yet.
-  std::vector<int> unsubmitted_closes_;
 };
 
 }  // namespace rondo::poll::uring

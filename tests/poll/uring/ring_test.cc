@@ -1,0 +1,69 @@
+// A ring that is full waits for the kernel to take its entries, and at its end makes the closes
+// that were not submitted, and no others.
+
+#include "poll/uring/ring/ring.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <optional>
+
+#include "gtest/gtest.h"
+#include "poll/waker.h"
+#include "sys/sys.h"
+#include "tests/kernel/faulty_sys.h"
+
+namespace rondo::poll::uring {
+namespace {
+
+using rondo::testing::Call;
+using rondo::testing::FaultySys;
+
+class RingTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    base::AssertOnLoop();
+    ring_.emplace(*Waker::New());
+    if (const absl::Status status = ring_->Create(); !status.ok()) GTEST_SKIP() << status;
+    // Enables it.
+    ring_->SubmitAndWait(0);
+  }
+
+  static bool IsOpen(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
+
+  std::optional<Ring> ring_;
+};
+
+TEST_F(RingTest, WhenItIsFullItWaitsForTheKernelToTakeEntries) {
+  base::AssertOnLoop();
+  FaultySys kernel;
+  kernel.Fail(Call::kSleep, EINTR);
+  kernel.Fail(Call::kRingSubmit, EAGAIN);
+  kernel.Fail(Call::kRingSubmitAndWait, EAGAIN, 3);
+  for (unsigned i = 0; i <= Ring::kSubmissions; ++i) ring_->StartTimer(Operation::kTrim);
+  EXPECT_EQ(kernel.count(Call::kSleep), 3);
+  EXPECT_EQ(ring_->unsubmitted(), 1u);
+}
+
+TEST_F(RingTest, AtItsEndItMakesTheClosesThatWereNotSubmittedAndNoOthers) {
+  base::AssertOnLoop();
+  const int submitted = sys::EventFd();
+  ring_->CloseSocket(submitted);
+  ring_->Submit();
+  ASSERT_FALSE(IsOpen(submitted));
+  // Somebody else's by now.
+  const UniqueFd other(sys::EventFd());
+  ASSERT_EQ(other.get(), submitted);
+  const int waiting = sys::EventFd();
+  ring_->CloseSocket(waiting);
+  ring_->StartTimer(Operation::kTrim);
+  FaultySys kernel;
+  kernel.Fail(Call::kRingSubmit, EAGAIN);
+  ring_->Submit();
+  ring_.reset();
+  EXPECT_TRUE(IsOpen(other.get()));
+  EXPECT_FALSE(IsOpen(waiting));
+}
+
+}  // namespace
+}  // namespace rondo::poll::uring
