@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 
 #include "sys/sys.h"
 
@@ -25,30 +26,36 @@ void EdgePoller::ResumeReceiving(EndpointRef ref) {
   Mirror& mirror = MirrorOf(ref);
   if (mirror.receive || mirror.ended || mirror.failed) return;
   mirror.receive = 1;
-  if (mirror.readable) ListReady(ref);
+  if (mirror.readable && ListReady(ref) < 0) throw std::bad_alloc();
 }
 
 void EdgePoller::PauseReceiving(EndpointRef ref) {
   Mirror& mirror = MirrorOf(ref);
   mirror.receive = 0;
-  if (mirror.has_error) ListReady(ref);
+  if (mirror.has_error && ListReady(ref) < 0) throw std::bad_alloc();
 }
 
 int EdgePoller::Add(EndpointRef ref, Readiness interest) {
   const int result = Register(ref);
   if (result < 0) return result;
   MirrorOf(ref).registered = 1;
-  SetInterest(ref, interest);
-  return 0;
+  const int listed = ApplyInterest(ref, interest);
+  if (listed < 0) Forget(ref);
+  return listed;
 }
 
 void EdgePoller::SetInterest(EndpointRef ref, Readiness interest) {
+  if (ApplyInterest(ref, interest) < 0) throw std::bad_alloc();
+}
+
+int EdgePoller::ApplyInterest(EndpointRef ref, Readiness interest) {
   Mirror& mirror = MirrorOf(ref);
   mirror.receive = interest.readable;
   mirror.send = interest.writable;
   // If the kernel has no memory to watch for room, the next Wait tries the call itself.
   if (mirror.send && !mirror.writable && AwaitRoom(ref) < 0) mirror.writable = 1;
-  if ((mirror.receive && mirror.readable) || (mirror.send && mirror.writable)) ListReady(ref);
+  const bool ready = (mirror.receive && mirror.readable) || (mirror.send && mirror.writable);
+  return ready ? ListReady(ref) : 0;
 }
 
 void EdgePoller::Forget(EndpointRef ref) {
@@ -65,10 +72,15 @@ bool EdgePoller::Close(EndpointRef ref) {
 
 // --- What is left for the next Wait.
 
-void EdgePoller::ListReady(EndpointRef ref) {
-  if (MirrorOf(ref).listed) return;
+int EdgePoller::ListReady(EndpointRef ref) {
+  if (MirrorOf(ref).listed) return 0;
+  try {
+    ready_again_.push_back(ref.id);
+  } catch (const std::bad_alloc&) {
+    return ReportAgain(ref);
+  }
   MirrorOf(ref).listed = 1;
-  ready_again_.push_back(ref.id);
+  return 0;
 }
 
 int64_t EdgePoller::BeginWait(int64_t timeout_ns) {
@@ -146,7 +158,8 @@ void EdgePoller::ServeOther(EndpointRef ref, Events& events) {
     if (ready.readable) mirror.readable = 0;
     if (ready.writable) mirror.writable = 0;
   }
-  SetInterest(ref, {.readable = mirror.receive != 0, .writable = mirror.send != 0});
+  // It fails only if the kernel cannot even report what it watches already.
+  (void)ApplyInterest(ref, {.readable = mirror.receive != 0, .writable = mirror.send != 0});
 }
 
 bool EdgePoller::ReportFailure(EndpointRef ref, Events& events) {
@@ -161,7 +174,12 @@ void EdgePoller::Receive(EndpointRef ref, size_t bytes, Events& events) {
   Mirror& mirror = MirrorOf(ref);
   size_t total = 0;
   for (int calls = 0; mirror.receive; ++calls) {
-    if (total >= BytesPerTurn() || calls == kReceivesPerTurn) return ListReady(ref);
+    if (total >= BytesPerTurn() || calls == kReceivesPerTurn) {
+      const int listed = ListReady(ref);
+      if (listed == 0) return;
+      mirror.MarkFailed();
+      return events.OnFailed(ref, "recv", -listed);
+    }
     const ssize_t received =
         sys::Receive(ref.endpoint.socket, read_buffer_.get(),
                      std::min(read_buffer_bytes_, BytesPerTurn()));
@@ -227,8 +245,7 @@ int EdgePoller::SendLater(EndpointRef ref, ssize_t sent) {
     mirror.writable = 0;
     return AwaitRoom(ref);
   }
-  ListReady(ref);
-  return 0;
+  return ListReady(ref);
 }
 
 }  // namespace rondo::poll

@@ -91,6 +91,9 @@ class EdgePoller : public Poller {
   // A send met a full socket: asks the kernel to say when there is room. Returns 0 or a negated
   // errno.
   virtual int AwaitRoom(EndpointRef ref) RONDO_ON_LOOP = 0;
+  // Has the kernel report once more, with the next Wait, all for which the endpoint is ready by
+  // then. Returns 0 or a negated errno.
+  virtual int ReportAgain(EndpointRef ref) RONDO_ON_LOOP = 0;
 
   // A Wait is BeginWait, Dispatch for each event, EndWait.
   // Returns how long it may block when the loop's limit is `timeout_ns`.
@@ -121,8 +124,11 @@ class EdgePoller : public Poller {
   };
   static Mirror& MirrorOf(EndpointRef ref) { return ref.endpoint.mirror<Mirror>(); }
 
-  // Has the next Wait serve it.
-  void ListReady(EndpointRef ref) RONDO_ON_LOOP;
+  // Has the next Wait serve it; without memory for that, has the kernel report it again. Returns 0,
+  // or a negated errno when it can do neither.
+  int ListReady(EndpointRef ref) RONDO_ON_LOOP;
+  // As SetInterest; returns what ListReady does.
+  int ApplyInterest(EndpointRef ref, Readiness interest) RONDO_ON_LOOP;
   size_t BytesPerTurn() const { return in_service_.size() > 1 ? kShareOfTurn : kBytesPerTurn; }
   int SendNow(EndpointRef ref) RONDO_ON_LOOP;
   // A send has returned `sent`, and output is left: has it sent later. Returns 0 or a negated

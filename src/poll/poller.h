@@ -26,6 +26,13 @@
 //     An error or a hang-up counts as ready: the call that follows finds it.
 //   - Requests may wait for the next Wait to reach the kernel: a loop ends with one.
 //   - Memory the kernel may still touch is given back only after OnReleased.
+//   - An allocation that fails ends at most the endpoint that it was for. A request that has no
+//     memory returns -ENOMEM where it returns an errno, and throws std::bad_alloc where it returns
+//     nothing; the caller then closes the endpoint. Inside Wait the poller gets by without, or
+//     OnFailed(ENOMEM) follows for that stream; nothing but what a callback throws leaves it. Close
+//     and Forget, and for an interest in nothing SetInterest, allocate nothing.
+//   - What the poller itself holds is bounded: copies of what was sent inline in number, and what
+//     came in during a pause for each stream.
 //   - One Wait delivers a bounded number of events, and a bounded number of bytes for each; every
 //     endpoint with something to deliver is served within a bounded number of Waits.
 // Callbacks run inside Wait only. They may call anything here but Wait, and close any endpoint, the

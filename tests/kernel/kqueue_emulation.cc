@@ -50,7 +50,12 @@ class Queue {
     const int fd = static_cast<int>(change.ident);
     if (change.flags == EV_DELETE) return Remove(fd, change.filter) ? 0 : ENOENT;
     if ((change.flags & ~(EV_CLEAR | EV_ONESHOT)) != EV_ADD) return EINVAL;
-    const bool known = !filters_.insert_or_assign({fd, change.filter}, change).second;
+    bool known = false;
+    try {
+      known = !filters_.insert_or_assign({fd, change.filter}, change).second;
+    } catch (const std::bad_alloc&) {
+      return ENOMEM;
+    }
     uint32_t interest = change.filter == EVFILT_READ ? EPOLLIN | EPOLLRDHUP | EPOLLPRI : EPOLLOUT;
     if (change.flags & EV_CLEAR) interest |= EPOLLET;
     const int set = change.filter == EVFILT_READ ? reads_ : writes_;

@@ -40,16 +40,20 @@ class EpollEdgePoller final : public EdgePoller {
   void Wait(int64_t timeout_ns, Events& events) RONDO_ON_LOOP override;
 
  private:
-  int Register(EndpointRef ref) RONDO_ON_LOOP override {
-    return sys::EpollControl(epoll_.get(), EPOLL_CTL_ADD, ref.endpoint.socket,
-                             EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, ref.id.Pack());
-  }
+  int Register(EndpointRef ref) RONDO_ON_LOOP override { return Control(ref, EPOLL_CTL_ADD); }
   void Unregister(EndpointRef ref) RONDO_ON_LOOP override {
     (void)sys::EpollControl(epoll_.get(), EPOLL_CTL_DEL, ref.endpoint.socket, 0, 0);
   }
   void UnregisterForClose(EndpointRef ref) RONDO_ON_LOOP override { Unregister(ref); }
   // The edge comes by itself.
   int AwaitRoom(EndpointRef) RONDO_ON_LOOP override { return 0; }
+  // A change of the entry has the kernel look at the socket anew, also a change to the same.
+  int ReportAgain(EndpointRef ref) RONDO_ON_LOOP override { return Control(ref, EPOLL_CTL_MOD); }
+
+  int Control(EndpointRef ref, int operation) RONDO_ON_LOOP {
+    return sys::EpollControl(epoll_.get(), operation, ref.endpoint.socket,
+                             EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, ref.id.Pack());
+  }
 
   const UniqueFd epoll_;
   const std::shared_ptr<Waker> waker_;

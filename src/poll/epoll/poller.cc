@@ -39,6 +39,7 @@
 
 #include "base/check.h"
 #include "base/cold.h"
+#include "base/on_loop.h"
 #include "base/status.h"
 #include "poll/epoll/timeout.h"
 #include "poll/large_streams.h"
@@ -129,7 +130,8 @@ class EpollPoller final : public Poller {
  private:
   // Has the kernel watch for what is wanted, and nothing else. Returns 0 or a negated errno.
   int Arm(EndpointRef ref) RONDO_ON_LOOP;
-  // The same, tried again later when the kernel has no memory for it.
+  // The same, tried again later when the kernel has no memory for it. Throws std::bad_alloc when
+  // there is none to remember that.
   void Rearm(EndpointRef ref) RONDO_ON_LOOP;
   void Unregister(EndpointRef ref) RONDO_ON_LOOP;
   int SendNow(EndpointRef ref) RONDO_ON_LOOP;
@@ -265,14 +267,13 @@ void EpollPoller::Wait(int64_t timeout_ns, Events& events) {
 }
 
 void EpollPoller::RetryRearm(Events& events) {
-  std::vector<EndpointId> ids;
-  ids.swap(rearm_failed_);
-  for (const EndpointId id : ids) {
+  std::erase_if(rearm_failed_, [&](EndpointId id) {
+    base::AssertOnLoop();
     Endpoint* const endpoint = events.Find(id);
-    if (endpoint == nullptr) continue;
+    if (endpoint == nullptr) return true;
     const Mirror& mirror = endpoint->mirror<Mirror>();
-    if (mirror.receive || mirror.send) Rearm({*endpoint, id});
-  }
+    return (!mirror.receive && !mirror.send) || Arm({*endpoint, id}) >= 0;
+  });
 }
 
 void EpollPoller::Dispatch(uint64_t token, uint32_t ready, Events& events) {

@@ -63,6 +63,11 @@ class KqueuePoller final : public EdgePoller {
   int AwaitRoom(EndpointRef ref) RONDO_ON_LOOP override {
     return Change(ref, EVFILT_WRITE, EV_ADD | EV_ONESHOT);
   }
+  // Adding a filter that is there has the kernel look at the descriptor anew.
+  int ReportAgain(EndpointRef ref) RONDO_ON_LOOP override {
+    const int result = Register(ref);
+    return result < 0 ? result : AwaitRoom(ref);
+  }
   int Change(EndpointRef ref, int16_t filter, uint16_t flags) RONDO_ON_LOOP;
   static Edge EdgeOf(const struct kevent& event);
 

@@ -8,13 +8,13 @@ namespace rondo::poll::uring {
 
 // Not armed at once: before the first Wait nothing can be submitted, and listeners may be more than
 // the ring has room for.
-void InterestPolls::SetInterest(EndpointRef ref, Readiness interest) {
+bool InterestPolls::SetInterest(EndpointRef ref, Readiness interest) {
   InterestMirror& mirror = InterestOf(ref);
   mirror.reading = interest.readable;
   mirror.writing = interest.writable;
-  if (mirror.is_armed() || mirror.listed) return;
-  mirror.listed = 1;
-  rearm_.Add(ref.id);
+  if (mirror.is_armed() || mirror.listed) return true;
+  mirror.listed = rearm_.Add(ref.id);
+  return mirror.listed;
 }
 
 bool InterestPolls::Forget(EndpointRef ref) {

@@ -16,7 +16,8 @@ class InterestPolls {
  public:
   InterestPolls(Ring& ring, RearmList& rearm) : ring_(ring), rearm_(rearm) {}
 
-  void SetInterest(EndpointRef ref, Readiness interest) RONDO_ON_LOOP;
+  // False when there is no memory: it does not wait for all of `interest` then.
+  [[nodiscard]] bool SetInterest(EndpointRef ref, Readiness interest) RONDO_ON_LOOP;
   // Cancels its polls. True: there were some, which keep the socket open until that is submitted.
   bool Forget(EndpointRef ref) RONDO_ON_LOOP;
 

@@ -33,7 +33,7 @@ struct Mirror {
     uint8_t listed : 1;
   } input;
 
-  // Sender: a send is under way; a poll for room to send a file is.
+  // Sender: a send is under way; a poll for room to send without a record is.
   uint8_t send_armed : 1;
   uint8_t awaiting_room : 1;
 

@@ -9,9 +9,10 @@
 //                  A pause does nothing until bytes arrive during it: they are held, the receive is
 //                  cancelled, and on resuming they are delivered before anything else.
 //   Sender         small writes are copied and go out with the next wait, in one call for all
-//                  connections that are ready. Large ones, and those after a wait that brought few
-//                  completions, are tried at once. What is queued goes out as a sendmsg of its
-//                  pieces, which stay where they are until it completes.
+//                  connections that are ready. Large ones, those after a wait that brought few
+//                  completions, and all beyond a bounded number are tried at once. What is queued
+//                  goes out as a sendmsg of its pieces, which stay where they are until it
+//                  completes.
 //   InterestPolls  what is no stream: a one-shot poll for each direction of interest.
 //   here           close: everything under way is cancelled; the socket is closed, and the memory
 //                  given back, when the last completion has come.
@@ -20,9 +21,11 @@
 // operations of a stream; while there are any its memory stays, and completions find it by slot and
 // generation. benchmarks/README.md has what was measured to choose this way and not another.
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
@@ -80,11 +83,12 @@ class IoUringPoller final : public Poller {
   }
 
   int Add(EndpointRef ref, Readiness interest) override RONDO_ON_LOOP {
-    interest_polls_.SetInterest(ref, interest);
-    return 0;
+    if (interest_polls_.SetInterest(ref, interest)) return 0;
+    InterestOf(ref) = {};
+    return -ENOMEM;
   }
   void SetInterest(EndpointRef ref, Readiness interest) override RONDO_ON_LOOP {
-    interest_polls_.SetInterest(ref, interest);
+    if (!interest_polls_.SetInterest(ref, interest)) throw std::bad_alloc();
   }
   void Forget(EndpointRef ref) override RONDO_ON_LOOP { (void)interest_polls_.Forget(ref); }
 

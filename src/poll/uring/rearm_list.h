@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <new>
 #include <vector>
 
 #include "poll/endpoint.h"
@@ -18,10 +19,20 @@ class RearmList {
  public:
   static constexpr ptrdiff_t kMostInTurn = 512;
 
+  RearmList() { taken_.reserve(kMostInTurn); }
+
   bool empty() const { return waiting_.empty(); }
-  void Add(EndpointId id) { waiting_.push_back(id); }
+  // False when there is no memory.
+  [[nodiscard]] bool Add(EndpointId id) {
+    try {
+      waiting_.push_back(id);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    return true;
+  }
   // Takes those off that were added first; what is added meanwhile is not among them. Valid until
-  // the next call.
+  // the next call. Allocates nothing.
   const std::vector<EndpointId>& Take() {
     const auto end = waiting_.begin() + std::min(std::ssize(waiting_), kMostInTurn);
     taken_.assign(waiting_.begin(), end);

@@ -34,7 +34,8 @@ void Receiver::Resume(EndpointRef ref) {
   Mirror& mirror = MirrorOf(ref);
   if (mirror.input.wanted || mirror.input.ended || mirror.closed_or_failed()) return;
   mirror.input.wanted = 1;
-  if (mirror.input.receiving == Receiving::kNone || HasPausedInput(ref)) List(ref);
+  if (mirror.input.receiving != Receiving::kNone && !HasPausedInput(ref)) return;
+  if (!List(ref)) throw std::bad_alloc();
 }
 
 void Receiver::ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const {
@@ -106,8 +107,11 @@ bool Receiver::OnReceiveSlow(const io_uring_cqe& completion, EndpointRef ref, Ev
     if (wanted && !HasPausedInput(ref)) {
       events.OnReceived(ref, bytes);
     } else if (!silent) {
-      paused_input_[ref.id.Pack()].Append(bytes);
-      if (!wanted) CancelMultishot(ref);
+      if (!Hold(ref, bytes)) {
+        Fail(ref, "recv", ENOMEM, events);
+      } else if (!wanted) {
+        CancelMultishot(ref);
+      }
     }
     buffers_.Return(buffer);
   } else if (!silent) {
@@ -139,11 +143,9 @@ void Receiver::ReceiveOnce(EndpointRef ref, Events& events) {
 
 void Receiver::OnInputOver(EndpointRef ref) {
   if (MirrorOf(ref).closed_or_failed()) return;
-  if (MirrorOf(ref).input.wanted) {
-    List(ref);
-  } else {
-    Watch(ref);
-  }
+  if (!MirrorOf(ref).input.wanted) return Watch(ref);
+  // Without memory at once, and not at the end of the turn.
+  if (!List(ref) && MirrorOf(ref).input.receiving == Receiving::kNone) Arm(ref);
 }
 
 void Receiver::OnReceiveOver(int result, EndpointRef ref, Events& events) {
@@ -172,14 +174,25 @@ bool Receiver::OnWatch(const io_uring_cqe& completion, EndpointRef ref, Events& 
   }
   if (more) return false;
   mirror.input.watching = 0;
-  if (completion.res == -ECANCELED && watched && !mirror.closed_or_failed()) Watch(ref);
+  // Besides a cancel, a completion queue that was full ends it: the failure is still to come.
+  const bool cut_short = completion.res == -ECANCELED || completion.res > 0;
+  if (cut_short && watched && !mirror.closed_or_failed()) Watch(ref);
   return true;
 }
 
-void Receiver::List(EndpointRef ref) {
-  if (MirrorOf(ref).input.listed) return;
-  MirrorOf(ref).input.listed = 1;
-  rearm_.Add(ref.id);
+bool Receiver::Hold(EndpointRef ref, std::string_view bytes) {
+  try {
+    paused_input_[ref.id.Pack()].Append(bytes);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return true;
+}
+
+bool Receiver::List(EndpointRef ref) {
+  Mirror::Input& input = MirrorOf(ref).input;
+  if (!input.listed) input.listed = rearm_.Add(ref.id);
+  return input.listed;
 }
 
 void Receiver::Continue(EndpointRef ref, Events& events) {
@@ -196,16 +209,20 @@ void Receiver::Continue(EndpointRef ref, Events& events) {
 
 // No more at a time than one recv(2) brings.
 void Receiver::DeliverPaused(EndpointRef ref, Events& events) {
-  auto paused = paused_input_.extract(ref.id.Pack());
-  PausedInput& bytes = paused.mapped();
+  // It keeps its place, empty, which needs no memory when the rest is put back.
+  PausedInput bytes = std::exchange(paused_input_.find(ref.id.Pack())->second, PausedInput());
   const size_t length = std::min(bytes.size(), read_buffer_bytes_);
   const std::string_view piece = bytes.Front(length);
   bytes.Consume(length);
-  const bool more = bytes.size() > 0;
   events.OnReceived(ref, piece);
   if (events.Find(ref.id) != &ref.endpoint || MirrorOf(ref).closed_or_failed()) return;
-  if (more) paused_input_.insert(std::move(paused));
-  List(ref);
+  const auto place = paused_input_.find(ref.id.Pack());
+  if (bytes.size() > 0) {
+    place->second = std::move(bytes);
+  } else {
+    paused_input_.erase(place);
+  }
+  if (!List(ref)) Fail(ref, "recv", ENOMEM, events);
 }
 
 }  // namespace rondo::poll::uring

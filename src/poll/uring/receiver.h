@@ -10,8 +10,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
+#include <unordered_map>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 
 #include "base/cold.h"
@@ -87,7 +88,10 @@ class Receiver {
   void OnReceiveOver(int result, EndpointRef ref, Events& events) RONDO_ON_LOOP;
   bool HasPausedInput(EndpointRef ref) const { return paused_input_.contains(ref.id.Pack()); }
   void DeliverPaused(EndpointRef ref, Events& events) RONDO_ON_LOOP;
-  void List(EndpointRef ref) RONDO_ON_LOOP;
+  // Keeps what came in during a pause. False when there is no memory.
+  [[nodiscard]] bool Hold(EndpointRef ref, std::string_view bytes) RONDO_ON_LOOP;
+  // False when there is no memory.
+  [[nodiscard]] bool List(EndpointRef ref) RONDO_ON_LOOP;
 
   Ring& ring_;
   RearmList& rearm_;
@@ -95,8 +99,9 @@ class Receiver {
   // Where those receive that do so by poll.
   size_t read_buffer_bytes_ = 0;
   std::unique_ptr<char[]> read_buffer_;
-  // What came in during a pause, by packed id.
-  absl::flat_hash_map<uint64_t, PausedInput> paused_input_;
+  // What came in during a pause, by packed id. In a standard map, which stays as it was when an
+  // allocation fails; Abseil's maps do not.
+  std::unordered_map<uint64_t, PausedInput> paused_input_;
 };
 
 }  // namespace rondo::poll::uring

@@ -1,7 +1,7 @@
 // A SendRecord is the memory of one send that the kernel works on: the bytes themselves, when they
 // are few, or where the pieces of an outbound queue lie. It is the poller's until its completion
-// has come, whatever becomes of the connection. SendRecords keeps them for the next send; it
-// belongs to one poller and to its thread.
+// has come, whatever becomes of the connection. SendRecords keeps a bounded number of them for the
+// next send, and allocates nothing else; it belongs to one poller and to its thread.
 
 #ifndef RONDO_POLL_URING_SEND_RECORDS_H_
 #define RONDO_POLL_URING_SEND_RECORDS_H_
@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <vector>
 
 #include "base/cold.h"
 #include "poll/endpoint.h"
@@ -41,25 +40,29 @@ struct SendRecord {
 
 class SendRecords {
  public:
+  // There are no more at a time: what would need another is sent by a call of its own. So a
+  // broadcast copies its bytes for some of the connections only, whose number does not matter.
+  static constexpr uint32_t kMost = 512;
   static constexpr uint32_t kNone = ~uint32_t{0};
-  // A record, and the number that completions name it by; kNone when there is no memory.
+
+  // A record, and the number that completions name it by; kNone when there are no more, or there is
+  // no memory.
   uint32_t Take() {
-    if (free_.empty() && !Add()) [[unlikely]] return kNone;
-    const uint32_t number = free_.back();
-    free_.pop_back();
-    fewest_free_ = std::min(fewest_free_, free_.size());
+    if (free_count_ == 0 && !Add()) [[unlikely]] return kNone;
+    const uint32_t number = free_[--free_count_];
+    fewest_free_ = std::min(fewest_free_, free_count_);
     return number;
   }
   SendRecord& At(uint32_t number) { return *records_[number]; }
-  void Return(uint32_t number) { free_.push_back(number); }
+  void Return(uint32_t number) { free_[free_count_++] = number; }
   // Gives the memory of those that were never needed since the last Trim back to the system.
   void Trim() {
     for (; fewest_free_ > 0; --fewest_free_) {
-      records_[free_.back()].reset();
-      vacant_.push_back(free_.back());
-      free_.pop_back();
+      const uint32_t number = free_[--free_count_];
+      records_[number].reset();
+      vacant_[vacant_count_++] = number;
     }
-    fewest_free_ = free_.size();
+    fewest_free_ = free_count_;
   }
 
  private:
@@ -76,27 +79,31 @@ class SendRecords {
   };
 
   RONDO_COLD bool Add() {
-    if (vacant_.empty()) {
-      vacant_.push_back(static_cast<uint32_t>(records_.size()));
-      records_.emplace_back();
+    if (vacant_count_ == 0) {
+      if (known_ == kMost) return false;
+      vacant_[vacant_count_++] = known_++;
     }
     // In pages of their own, so that Trim can give them back whatever the allocator does, and not
     // all at the start of a page: the first lines of all of them would share one set of the cache.
     char* const memory = static_cast<char*>(sys::MapMemory(kMappedBytes));
     if (memory == nullptr) return false;
-    const size_t offset = vacant_.back() * kOffsetStep % kPage;
-    records_[vacant_.back()].reset(new (memory + offset) SendRecord);
-    free_.push_back(vacant_.back());
-    vacant_.pop_back();
+    const uint32_t number = vacant_[--vacant_count_];
+    records_[number].reset(new (memory + number * kOffsetStep % kPage) SendRecord);
+    free_[free_count_++] = number;
     return true;
   }
 
-  std::vector<std::unique_ptr<SendRecord, Unmap>> records_;
-  std::vector<uint32_t> free_;
-  // The least number of free records since the last Trim: so many were not needed.
-  size_t fewest_free_ = 0;
+  // By number; null where there is no record at present. The first `known_` of them have had one.
+  std::array<std::unique_ptr<SendRecord, Unmap>, kMost> records_;
+  uint32_t known_ = 0;
+  // Numbers of records that are not in use, and how many of them were never needed since the last
+  // Trim.
+  std::array<uint32_t, kMost> free_;
+  uint32_t free_count_ = 0;
+  uint32_t fewest_free_ = 0;
   // Numbers that have no record at present.
-  std::vector<uint32_t> vacant_;
+  std::array<uint32_t, kMost> vacant_;
+  uint32_t vacant_count_ = 0;
 };
 
 }  // namespace rondo::poll::uring

@@ -29,13 +29,15 @@ ssize_t Sender::SendInline(EndpointRef ref, const iovec* pieces, size_t count) {
   if (MirrorOf(ref).send_armed) return 0;
   size_t length = 0;
   for (size_t i = 0; i < count; ++i) length += pieces[i].iov_len;
-  const bool is_large = length > SendRecord::kBytes;
-  if (is_large || at_once_ > 0) {
-    if (!is_large) --at_once_;
-    return SendInPlace(ref, pieces, count);
+  uint32_t number = SendRecords::kNone;
+  if (length <= SendRecord::kBytes) {
+    if (at_once_ > 0) {
+      --at_once_;
+    } else {
+      number = records_.Take();
+    }
   }
-  const uint32_t number = records_.Take();
-  if (number == SendRecords::kNone) [[unlikely]] return Failed(ref, -ENOMEM);
+  if (number == SendRecords::kNone) return SendInPlace(ref, pieces, count);
   SendRecord& record = records_.At(number);
   record.id = ref.id;
   record.length = 0;
@@ -72,13 +74,13 @@ void Sender::SubmitRecord(EndpointRef ref, uint32_t number) {
 int Sender::Send(EndpointRef ref) {
   if (MirrorOf(ref).send_armed || MirrorOf(ref).awaiting_room) return 0;
   const buffer::OutboundQueue& queue = *ref.endpoint.outbound;
-  if (buffer::OutboundQueue::File file; queue.FrontFile(&file)) return SendFile(ref);
+  if (buffer::OutboundQueue::File file; queue.FrontFile(&file)) return SendAtOnce(ref);
   return queue.empty() ? 0 : SendFromQueue(ref);
 }
 
 int Sender::SendFromQueue(EndpointRef ref) {
   const uint32_t number = records_.Take();
-  if (number == SendRecords::kNone) [[unlikely]] return Failed(ref, -ENOMEM);
+  if (number == SendRecords::kNone) [[unlikely]] return SendAtOnce(ref);
   SendRecord& record = records_.At(number);
   record.id = ref.id;
   record.length = record.sent = 0;
@@ -93,7 +95,7 @@ int Sender::SendFromQueue(EndpointRef ref) {
   return 0;
 }
 
-int Sender::SendFile(EndpointRef ref) {
+int Sender::SendAtOnce(EndpointRef ref) {
   buffer::OutboundQueue& queue = *ref.endpoint.outbound;
   const ssize_t sent = SendFront(ref.endpoint.socket, queue);
   if (sent < 0 && !IsFull(sent)) return Failed(ref, sent);

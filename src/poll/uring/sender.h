@@ -52,7 +52,9 @@ class Sender {
   // Sends what is left of a record of bytes.
   void SubmitRecord(EndpointRef ref, uint32_t number) RONDO_ON_LOOP;
   int SendFromQueue(EndpointRef ref) RONDO_ON_LOOP;
-  int SendFile(EndpointRef ref) RONDO_ON_LOOP;
+  // By a call of its own, and then when the socket has room: for files, which the ring cannot send,
+  // and for all that has no record.
+  int SendAtOnce(EndpointRef ref) RONDO_ON_LOOP;
   // Sends what is left after a send.
   void SendRest(EndpointRef ref, Events& events) RONDO_ON_LOOP;
 

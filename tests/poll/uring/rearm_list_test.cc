@@ -16,7 +16,7 @@ EndpointId Id(uint32_t index) { return EndpointId::Of(EndpointKind::kStream, ind
 TEST(RearmListTest, HandsOutWhatWasAddedInItsOrder) {
   RearmList list;
   EXPECT_TRUE(list.empty());
-  for (const uint32_t index : {3u, 1u, 2u}) list.Add(Id(index));
+  for (const uint32_t index : {3u, 1u, 2u}) ASSERT_TRUE(list.Add(Id(index)));
   EXPECT_FALSE(list.empty());
   EXPECT_EQ(list.Take(), (std::vector<EndpointId>{Id(3), Id(1), Id(2)}));
   EXPECT_TRUE(list.empty());
@@ -24,17 +24,17 @@ TEST(RearmListTest, HandsOutWhatWasAddedInItsOrder) {
 
 TEST(RearmListTest, WhatIsAddedMeanwhileIsTheNextTurns) {
   RearmList list;
-  list.Add(Id(1));
-  for (const EndpointId id : list.Take()) list.Add(id);
+  ASSERT_TRUE(list.Add(Id(1)));
+  for (const EndpointId id : list.Take()) ASSERT_TRUE(list.Add(id));
   EXPECT_EQ(list.Take(), std::vector<EndpointId>{Id(1)});
 }
 
 TEST(RearmListTest, ATurnTakesABoundedNumberAndTheOthersComeFirstInTheNext) {
   RearmList list;
-  for (uint32_t index = 0; index <= kMost; ++index) list.Add(Id(index));
+  for (uint32_t index = 0; index <= kMost; ++index) ASSERT_TRUE(list.Add(Id(index)));
   EXPECT_EQ(list.Take().size(), kMost);
   EXPECT_FALSE(list.empty());
-  list.Add(Id(0));
+  ASSERT_TRUE(list.Add(Id(0)));
   EXPECT_EQ(list.Take(), (std::vector<EndpointId>{Id(kMost), Id(0)}));
 }
 

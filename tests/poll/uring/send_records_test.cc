@@ -80,6 +80,14 @@ TEST_F(SendRecordsTest, TrimGivesBackAsManyAsWereNotNeededSinceTheLastOne) {
   for (const uint32_t number : TakeMany(10)) records_.At(number).bytes.fill('x');
 }
 
+TEST_F(SendRecordsTest, ThereAreNoMoreThanABoundedNumber) {
+  const std::vector<uint32_t> numbers = TakeMany(SendRecords::kMost);
+  EXPECT_EQ(std::count(numbers.begin(), numbers.end(), SendRecords::kNone), 0);
+  EXPECT_EQ(records_.Take(), SendRecords::kNone);
+  ReturnAll(numbers);
+  EXPECT_NE(records_.Take(), SendRecords::kNone);
+}
+
 TEST_F(SendRecordsTest, TrimLeavesRecordsInUseAlone) {
   const std::vector<uint32_t> numbers = TakeMany(2);
   records_.Return(numbers[1]);
