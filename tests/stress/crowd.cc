@@ -8,6 +8,8 @@
 //     open    connects them all, and each gets its first echo
 //     echo    all send a message, and then all receive it
 //     send    all send a message
+//     receive all receive a message
+//     reset   all are reset
 //
 // After each it says how many have done so.
 
@@ -38,9 +40,18 @@ class Crowd {
 
   size_t Echo() {
     if (const size_t sent = Send(); sent < clients_.size()) return sent;
+    return Receive();
+  }
+
+  size_t Receive() {
     size_t count = 0;
     for (size_t i = 0; i < clients_.size(); ++i) count += Receives(i);
     return count;
+  }
+
+  size_t Reset() {
+    for (Client& client : clients_) client.Reset();
+    return clients_.size();
   }
 
   size_t Send() {
@@ -65,9 +76,11 @@ int main(int, char** argv) {
   const auto port = static_cast<uint16_t>(std::atoi(argv[1]));
   Crowd crowd(port, std::strtoul(argv[2], nullptr, 10));
   for (std::string order; std::getline(std::cin, order);) {
-    std::cout << (order == "open"   ? crowd.Open()
-                  : order == "echo" ? crowd.Echo()
-                                    : crowd.Send())
+    std::cout << (order == "open"      ? crowd.Open()
+                  : order == "echo"    ? crowd.Echo()
+                  : order == "receive" ? crowd.Receive()
+                  : order == "reset"   ? crowd.Reset()
+                                       : crowd.Send())
               << std::endl;
   }
 }

@@ -1,0 +1,119 @@
+// More events at once than an io_uring's completion queue holds (16 384): one loop with 18 500
+// connections, all of which send, get a message and end while it cannot look. None is lost, and
+// the stop does not hang. The other pollers are held to the same.
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+
+#include "rondo/rondo.h"
+
+#include "gtest/gtest.h"
+#include "tests/process/child_process.h"
+#include "tests/process/process_state.h"
+#include "tests/server/server_test.h"
+
+namespace rondo::testing {
+namespace {
+
+constexpr size_t kEnough = 18'500;
+// What else a process has open.
+constexpr size_t kOthers = 500;
+
+// As many connections as overflow the queue, or as the descriptors allow.
+size_t CountConnections() {
+  rlimit limit = {};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const size_t most = limit.rlim_cur > 2 * kOthers ? limit.rlim_cur - kOthers : kOthers;
+  if (most < kEnough) {
+    std::cout << "The descriptor limit of " << limit.rlim_cur << " leaves " << most
+              << " connections: too few to overflow the queue" << std::endl;
+  }
+  return std::min(kEnough, most);
+}
+
+std::vector<Setup> OneLoopOnEachPoller() {
+  std::vector<Setup> setups = Setups();
+  std::erase_if(setups, [](const Setup& setup) {
+    return setup.loops > 1 || setup.private_descriptor_tables || setup.swaps_case;
+  });
+  return setups;
+}
+
+struct LastMessage : ConnectionContext {
+  std::string text;
+};
+
+class OverflowTest : public ConformanceTest {
+ protected:
+  OverflowTest() : count_(CountConnections()), all_(std::to_string(count_)) {
+    handler.on_open = [](Connection& connection) {
+      connection.set_context(std::make_unique<LastMessage>());
+      return Action::kNone;
+    };
+    handler.on_traffic = [this](Connection& connection) {
+      std::string& text = connection.context<LastMessage>()->text;
+      text = connection.Next();
+      connection.Write(text);
+      ++echoes_;
+      return Action::kNone;
+    };
+  }
+
+  // Gives the order to the crowd, while the loop is held in a task or not.
+  std::string Order(ChildProcess& crowd, const std::string& order) {
+    EXPECT_TRUE(crowd.Write(order + "\n"));
+    return crowd.ReadLine();
+  }
+  std::string OrderWhileHeld(ChildProcess& crowd, const std::string& order) {
+    absl::Notification held;
+    const auto go = std::make_shared<absl::Notification>();
+    EXPECT_TRUE(engine->loop(0).Post([&held, go] {
+      held.Notify();
+      go->WaitForNotification();
+    }));
+    held.WaitForNotification();
+    std::string answer = Order(crowd, order);
+    go->Notify();
+    return answer;
+  }
+
+  const size_t count_;
+  const std::string all_;
+  std::atomic<size_t> echoes_ = 0;
+};
+
+TEST_P(OverflowTest, LosesNothing) {
+  // On all addresses of this machine, see crowd.cc.
+  const auto server = Start("tcp4://:0");
+  ChildProcess crowd(
+      {RONDO_BUILD_ROOT "/tests/stress/crowd", std::to_string(address().port()), all_});
+  ASSERT_EQ(Order(crowd, "open"), all_);
+  ASSERT_TRUE(handler.WaitForOpened(count_));
+  for (size_t round = 1; round <= 2; ++round) {
+    ASSERT_EQ(OrderWhileHeld(crowd, "send"), all_);
+    EXPECT_EQ(Order(crowd, "receive"), all_);
+    EXPECT_EQ(echoes_, (1 + round) * count_);
+
+    EventLoop& loop = engine->loop(0);
+    ASSERT_TRUE(loop.Post([&loop] {
+      loop.ForEach([](Connection& each) { each.Write(each.context<LastMessage>()->text); });
+    }));
+    EXPECT_EQ(Order(crowd, "receive"), all_);
+  }
+  ASSERT_EQ(OrderWhileHeld(crowd, "reset"), all_);
+  EXPECT_TRUE(handler.WaitForClosed(count_));
+  EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OverflowTest, ::testing::ValuesIn(OneLoopOnEachPoller()), NameOf);
+
+}  // namespace
+}  // namespace rondo::testing
