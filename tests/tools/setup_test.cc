@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/process/command.h"
@@ -23,7 +24,8 @@ class SetupTest : public ::testing::Test {
   SetupTest() {
     std::string name = TempDir() + "setup_XXXXXX";
     commands_ = ::mkdtemp(name.data());
-    for (const char* tool : {"bash", "comm", "dirname", "env", "paste", "sed", "sort"}) {
+    for (const char* tool : {"bash", "comm", "dirname", "env", "grep", "mkdir", "nproc", "paste",
+                             "sed", "sort"}) {
       const fs::path path = fs::path("/usr/bin") / tool;
       fs::create_symlink(fs::exists(path) ? path : fs::path("/bin") / tool, commands_ / tool);
     }
@@ -55,6 +57,8 @@ class SetupTest : public ::testing::Test {
     return RunCommand("cd '" RONDO_SOURCE_ROOT "' && env -i PATH='" + commands_.string() +
                       "' LACKING='" + lacking_ + "' bash -c '" + command + "' </dev/null");
   }
+  // A folder that ends with the test.
+  fs::path Scratch() const { return commands_ / "scratch"; }
   CommandResult RunFunction(const std::string& call) {
     return Run("source tests/tools/setup.sh; " + call);
   }
@@ -147,6 +151,34 @@ TEST_F(SetupTest, EveryRunScriptSaysWhatToInstall) {
     EXPECT_EQ(result.status, 1) << script;
     EXPECT_EQ(result.output, kMissing) << script;
   }
+}
+
+// The scripts in a tree of their own, with these suites: what they set up is not this tree's.
+fs::path TreeWith(const fs::path& root, const std::vector<std::string>& suites) {
+  fs::create_directories(root / "tests/tools");
+  for (const char* script : {"tests/run", "tests/tools/setup.sh"}) {
+    fs::copy_file(fs::path(RONDO_SOURCE_ROOT) / script, root / script);
+  }
+  for (const std::string& suite : suites) {
+    fs::create_directory(root / "tests" / suite);
+    std::ofstream(root / "tests" / suite / "meson.build") << "suites += {'" << suite << "': {}}\n";
+  }
+  return root;
+}
+
+TEST_F(SetupTest, TestsRunAsManySuitesAsAreNamedAndCasesByTheirNames) {
+  Stub("meson", ":");
+  Stub("ninja", "echo \"ninja $*\"");
+  const std::string root = TreeWith(Scratch(), {"reactor", "engine"}).string();
+  const CommandResult result =
+      Run(root + "/tests/run --sanitize=thread reactor engine Wakes Counts");
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_NE(result.output.find(" reactor_suite engine_suite\n"), std::string::npos)
+      << result.output;
+  EXPECT_TRUE(result.output.ends_with("run_programs.py --suite=reactor --suite=engine "
+                                      "--filter=Wakes --filter=Counts " +
+                                      root + "/build/tsan\n"))
+      << result.output;
 }
 
 TEST_F(SetupTest, BenchmarksWantThePackagesOfTheirSuite) {
