@@ -43,7 +43,10 @@ struct Mirror {
   // IoUringPoller: Close was called.
   uint8_t releasing : 1;
 
-  uint8_t : 4;
+  // Receiver: its last receive by poll was large, see large_streams.h.
+  uint8_t large : 1;
+
+  uint8_t : 3;
 
   RONDO_COLD void MarkFailed() {
     input.wanted = 0;

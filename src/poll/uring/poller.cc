@@ -96,10 +96,12 @@ class IoUringPoller final : public Poller {
   void Submit() override RONDO_ON_LOOP { ring_.Submit(); }
   void Wait(int64_t timeout_ns, Events& events) override RONDO_ON_LOOP;
   bool MayHaveMore() const override RONDO_ON_LOOP {
-    return handled_ >= Ring::kCompletionsPerEnter || ring_.completions() > 0 || !rearm_.empty();
+    return handled_ >= Ring::kCompletionsPerEnter || ring_.completions() > 0 || has_more();
   }
 
  private:
+  // Whether endpoints wait for the next Wait.
+  bool has_more() const { return !rearm_.empty() || receiver_.has_large(); }
   void Dispatch(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
   // One operation of the stream has ended for good; gives it back when it was the last.
   void Completed(EndpointRef ref, Events& events) RONDO_ON_LOOP;
@@ -126,7 +128,7 @@ absl::Status IoUringPoller::Create(size_t read_buffer_bytes) {
 }
 
 void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
-  ring_.SubmitAndWait(rearm_.empty() ? timeout_ns : 0);
+  ring_.SubmitAndWait(has_more() ? 0 : timeout_ns);
   sender_.BeginTurn(ring_.completions());
   events.OnWaitReturned();
   handled_ = 0;
@@ -139,6 +141,7 @@ void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
     sender_.TrimMemory();
     if (excess == Excess::kAll) receiver_.TrimMemory();
   }
+  if (receiver_.has_large()) [[unlikely]] receiver_.ServeLarge(events);
   if (!rearm_.empty()) Rearm(events);
 }
 

@@ -122,15 +122,37 @@ bool Receiver::OnReceiveSlow(const io_uring_cqe& completion, EndpointRef ref, Ev
 }
 
 void Receiver::OnReadable(EndpointRef ref, Events& events) {
-  Mirror::Input& input = MirrorOf(ref).input;
-  input.receiving = Receiving::kNone;
-  if (input.wanted) ReceiveOnce(ref, events);
+  MirrorOf(ref).input.receiving = Receiving::kNone;
+  if (MirrorOf(ref).large && MirrorOf(ref).input.wanted) {
+    try {
+      return large_.Add(ref.id, 0);
+    } catch (const std::bad_alloc&) {
+    }
+  }
+  ReceiveByPoll(ref, read_buffer_bytes_, events);
+}
+
+void Receiver::ServeLarge(Events& events) {
+  const size_t most_bytes = large_.size() == 1 ? read_buffer_bytes_
+                                               : std::min(read_buffer_bytes_, LargeStreams::kShare);
+  large_.ServeSome([&](const LargeStreams::Entry& entry) {
+    base::AssertOnLoop();
+    Endpoint* const endpoint = events.Find(entry.id);
+    if (endpoint == nullptr) return;
+    const EndpointRef ref = {*endpoint, entry.id};
+    // After a pause in between it may receive already.
+    const bool waits = MirrorOf(ref).input.receiving == Receiving::kNone;
+    if (waits && !MirrorOf(ref).closed_or_failed()) ReceiveByPoll(ref, most_bytes, events);
+  });
+}
+
+void Receiver::ReceiveByPoll(EndpointRef ref, size_t most_bytes, Events& events) {
+  if (MirrorOf(ref).input.wanted) ReceiveOnce(ref, most_bytes, events);
   OnInputOver(ref);
 }
 
-void Receiver::ReceiveOnce(EndpointRef ref, Events& events) {
-  const ssize_t received =
-      sys::Receive(ref.endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
+void Receiver::ReceiveOnce(EndpointRef ref, size_t most_bytes, Events& events) {
+  const ssize_t received = sys::Receive(ref.endpoint.socket, read_buffer_.get(), most_bytes);
   if (received <= 0) return OnReceiveOver(static_cast<int>(received), ref, events);
   Mirror::Input& input = MirrorOf(ref).input;
   const auto length = static_cast<size_t>(received);
@@ -138,6 +160,7 @@ void Receiver::ReceiveOnce(EndpointRef ref, Events& events) {
   // A stream has a small piece now and then; two in a row mean that messages have begun.
   input.by_poll = !is_small || !input.last_was_small;
   input.last_was_small = is_small && input.by_poll;
+  MirrorOf(ref).large = length >= LargeStreams::kBytes;
   events.OnReceived(ref, {read_buffer_.get(), length});
 }
 

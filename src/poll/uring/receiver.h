@@ -17,6 +17,7 @@
 
 #include "base/cold.h"
 #include "base/on_loop.h"
+#include "poll/large_streams.h"
 #include "poll/poller.h"
 #include "poll/uring/mirror.h"
 #include "poll/uring/paused_input.h"
@@ -63,6 +64,9 @@ class Receiver {
   }
   // A poll for input has ended.
   void OnReadable(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  // Large streams that are readable receive after all others, a share of them in each wait.
+  bool has_large() const { return !large_.empty(); }
+  void ServeLarge(Events& events) RONDO_ON_LOOP;
   bool OnWatch(const io_uring_cqe& completion, EndpointRef ref, Events& events) RONDO_ON_LOOP;
 
   // The stream was listed: goes on as its input is wanted now. Delivers what came in during a
@@ -80,8 +84,10 @@ class Receiver {
   RONDO_COLD void CancelMultishot(EndpointRef ref) RONDO_ON_LOOP;
   RONDO_COLD bool OnReceiveSlow(const io_uring_cqe& completion, EndpointRef ref,
                                 Events& events) RONDO_ON_LOOP;
-  // By recv(2), once, into the buffer that all share.
-  void ReceiveOnce(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  // By recv(2), once and `most_bytes` at most, into the buffer that all share; goes on with what is
+  // wanted then.
+  void ReceiveByPoll(EndpointRef ref, size_t most_bytes, Events& events) RONDO_ON_LOOP;
+  void ReceiveOnce(EndpointRef ref, size_t most_bytes, Events& events) RONDO_ON_LOOP;
   // What is under way has ended for good: goes on with what is wanted now.
   void OnInputOver(EndpointRef ref) RONDO_ON_LOOP;
   // The end of the input, or its failure.
@@ -99,6 +105,7 @@ class Receiver {
   // Where those receive that do so by poll.
   size_t read_buffer_bytes_ = 0;
   std::unique_ptr<char[]> read_buffer_;
+  LargeStreams large_;
   // What came in during a pause, by packed id. In a standard map, which stays as it was when an
   // allocation fails; Abseil's maps do not.
   std::unordered_map<uint64_t, PausedInput> paused_input_;

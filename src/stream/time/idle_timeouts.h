@@ -28,9 +28,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <vector>
-
-#include "absl/container/flat_hash_map.h"
 
 #include "base/cold.h"
 #include "base/on_loop.h"
@@ -118,8 +117,8 @@ class IdleTimeouts {
   // By handler; null where there is no timeout.
   std::vector<std::unique_ptr<Queue>> queues_;
   std::vector<std::unique_ptr<Block>> blocks_;
-  // By index.
-  absl::flat_hash_map<uint32_t, Sending> sending_;
+  // By index. Abseil's maps are broken by an allocation that fails.
+  std::unordered_map<uint32_t, Sending> sending_;
 };
 
 }  // namespace rondo::stream
