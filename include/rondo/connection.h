@@ -160,6 +160,8 @@ class Connection {
   // message.
   void SetIdleTimeout(absl::Duration timeout);
   // Closes with DeadlineExceeded at `deadline`, unless it is moved before; InfiniteFuture: never.
+  // What had arrived by then is delivered first, however late the loop is; while the handler has
+  // paused reading and input waits, the deadline waits as well.
   void SetReadDeadline(absl::Time deadline);
   // The same, if bytes wait to be sent at that time.
   void SetWriteDeadline(absl::Time deadline);

@@ -31,7 +31,10 @@ struct ConnectionOptions {
   size_t outbound_limit_bytes = 16 << 20;
 
   // A connection without a byte in either direction for this long, or up to an eighth longer, is
-  // closed with DeadlineExceeded; at least 1 ms. InfiniteDuration: never.
+  // closed with DeadlineExceeded; at least 1 ms. InfiniteDuration: never. Output moves as long as
+  // the peer reads it, also from the kernel's buffer; input that waits because the handler has
+  // paused reading is no silence of the peer's. A loop that was held up, or a process that was
+  // stopped, first takes in what has arrived meanwhile.
   absl::Duration idle_timeout = absl::InfiniteDuration();
   // How long Close may take to send the last bytes to the peer; then the connection is reset.
   // At least 1 ms.

@@ -181,31 +181,33 @@ void SendOrTell(reactor::Mailbox* mailbox, std::unique_ptr<ConnectionMail> mail,
 
 void ConnectionHandle::Write(std::string bytes, Done done) const {
   std::vector<std::string> none;
-  std::unique_ptr<ConnectionMail> mail(new (std::nothrow) WriteMail({{slot_, generation_}, era_}, bytes,
-                                                                    none, done));
+  const ConnectionName name = {{slot_, generation_}, era_};
+  std::unique_ptr<ConnectionMail> mail(new (std::nothrow) WriteMail(name, bytes, none, done));
   SendOrTell(mailbox_.get(), std::move(mail), done);
 }
 
 void ConnectionHandle::Writev(std::vector<std::string> pieces, Done done) const {
   std::string none;
-  std::unique_ptr<ConnectionMail> mail(new (std::nothrow) WriteMail({{slot_, generation_}, era_}, none,
-                                                                    pieces, done));
+  const ConnectionName name = {{slot_, generation_}, era_};
+  std::unique_ptr<ConnectionMail> mail(new (std::nothrow) WriteMail(name, none, pieces, done));
   SendOrTell(mailbox_.get(), std::move(mail), done);
 }
 
 void ConnectionHandle::Wake(Done done) const {
-  std::unique_ptr<ConnectionMail> mail(new (std::nothrow) WakeMail({{slot_, generation_}, era_}, done));
+  const ConnectionName name = {{slot_, generation_}, era_};
+  std::unique_ptr<ConnectionMail> mail(new (std::nothrow) WakeMail(name, done));
   SendOrTell(mailbox_.get(), std::move(mail), done);
 }
 
 void ConnectionHandle::Close(Done done) const {
-  std::unique_ptr<ConnectionMail> mail(new (std::nothrow) CloseMail({{slot_, generation_}, era_}, done));
+  const ConnectionName name = {{slot_, generation_}, era_};
+  std::unique_ptr<ConnectionMail> mail(new (std::nothrow) CloseMail(name, done));
   SendOrTell(mailbox_.get(), std::move(mail), done);
 }
 
 bool ConnectionHandle::PostTask(absl::AnyInvocable<void(Connection&)> task, size_t bytes) const {
-  std::unique_ptr<ConnectionMail> mail(
-      new (std::nothrow) VisitMail({{slot_, generation_}, era_}, std::move(task), bytes));
+  const ConnectionName name = {{slot_, generation_}, era_};
+  std::unique_ptr<ConnectionMail> mail(new (std::nothrow) VisitMail(name, std::move(task), bytes));
   return mail != nullptr && Send(mailbox_.get(), std::move(mail));
 }
 

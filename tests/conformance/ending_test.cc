@@ -27,7 +27,9 @@ class EndingTest : public ConformanceTest {
   // How a new connection ends that sends `request`. The child ends after that.
   Ending EndOf(std::string_view request) {
     Client client = Connect({.timeout_ms = 3000});
-    if (!request.empty()) EXPECT_TRUE(client.Send(request));
+    if (!request.empty()) {
+      EXPECT_TRUE(client.Send(request));
+    }
     (void)client.ReceiveAll();
     child_.reset();
     return client.ending();

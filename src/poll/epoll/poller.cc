@@ -6,17 +6,7 @@
 // nothing until bytes arrive during it; only then is the interest taken back. So a connection that
 // is paused and resumed between two arrivals makes no epoll_ctl at all, and one that never pauses
 // makes two in its life.
-//
-//   receive      a stream's input is wanted, or another kind is interested in reading: EPOLLIN,
-//                armed from the start.
-//   send         a stream has output left that the socket did not take, or another kind is
-//                interested in writing: EPOLLOUT. Taken back as soon as it is not wanted:
-//                level-triggered, it would fire for ever.
-//   ended        the end of the peer's bytes was delivered: never receive again.
-//   failed       a failure was delivered: never deliver anything again.
-//   registered   the descriptor is in the epoll set.
-//   large        a stream that moves much is served after the others: see large_streams.h.
-//   listed       it waits there. The kernel goes on reporting it meanwhile.
+// The fields are in mirror.h.
 //
 // Hang-ups and errors cannot be masked: epoll reports them whatever is armed. A receiving stream
 // learns of them by receiving, another kind by the call that it waits for. An endpoint that waits
@@ -41,6 +31,7 @@
 #include "base/cold.h"
 #include "base/on_loop.h"
 #include "base/status.h"
+#include "poll/epoll/mirror.h"
 #include "poll/epoll/timeout.h"
 #include "poll/large_streams.h"
 #include "poll/new_poller.h"
@@ -48,37 +39,17 @@
 #include "sys/sys.h"
 
 namespace rondo::poll {
+
+using epoll::MarkFailed;
+using epoll::Mirror;
+using epoll::MirrorOf;
+
 namespace {
 
 constexpr int kRetryMilliseconds = 1;
 
 // No endpoint has this slot.
 constexpr uint64_t kWakeToken = ~uint64_t{0};
-
-struct Mirror {
-  uint8_t receive : 1;
-  uint8_t send : 1;
-  uint8_t ended : 1;
-  uint8_t failed : 1;
-  uint8_t : 4;
-  uint8_t receive_armed : 1;
-  uint8_t send_armed : 1;
-  uint8_t registered : 1;
-  uint8_t large : 1;
-  uint8_t listed : 1;
-  uint8_t : 3;
-
-  uint32_t events() const { return (receive ? EPOLLIN : 0u) | (send ? EPOLLOUT : 0u); }
-};
-
-Mirror& MirrorOf(EndpointRef ref) { return ref.endpoint.mirror<Mirror>(); }
-
-// Nothing may be delivered for it any more.
-RONDO_COLD void MarkFailed(Endpoint& endpoint) {
-  Mirror& mirror = endpoint.mirror<Mirror>();
-  mirror.receive = mirror.send = 0;
-  mirror.failed = 1;
-}
 
 class EpollPoller final : public Poller {
  public:
