@@ -1,6 +1,5 @@
 #include "stream/streams.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <string>
@@ -15,7 +14,7 @@ using reactor::UserCode;
 
 namespace {
 
-// Of many connections that something was requested of, what one turn looks at.
+// Of many connections that something was requested of, how many have it done in one turn.
 constexpr size_t kAppliesPerTurn = 256;
 
 std::vector<EventHandler*> HandlersOf(const reactor::HandlerTable& table) {
@@ -204,15 +203,18 @@ void Streams::OnFailed(StreamConnection& connection, const char* call, int error
 void Streams::ApplyPending() {
   shared_.input.ReleaseTaken();
   if (applying_.empty() && !shared_.pending.Take(applying_)) return ApplyUnlisted();
-  const size_t end = std::min(applying_.size(), applied_ + kAppliesPerTurn);
-  while (applied_ < end) {
+  for (size_t left = kAppliesPerTurn; left > 0 && applied_ < applying_.size(); ++applied_) {
     base::AssertOnLoop();
-    if (StreamConnection* const connection = Find(applying_[applied_++]); connection != nullptr) {
-      Guard(*connection, [&] {
-        base::AssertOnLoop();
-        ApplyIfPending(*connection);
-      });
-    }
+    StreamConnection* const connection = Find(applying_[applied_]);
+    if (connection == nullptr) continue;
+    // Nothing is left to do for one that a broadcast has reached.
+    const bool has_work =
+        connection->outbound != nullptr || !connection->state.IsPlainButPending();
+    if (has_work) --left;
+    Guard(*connection, [&] {
+      base::AssertOnLoop();
+      ApplyIfPending(*connection);
+    });
   }
   if (applied_ < applying_.size()) return;
   applied_ = 0;

@@ -35,6 +35,9 @@ class StreamState {
 
   bool IsPlain() const { return bits_ == (kOpen | kActive); }
 
+  // The same, but for the mark.
+  bool IsPlainButPending() const { return bits_ == (kOpen | kActive | kPending); }
+
   bool IsOpen() const { return phase() == kOpen; }
   // By Close: no more input, and no output but what is queued.
   bool IsClosing() const { return phase() == kClosing; }
