@@ -174,15 +174,14 @@ void EdgePoller::Receive(EndpointRef ref, size_t bytes, Events& events) {
   Mirror& mirror = MirrorOf(ref);
   size_t total = 0;
   for (int calls = 0; mirror.receive; ++calls) {
-    if (total >= BytesPerTurn() || calls == kReceivesPerTurn) {
+    if (total >= kBytesPerTurn || calls == kReceivesPerTurn) {
       const int listed = ListReady(ref);
       if (listed == 0) return;
       mirror.MarkFailed();
       return events.OnFailed(ref, "recv", -listed);
     }
     const ssize_t received =
-        sys::Receive(ref.endpoint.socket, read_buffer_.get(),
-                     std::min(read_buffer_bytes_, BytesPerTurn()));
+        sys::Receive(ref.endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
     if (received <= 0) {
       mirror.readable = 0;
       if (received == -EAGAIN) return;
@@ -228,7 +227,7 @@ int EdgePoller::SendNow(EndpointRef ref) {
       queue.Consume(static_cast<size_t>(sent));
       total += static_cast<size_t>(sent);
     }
-    if (sent < 0 || (total >= BytesPerTurn() && !queue.empty())) return SendLater(ref, sent);
+    if (sent < 0 || (total >= kBytesPerTurn && !queue.empty())) return SendLater(ref, sent);
   }
   MirrorOf(ref).send = 0;
   return 0;

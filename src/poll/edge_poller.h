@@ -51,8 +51,6 @@ class EdgePoller : public Poller {
  public:
   // What one endpoint may receive in one Wait, and send in one: at least one call each.
   static constexpr size_t kBytesPerTurn = 128 << 10;
-  // The same where several have more to do: a small message waits for the one before it.
-  static constexpr size_t kShareOfTurn = kBytesPerTurn / 2;
   // The same in calls, since each runs the handler: a peer that sends a byte whenever one was taken
   // would otherwise get a quarter of a million of them.
   static constexpr int kReceivesPerTurn = 16;
@@ -129,7 +127,6 @@ class EdgePoller : public Poller {
   int ListReady(EndpointRef ref) RONDO_ON_LOOP;
   // As SetInterest; returns what ListReady does.
   int ApplyInterest(EndpointRef ref, Readiness interest) RONDO_ON_LOOP;
-  size_t BytesPerTurn() const { return in_service_.size() > 1 ? kShareOfTurn : kBytesPerTurn; }
   int SendNow(EndpointRef ref) RONDO_ON_LOOP;
   // A send has returned `sent`, and output is left: has it sent later. Returns 0 or a negated
   // errno.

@@ -1,7 +1,8 @@
 // LargeStreams keeps a turn short beside streams that move much. To receive and answer a full
 // buffer takes as long as dozens of small messages: such streams are served after all others, and
 // an eighth of them in each wait, the longest waiting first. So a small message waits for one or
-// two buffers of others, and smaller ones, however many there are. One poller's; its thread only.
+// two buffers of others, however many there are, and not for a buffer of each. One poller's; its
+// thread only.
 
 #ifndef RONDO_POLL_LARGE_STREAMS_H_
 #define RONDO_POLL_LARGE_STREAMS_H_
@@ -18,8 +19,6 @@ class LargeStreams {
  public:
   // A stream whose last receive was at least this long is large.
   static constexpr size_t kBytes = 16 << 10;
-  // What one of several receives at a time. For one alone larger pieces save calls.
-  static constexpr size_t kShare = 64 << 10;
 
   struct Entry {
     EndpointId id;

@@ -17,7 +17,7 @@ namespace rondo::poll {
 inline constexpr int kEventsPerWait = 256;
 // What one call sends at most from memory: a socket with a large buffer would take megabytes, as
 // long as a thousand small messages.
-inline constexpr size_t kBytesPerSend = 64 << 10;
+inline constexpr size_t kBytesPerSend = 256 << 10;
 
 // One call that sends from the front of `queue`, which must not be empty: some pieces of memory or
 // one stretch of a file. Consumes nothing. Returns what was sent or a negated errno; ENODATA when

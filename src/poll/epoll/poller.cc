@@ -19,7 +19,6 @@
 
 #include <sys/epoll.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <memory>
@@ -116,12 +115,11 @@ class EpollPoller final : public Poller {
   // Arms once more those for which the kernel had no memory.
   RONDO_COLD void RetryRearm(Events& events) RONDO_ON_LOOP;
   void Dispatch(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
-  // Receives `most_bytes` at most.
-  void Serve(EndpointRef ref, uint32_t ready, size_t most_bytes, Events& events) RONDO_ON_LOOP;
+  void Serve(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void ListLarge(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void ServeLarge(Events& events) RONDO_ON_LOOP;
   RONDO_COLD void DispatchOther(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
-  void ReceiveReady(EndpointRef ref, size_t most_bytes, Events& events) RONDO_ON_LOOP;
+  void ReceiveReady(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void SendReady(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void ReadyWhilePaused(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
 
@@ -254,7 +252,7 @@ void EpollPoller::Dispatch(uint64_t token, uint32_t ready, Events& events) {
   if (endpoint == nullptr) return;
   const EndpointRef ref = {*endpoint, id};
   if (MirrorOf(ref).large) [[unlikely]] return ListLarge(ref, ready, events);
-  Serve(ref, ready, read_buffer_bytes_, events);
+  Serve(ref, ready, events);
 }
 
 void EpollPoller::ListLarge(EndpointRef ref, uint32_t ready, Events& events) {
@@ -264,30 +262,28 @@ void EpollPoller::ListLarge(EndpointRef ref, uint32_t ready, Events& events) {
     large_.Add(ref.id, ready);
     mirror.listed = 1;
   } catch (const std::bad_alloc&) {
-    Serve(ref, ready, read_buffer_bytes_, events);
+    Serve(ref, ready, events);
   }
 }
 
 void EpollPoller::ServeLarge(Events& events) {
-  const size_t most_bytes = large_.size() == 1 ? read_buffer_bytes_
-                                               : std::min(read_buffer_bytes_, LargeStreams::kShare);
   large_.ServeSome([&](const LargeStreams::Entry& entry) {
     base::AssertOnLoop();
     Endpoint* const endpoint = events.Find(entry.id);
     if (endpoint == nullptr) return;
     const EndpointRef ref = {*endpoint, entry.id};
     MirrorOf(ref).listed = 0;
-    Serve(ref, entry.ready, most_bytes, events);
+    Serve(ref, entry.ready, events);
   });
   if (!large_.empty()) may_have_more_ = true;
 }
 
-void EpollPoller::Serve(EndpointRef ref, uint32_t ready, size_t most_bytes, Events& events) {
+void EpollPoller::Serve(EndpointRef ref, uint32_t ready, Events& events) {
   if (ready & ~uint32_t{EPOLLOUT}) {
     if (!MirrorOf(ref).receive) {
       ReadyWhilePaused(ref, ready, events);
     } else {
-      ReceiveReady(ref, most_bytes, events);
+      ReceiveReady(ref, events);
     }
   }
   // The callback above may have ended it.
@@ -316,8 +312,9 @@ void EpollPoller::DispatchOther(uint64_t token, uint32_t ready, Events& events) 
   }
 }
 
-void EpollPoller::ReceiveReady(EndpointRef ref, size_t most_bytes, Events& events) {
-  const ssize_t received = sys::Receive(ref.endpoint.socket, read_buffer_.get(), most_bytes);
+void EpollPoller::ReceiveReady(EndpointRef ref, Events& events) {
+  const ssize_t received =
+      sys::Receive(ref.endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
   if (received > 0) {
     MirrorOf(ref).large = static_cast<size_t>(received) >= LargeStreams::kBytes;
     events.OnReceived(ref, {read_buffer_.get(), static_cast<size_t>(received)});

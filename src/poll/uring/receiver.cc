@@ -129,12 +129,10 @@ void Receiver::OnReadable(EndpointRef ref, Events& events) {
     } catch (const std::bad_alloc&) {
     }
   }
-  ReceiveByPoll(ref, read_buffer_bytes_, events);
+  ReceiveByPoll(ref, events);
 }
 
 void Receiver::ServeLarge(Events& events) {
-  const size_t most_bytes = large_.size() == 1 ? read_buffer_bytes_
-                                               : std::min(read_buffer_bytes_, LargeStreams::kShare);
   large_.ServeSome([&](const LargeStreams::Entry& entry) {
     base::AssertOnLoop();
     Endpoint* const endpoint = events.Find(entry.id);
@@ -142,17 +140,18 @@ void Receiver::ServeLarge(Events& events) {
     const EndpointRef ref = {*endpoint, entry.id};
     // After a pause in between it may receive already.
     const bool waits = MirrorOf(ref).input.receiving == Receiving::kNone;
-    if (waits && !MirrorOf(ref).closed_or_failed()) ReceiveByPoll(ref, most_bytes, events);
+    if (waits && !MirrorOf(ref).closed_or_failed()) ReceiveByPoll(ref, events);
   });
 }
 
-void Receiver::ReceiveByPoll(EndpointRef ref, size_t most_bytes, Events& events) {
-  if (MirrorOf(ref).input.wanted) ReceiveOnce(ref, most_bytes, events);
+void Receiver::ReceiveByPoll(EndpointRef ref, Events& events) {
+  if (MirrorOf(ref).input.wanted) ReceiveOnce(ref, events);
   OnInputOver(ref);
 }
 
-void Receiver::ReceiveOnce(EndpointRef ref, size_t most_bytes, Events& events) {
-  const ssize_t received = sys::Receive(ref.endpoint.socket, read_buffer_.get(), most_bytes);
+void Receiver::ReceiveOnce(EndpointRef ref, Events& events) {
+  const ssize_t received =
+      sys::Receive(ref.endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
   if (received <= 0) return OnReceiveOver(static_cast<int>(received), ref, events);
   Mirror::Input& input = MirrorOf(ref).input;
   const auto length = static_cast<size_t>(received);

@@ -84,10 +84,9 @@ class Receiver {
   RONDO_COLD void CancelMultishot(EndpointRef ref) RONDO_ON_LOOP;
   RONDO_COLD bool OnReceiveSlow(const io_uring_cqe& completion, EndpointRef ref,
                                 Events& events) RONDO_ON_LOOP;
-  // By recv(2), once and `most_bytes` at most, into the buffer that all share; goes on with what is
-  // wanted then.
-  void ReceiveByPoll(EndpointRef ref, size_t most_bytes, Events& events) RONDO_ON_LOOP;
-  void ReceiveOnce(EndpointRef ref, size_t most_bytes, Events& events) RONDO_ON_LOOP;
+  // By recv(2), once, into the buffer that all share; then goes on with what is wanted.
+  void ReceiveByPoll(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  void ReceiveOnce(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   // What is under way has ended for good: goes on with what is wanted now.
   void OnInputOver(EndpointRef ref) RONDO_ON_LOOP;
   // The end of the input, or its failure.
