@@ -38,7 +38,7 @@ REAL_TIME = (os.SCHED_FIFO, 1)
 
 # Send what one client says to all.
 BROADCASTERS = [
-    Server("floor_broadcast", "floor_broadcast", "meson", by_name=True),
+    Server("floor_broadcast", "floor_broadcast", "meson", native=False, by_name=True),
     *(Server(f"broadcast_{name}", "peer_rondo_broadcast", "rondo", (f"--poller={poller}",),
              native=False, by_name=True)
       for name, poller in (("epoll", "epoll"), ("edge", "epoll_edge"), ("io_uring", "io_uring"))),

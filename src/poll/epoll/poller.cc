@@ -115,11 +115,21 @@ class EpollPoller final : public Poller {
   // Arms once more those for which the kernel had no memory.
   RONDO_COLD void RetryRearm(Events& events) RONDO_ON_LOOP;
   void Dispatch(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
-  void Serve(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
-  RONDO_COLD void ListLarge(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
+  RONDO_COLD void Serve(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
+  // A stream that is large, or ready for something other than its input alone.
+  RONDO_COLD void DispatchRare(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void ServeLarge(Events& events) RONDO_ON_LOOP;
   RONDO_COLD void DispatchOther(uint64_t token, uint32_t ready, Events& events) RONDO_ON_LOOP;
-  void ReceiveReady(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  void ReceiveReady(EndpointRef ref, Events& events) RONDO_ON_LOOP {
+    const ssize_t received =
+        sys::Receive(ref.endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
+    if (received <= 0) [[unlikely]] return ReceiveOver(ref, static_cast<int>(received), events);
+    const auto length = static_cast<size_t>(received);
+    if (length >= LargeStreams::kBytes) [[unlikely]] MirrorOf(ref).large = 1;
+    events.OnReceived(ref, {read_buffer_.get(), length});
+  }
+  // A receive has returned 0, or a negated errno.
+  RONDO_COLD void ReceiveOver(EndpointRef ref, int result, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void SendReady(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void ReadyWhilePaused(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
 
@@ -231,7 +241,10 @@ void EpollPoller::Wait(int64_t timeout_ns, Events& events) {
   events.OnWaitReturned();
   may_have_more_ = count == kEventsPerWait || !rearm_failed_.empty();
   if (!rearm_failed_.empty()) [[unlikely]] RetryRearm(events);
-  for (int i = 0; i < count; ++i) Dispatch(ready_[i].data.u64, ready_[i].events, events);
+  const epoll_event* const end = ready_.data() + count;
+  for (const epoll_event* event = ready_.data(); event != end; ++event) {
+    Dispatch(event->data.u64, event->events, events);
+  }
   if (!large_.empty()) [[unlikely]] ServeLarge(events);
 }
 
@@ -251,12 +264,16 @@ void EpollPoller::Dispatch(uint64_t token, uint32_t ready, Events& events) {
   Endpoint* endpoint = events.Find(id);
   if (endpoint == nullptr) return;
   const EndpointRef ref = {*endpoint, id};
-  if (MirrorOf(ref).large) [[unlikely]] return ListLarge(ref, ready, events);
-  Serve(ref, ready, events);
+  const Mirror& mirror = MirrorOf(ref);
+  if (ready == EPOLLIN && mirror.receive && !mirror.large) [[likely]] {
+    return ReceiveReady(ref, events);
+  }
+  DispatchRare(ref, ready, events);
 }
 
-void EpollPoller::ListLarge(EndpointRef ref, uint32_t ready, Events& events) {
+void EpollPoller::DispatchRare(EndpointRef ref, uint32_t ready, Events& events) {
   Mirror& mirror = MirrorOf(ref);
+  if (!mirror.large) return Serve(ref, ready, events);
   if (mirror.listed) return;
   try {
     large_.Add(ref.id, ready);
@@ -272,7 +289,7 @@ void EpollPoller::ServeLarge(Events& events) {
     Endpoint* const endpoint = events.Find(entry.id);
     if (endpoint == nullptr) return;
     const EndpointRef ref = {*endpoint, entry.id};
-    MirrorOf(ref).listed = 0;
+    MirrorOf(ref).listed = MirrorOf(ref).large = 0;
     Serve(ref, entry.ready, events);
   });
   if (!large_.empty()) may_have_more_ = true;
@@ -312,19 +329,14 @@ void EpollPoller::DispatchOther(uint64_t token, uint32_t ready, Events& events) 
   }
 }
 
-void EpollPoller::ReceiveReady(EndpointRef ref, Events& events) {
-  const ssize_t received =
-      sys::Receive(ref.endpoint.socket, read_buffer_.get(), read_buffer_bytes_);
-  if (received > 0) {
-    MirrorOf(ref).large = static_cast<size_t>(received) >= LargeStreams::kBytes;
-    events.OnReceived(ref, {read_buffer_.get(), static_cast<size_t>(received)});
-  } else if (received == 0) {
+void EpollPoller::ReceiveOver(EndpointRef ref, int result, Events& events) {
+  if (result == 0) {
     MirrorOf(ref).receive = 0;
     MirrorOf(ref).ended = 1;
     events.OnReceiveEnd(ref);
-  } else if (received != -EAGAIN) {
+  } else if (result != -EAGAIN) {
     MarkFailed(ref.endpoint);
-    events.OnFailed(ref, "recv", static_cast<int>(-received));
+    events.OnFailed(ref, "recv", -result);
   }
 }
 
