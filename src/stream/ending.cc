@@ -239,6 +239,8 @@ void Streams::Drain() {
   draining_.Begin();
   shared_.table.ForEach([&](StreamConnection& connection) {
     base::AssertOnLoop();
+    // It may wait for its OnClose: to hurry it would start its timer again.
+    if (connection.state.HasEnded()) return;
     Guard(connection, [&] { draining_.Add(connection); });
     if (connection.rare != nullptr && connection.rare->closing != nullptr) {
       connection.rare->closing->Hurry();

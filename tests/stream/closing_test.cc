@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -53,12 +54,19 @@ class SlowTransport final : public net::Transport {
 
 class ClosingHandler final : public EventHandler {
  public:
-  Action OnOpen(Connection&) override { return Action::kClose; }
+  Action OnOpen(Connection& connection) override {
+    if (writes.empty()) return Action::kClose;
+    (void)connection.Write(writes);
+    return Action::kNone;
+  }
+  Action OnPeerShutdown(Connection&) override { return Action::kClose; }
   Action OnClose(Connection&, const absl::Status& reason) override {
     reasons.push_back(reason);
     return Action::kNone;
   }
 
+  // If there is any: written first, and what closes is the end of the input.
+  std::string writes;
   std::vector<absl::Status> reasons;
 };
 
@@ -86,8 +94,15 @@ class ClosingTest : public ::testing::Test, private poll::Events {
     return UniqueFd(pair[1]);
   }
   void Turn() {
+    Wait();
+    EndTurn();
+  }
+  void Wait() {
     base::AssertOnLoop();
     loop_.poller->Wait(0, *this);
+  }
+  void EndTurn() {
+    base::AssertOnLoop();
     streams_->ApplyPending();
     loop_.clock.FireDue();
     streams_->CloseEnded();
@@ -135,7 +150,10 @@ class ClosingTest : public ::testing::Test, private poll::Events {
     base::AssertOnLoop();
     streams_->OnReceiveEnd(poll::As<StreamConnection>(ref));
   }
-  void OnSent(poll::EndpointRef) override { ADD_FAILURE(); }
+  void OnSent(poll::EndpointRef ref) override {
+    base::AssertOnLoop();
+    streams_->OnSent(poll::As<StreamConnection>(ref));
+  }
   void OnFailed(poll::EndpointRef, const char*, int) override { ADD_FAILURE(); }
   void OnReleased(poll::EndpointRef) override { ADD_FAILURE(); }
 };
@@ -223,6 +241,21 @@ TEST_F(ClosingTest, AStopLooksSoonAtThoseThatLingerAlready) {
   transport_.unacknowledged = 0;
   Pass(80 + 10 + kRounding);
   EXPECT_THAT(handler_.reasons, ElementsAre(absl::OkStatus()));
+}
+
+TEST_F(ClosingTest, AStopLeavesThoseAloneThatHaveEndedInTheSameTurn) {
+  UniqueFd peer = Open();
+  Pass(100);
+  transport_.unacknowledged = 0;
+  peer.Reset();
+  Wait();
+  transport_.unacknowledged = 1;
+  transport_.looks.clear();
+  Drain();
+  EndTurn();
+  EXPECT_THAT(handler_.reasons, SizeIs(1));
+  EXPECT_THAT(transport_.looks, IsEmpty());
+  EXPECT_LT(loop_.clock.BeginWait(), 0) << "a timer is left of a connection that is gone";
 }
 
 }  // namespace
