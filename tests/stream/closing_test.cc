@@ -258,5 +258,26 @@ TEST_F(ClosingTest, AStopLeavesThoseAloneThatHaveEndedInTheSameTurn) {
   EXPECT_LT(loop_.clock.BeginWait(), 0) << "a timer is left of a connection that is gone";
 }
 
+TEST_F(ClosingTest, AStopWaitsForAPeerThatStillSends) {
+  handler_.writes.assign(1 << 20, '.');
+  const UniqueFd peer = Open();
+  transport_.unacknowledged = 0;
+  Drain();
+  base::AssertOnLoop();
+  streams_->EndDrained();
+  Pass(1);
+  // The last of the output goes while something comes.
+  std::string bytes(64 << 10, '\0');
+  for (size_t read = 0; read < handler_.writes.size(); Pass(1)) {
+    (void)::send(peer.get(), "x", 1, MSG_NOSIGNAL);
+    const ssize_t got = ::recv(peer.get(), bytes.data(), bytes.size(), 0);
+    ASSERT_NE(got, 0);
+    read += static_cast<size_t>(std::max<ssize_t>(0, got));
+  }
+  EXPECT_THAT(handler_.reasons, IsEmpty());
+  Pass(200);
+  EXPECT_THAT(handler_.reasons, ElementsAre(absl::OkStatus()));
+}
+
 }  // namespace
 }  // namespace rondo::stream

@@ -47,7 +47,8 @@ Closing::Progress Closing::Begin() {
   if (const Progress progress = SendFin(); progress != Progress::kWaiting) return progress;
   begun_ = looked_ = Clock::Current();
   // While draining a peer that is quiet already may have everything by now.
-  if (connection_.state.IsDraining()) return Check();
+  const bool peer_is_quiet = received_ + kFirstWait <= begun_;
+  if (connection_.state.IsDraining() && peer_is_quiet) return Check();
   LookAfter(longest_wait_, begun_);
   return Progress::kWaiting;
 }
