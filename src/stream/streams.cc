@@ -322,8 +322,10 @@ void Streams::EndBacklog(StreamConnection& connection) {
   connection.state.ClearBacklogged();
   if (connection.state.IsClosing() || connection.state.IsAbortingOrEnded()) return;
   // What has waited is offered after OnWritable and once the others have had their turn: a peer
-  // that reads as fast as we write ends each backlog at once.
-  if (shared_.input.HasWaiting(connection)) connection.state.Yield();
+  // that reads as fast as we write ends each backlog at once. The end of input waits behind it, and
+  // is told also when Wake has had all of it taken.
+  const bool end_waits = connection.state.HasPeerEnded() && connection.state.AcceptsInput();
+  if (end_waits || shared_.input.HasWaiting(connection)) connection.state.Yield();
   UpdateReceiving(connection);
   CallAndPostpone(connection, [&] {
     connection.entry().handler.OnWritable(connection);
