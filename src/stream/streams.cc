@@ -104,12 +104,15 @@ void Streams::OnReceivedSlow(StreamConnection& connection, std::string_view byte
   if (connection.entry().transform != nullptr) {
     DeliverDecoded(connection, bytes, ByteTransform::End::kNo);
     ApplyIfPending(connection);
-  } else if (connection.inbound.empty() && !connection.state.IsBacklogged()) {
+  } else if (connection.inbound.empty() && !connection.state.IsHeld()) {
     Lend(connection, bytes);
   } else {
     shared_.input.Keep(connection, bytes);
-    if (!connection.state.IsBacklogged()) Offer(connection);
-    CloseAboveInputLimit(connection);
+    // If it is held, that was done elsewhere in this turn, and the poller is told now.
+    if (!connection.state.IsHeld()) {
+      Offer(connection);
+      CloseAboveInputLimit(connection);
+    }
     ApplyIfPending(connection);
   }
   if (!connection.state.IsDraining()) return;
@@ -124,7 +127,7 @@ void Streams::DeliverDecoded(StreamConnection& connection, std::string_view byte
   const auto reply = [&](std::string_view own) { shared_.output.QueueReply(connection, own); };
   const absl::Status status = shared_.input.Decode(connection, bytes, end, reply);
   if (!status.ok()) connection.CloseBecause(status);
-  const bool offers = connection.state.AcceptsInput() && !connection.state.IsBacklogged();
+  const bool offers = connection.state.AcceptsInput() && !connection.state.IsHeld();
   if (connection.inbound.size() > before && offers) {
     Offer(connection);
     CloseAboveInputLimit(connection);
@@ -163,8 +166,7 @@ void Streams::EndInput(StreamConnection& connection) {
   if (!connection.state.AcceptsInput()) return;
   // Not before what was received is delivered; OfferInput ends the input then.
   if (Input::MustDecode(connection)) return connection.Yield();
-  const StreamState& state = connection.state;
-  const bool waits = state.IsPaused() || state.HasYielded() || state.IsBacklogged();
+  const bool waits = connection.state.IsHeld() || connection.state.HasYielded();
   if (waits && shared_.input.Size(connection) > 0) return;
   connection.state.SetInputEnded();
   shared_.pending.Mark(connection);
@@ -262,7 +264,7 @@ void Streams::UpdateReceiving(StreamConnection& connection) {
   if (state.WantsReceive()) return poller_.ResumeReceiving(connection.ref());
   // Where input only has to be offered again, OfferInput comes next, and resumes: to pause for that
   // would cost io_uring a cancelled receive.
-  const bool holds = state.IsPaused() || state.IsBacklogged() || state.HasYielded();
+  const bool holds = state.IsHeld() || state.HasYielded();
   if (holds || state.HasInputEnded()) poller_.PauseReceiving(connection.ref());
 }
 

@@ -122,5 +122,20 @@ TEST_F(HeldInputTest, TheEndOfInputThatWasTakenDuringABacklogIsTold) {
   EXPECT_EQ(handler_.ends, 1);
 }
 
+TEST_F(HeldInputTest, NothingIsOfferedAfterAPauseFromElsewhere) {
+  Elsewhere([](Connection& connection) { connection.PauseReading(); });
+  Receive("abc");
+  EXPECT_TRUE(handler_.offered.empty());
+  Receive(std::string(2000, '.'));
+  EndTurn();
+  EXPECT_TRUE(handler_.offered.empty());
+  EXPECT_EQ(handler_.closed, 0) << "the handler has not seen what is above the limit";
+  handler_.takes = true;
+  Elsewhere([](Connection& connection) { connection.ResumeReading(); });
+  EndTurn();
+  ASSERT_EQ(handler_.offered.size(), 1u);
+  EXPECT_EQ(handler_.offered[0], "abc" + std::string(2000, '.'));
+}
+
 }  // namespace
 }  // namespace rondo::stream

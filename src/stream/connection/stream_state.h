@@ -65,6 +65,8 @@ class StreamState {
   bool HaveBothEnded() const { return IsFinSent() && HasInputEnded(); }
   bool IsPaused() const { return Has(kPaused); }
   bool IsBacklogged() const { return Has(kBacklogged); }
+  // Whether only Wake offers input now.
+  bool IsHeld() const { return Has(kPaused | kBacklogged); }
   bool HasYielded() const { return Has(kYielded); }
   bool IsPending() const { return Has(kPending); }
   bool MustOffer() const { return Has(kOfferAgain); }
