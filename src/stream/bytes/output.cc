@@ -58,6 +58,11 @@ bool Output::Guard(StreamConnection& connection, Operation operation) {
 
 WriteResult Output::WriteSlow(StreamConnection& connection, std::string_view bytes) {
   if (!Admits(connection, bytes.size())) return WriteResult::kRefused;
+  return WriteAdmitted(connection, bytes);
+}
+
+WriteResult Output::WriteAdmitted(StreamConnection& connection, std::string_view bytes) {
+  if (!connection.state.AcceptsWrites()) return WriteResult::kRefused;
   if (bytes.empty()) {
     return connection.state.IsBacklogged() ? WriteResult::kAboveHighWater : WriteResult::kOk;
   }
@@ -80,6 +85,15 @@ WriteResult Output::Write(StreamConnection& connection, std::string&& bytes) {
     return Write(connection, piece);
   }
   if (!Admits(connection, piece.size())) return WriteResult::kRefused;
+  return WriteAdmitted(connection, std::move(bytes));
+}
+
+WriteResult Output::WriteAdmitted(StreamConnection& connection, std::string&& bytes) {
+  const std::string_view piece = bytes;
+  if (piece.size() < OutboundQueue::kChunkBytes || TransformOf(connection) != nullptr) {
+    return WriteAdmitted(connection, piece);
+  }
+  if (!connection.state.AcceptsWrites()) return WriteResult::kRefused;
   if (Gathers(connection) || SendsAtOnce(connection)) {
     return SendDirectly(connection, {&piece, 1});
   }
@@ -106,7 +120,8 @@ WriteResult Output::Writev(StreamConnection& connection,
       result = SendDirectly(connection, together);
     } else {
       for (const std::string_view piece : together) {
-        result = is_encoded ? WriteAdmitted(connection, piece) : Write(connection, piece);
+        result = TryGather(connection, piece) ? WriteResult::kOk
+                                              : WriteAdmitted(connection, piece);
       }
     }
   }
@@ -281,16 +296,6 @@ void Output::Encode(StreamConnection& connection, std::string_view plain, ByteTr
 WriteResult Output::WriteEncoded(StreamConnection& connection, std::string_view bytes) {
   Encode(connection, bytes, ByteTransform::End::kNo);
   return connection.outbound == nullptr ? WriteResult::kOk : Queued(connection);
-}
-
-WriteResult Output::WriteAdmitted(StreamConnection& connection, std::string_view bytes) {
-  if (!connection.state.AcceptsWrites()) return WriteResult::kRefused;
-  return WriteEncoded(connection, bytes);
-}
-
-WriteResult Output::WriteAdmitted(StreamConnection& connection, std::string&& bytes) {
-  if (TransformOf(connection) == nullptr) return Write(connection, std::move(bytes));
-  return WriteAdmitted(connection, std::string_view(bytes));
 }
 
 // Its bytes pass through memory, and count as such.

@@ -69,18 +69,13 @@ class Output {
   // --- Writing; see rondo/connection.h.
 
   WriteResult Write(StreamConnection& connection, std::string_view bytes) {
-    // For an empty write `size() - 1` wraps and the test fails: the slow path handles it.
-    if (connection.state.IsPlain() && Gathers(connection) && bytes.size() - 1 < kDirectBytes - 1 &&
-        bytes.size() <= gather_limit_ - gathered_) [[likely]] {
-      Gather(bytes);
-      return WriteResult::kOk;
-    }
+    if (TryGather(connection, bytes)) [[likely]] return WriteResult::kOk;
     return WriteSlow(connection, bytes);
   }
   WriteResult Write(StreamConnection& connection, std::string&& bytes);
   WriteResult Writev(StreamConnection& connection, absl::Span<const std::string_view> pieces);
-  // Writes one of several pieces that were admitted together: what the pieces before it have grown
-  // by in a transform does not have it refused.
+  // Writes one of several pieces that were admitted together: it is not refused for what the pieces
+  // before it have grown by in a transform, or in chunks.
   WriteResult WriteAdmitted(StreamConnection& connection, std::string&& bytes);
   WriteResult SendFile(StreamConnection& connection, int fd, int64_t offset, size_t length);
   void Flush(StreamConnection& connection) RONDO_ON_LOOP;
@@ -141,6 +136,16 @@ class Output {
   bool Gathers(const StreamConnection& connection) const {
     return connection.outbound == nullptr && running_.connection == &connection;
   }
+  // Gathers `bytes`, if that is all there is to do.
+  bool TryGather(StreamConnection& connection, std::string_view bytes) {
+    // For an empty write `size() - 1` wraps and the test fails: the slow path handles it.
+    if (!connection.state.IsPlain() || !Gathers(connection) ||
+        bytes.size() - 1 >= kDirectBytes - 1 || bytes.size() > gather_limit_ - gathered_) {
+      return false;
+    }
+    Gather(bytes);
+    return true;
+  }
   // REQUIRES: Gathers, and there is room for `bytes`.
   void Gather(std::string_view bytes) {
     RONDO_DCHECK(bytes.size() <= gather_limit_ - gathered_);
@@ -174,8 +179,8 @@ class Output {
                                      ssize_t sent);
   // A write that is not simply gathered.
   RONDO_COLD WriteResult WriteSlow(StreamConnection& connection, std::string_view bytes);
-  // REQUIRES: the connection has a transform.
   RONDO_COLD WriteResult WriteAdmitted(StreamConnection& connection, std::string_view bytes);
+  // REQUIRES: the connection has a transform.
   RONDO_COLD WriteResult WriteEncoded(StreamConnection& connection, std::string_view bytes);
   // Queues a file that is not queued yet; false when that may not be.
   bool AppendFile(StreamConnection& connection, int fd, base::FileId id, int64_t offset,
