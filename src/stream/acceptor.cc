@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -52,8 +53,8 @@ int Acceptor::Start() {
 
 void Acceptor::Stop() {
   if (stopped()) return;
-  clock_.Cancel(*this);
   (void)Resume();
+  clock_.Cancel(*this);
   // Peers in the backlog believe that they are connected, and may have sent their requests already.
   // No more than fit in there: others go on coming while these are taken.
   for (int i = 0; i < backlog_ && !over_limit_; ++i) {
@@ -77,8 +78,16 @@ bool Acceptor::Resume() {
     if (!engine_.AcquireConnection()) return false;
     deliver_(std::exchange(over_limit_, UniqueFd()), over_limit_peer_);
   }
-  if (accepting()) poller_.SetInterest(ref(), {.readable = true});
+  if (accepting()) Watch();
   return waits;
+}
+
+void Acceptor::Watch() {
+  try {
+    poller_.SetInterest(ref(), {.readable = true});
+  } catch (const std::bad_alloc&) {
+    PauseFor(kPause);
+  }
 }
 
 poll::More Acceptor::OnReady() {
@@ -108,10 +117,7 @@ int Acceptor::AcceptOne() {
 
 void Acceptor::Take(UniqueFd socket, const SocketAddress& peer) {
   skipped_ = 0;
-  if (std::exchange(is_logged_, false)) {
-    engine_.Log(LogSeverity::kInfo,
-                absl::StrCat("accepting on ", address().ToString(), " again"));
-  }
+  if (std::exchange(is_logged_, false)) LogSuccess();
   if (engine_.AcquireConnection()) {
     deliver_(std::move(socket), peer);
   } else {
@@ -135,13 +141,26 @@ void Acceptor::LogError(AcceptError kind, int error) {
   if (is_logged_ || next_log_ > now + kLogBurst * kLogInterval) return;
   is_logged_ = true;
   next_log_ = std::max(next_log_, now) + kLogInterval;
-  const absl::Status status = base::ErrnoStatus(
-      error, absl::StrCat("accept ", address().ToString()),
-      kind == AcceptError::kNoDescriptors
-          ? "accepting pauses until that is over; peers that wait are turned away when no "
-            "descriptor is free (ulimit -n), see also Options::max_connections"
-          : "accepting is tried again until that is over; peers wait in the backlog");
-  engine_.Log(LogSeverity::kWarning, base::ToStd(status.message()));
+  try {
+    const absl::Status status = base::ErrnoStatus(
+        error, absl::StrCat("accept ", address().ToString()),
+        kind == AcceptError::kNoDescriptors
+            ? "accepting pauses until that is over; peers that wait are turned away when no "
+              "descriptor is free (ulimit -n), see also Options::max_connections"
+            : "accepting is tried again until that is over; peers wait in the backlog");
+    engine_.Log(LogSeverity::kWarning, base::ToStd(status.message()));
+  } catch (const std::bad_alloc&) {
+    engine_.Log(LogSeverity::kWarning, "accept fails, and there is no memory to say why");
+  }
+}
+
+void Acceptor::LogSuccess() {
+  try {
+    engine_.Log(LogSeverity::kInfo,
+                absl::StrCat("accepting on ", address().ToString(), " again"));
+  } catch (const std::bad_alloc&) {
+    engine_.Log(LogSeverity::kInfo, "accepting again");
+  }
 }
 
 Acceptor::AcceptError Acceptor::AcceptErrorOf(int error) {

@@ -63,7 +63,11 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   int AcceptOne() RONDO_ON_LOOP;
   void Take(UniqueFd socket, const SocketAddress& peer) RONDO_ON_LOOP;
   void OnError(int error) RONDO_ON_LOOP;
+  // Both get by without memory.
   void LogError(AcceptError kind, int error);
+  void LogSuccess();
+  // Has the poller report peers that wait; without memory for that, after a pause.
+  void Watch() RONDO_ON_LOOP;
   // Whether connections may be accepted now.
   bool accepting() const { return !over_limit_ && !scheduled(); }
   void PauseFor(reactor::Tick ticks) RONDO_ON_LOOP;

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "net/address.h"
 #include "net/socket.h"
 #include "tests/kernel/faulty_sys.h"
+#include "tests/process/allocator.h"
 #include "tests/stream/fake_loop.h"
 
 namespace rondo::stream {
@@ -29,6 +31,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using rondo::testing::Call;
 using rondo::testing::FaultySys;
+using rondo::testing::NoMemory;
 
 constexpr int kBacklog = 4096;
 
@@ -41,7 +44,7 @@ class AcceptorTest : public ::testing::Test, private poll::Events {
     acceptor_ = std::make_unique<Acceptor>(std::move(listener), 0, kBacklog, loop_.services,
                                            [this](UniqueFd socket, const SocketAddress& peer) {
                                              accepted_.push_back(std::move(socket));
-                                             peers_.push_back(peer.ToString());
+                                             if (notes_peers_) peers_.push_back(peer.ToString());
                                            });
     RONDO_CHECK(acceptor_->Start() == 0);
   }
@@ -74,11 +77,25 @@ class AcceptorTest : public ::testing::Test, private poll::Events {
     acceptor_->Resume();
   }
 
+  // While it lives, only what the test itself keeps of connections has memory.
+  class WithoutMemory {
+   public:
+    explicit WithoutMemory(AcceptorTest& test) {
+      test.accepted_.reserve(16);
+      test.notes_peers_ = false;
+      shortage_.emplace();
+    }
+
+   private:
+    std::optional<NoMemory> shortage_;
+  };
+
   FaultySys kernel_;
   FakeLoop loop_;
   FakeEngine& engine_ = loop_.engine;
   std::vector<UniqueFd> accepted_;
   std::vector<std::string> peers_;
+  bool notes_peers_ = true;
 
  private:
   void OnWaitReturned() override { loop_.clock.OnWaitReturned(); }
@@ -235,6 +252,54 @@ TEST_F(AcceptorTest, ABrokenListenerCostsNoCpu) {
   Pass(500);
   Turn(100);
   EXPECT_EQ(kernel_.count(Call::kAccept), calls);
+}
+
+TEST_F(AcceptorTest, NoMemoryForTheLogKeepsItFromNothing) {
+  kernel_.Fail(Call::kAccept, EIO, 1);
+  const std::vector<UniqueFd> clients = ConnectMany(1);
+  {
+    const WithoutMemory shortage(*this);
+    Turn();
+    EXPECT_EQ(engine_.lines, 1u);
+    Pass(60);
+    Turn();
+  }
+  EXPECT_EQ(engine_.lines, 2u);
+  EXPECT_THAT(accepted_, SizeIs(1));
+}
+
+TEST_F(AcceptorTest, NoMemoryToGoOnIsAPause) {
+  engine_.places = 0;
+  const std::vector<UniqueFd> clients = ConnectMany(2);
+  Turn();
+  engine_.places = 2;
+  kernel_.Fail(Call::kEpollControl, ENOMEM);
+  {
+    const WithoutMemory shortage(*this);
+    Resume();
+    Pass(60);
+    Turn();
+  }
+  EXPECT_THAT(accepted_, SizeIs(1));
+  kernel_.Fail(Call::kEpollControl, 0, 0);
+  Pass(60);
+  Turn();
+  EXPECT_THAT(accepted_, SizeIs(2));
+}
+
+TEST_F(AcceptorTest, NoMemoryKeepsItFromNoStop) {
+  engine_.places = 0;
+  const std::vector<UniqueFd> clients = ConnectMany(2);
+  Turn();
+  kernel_.Fail(Call::kAccept, EIO, 1);
+  kernel_.Fail(Call::kEpollControl, ENOMEM);
+  engine_.places = 1;
+  {
+    const WithoutMemory shortage(*this);
+    Stop();
+  }
+  EXPECT_THAT(accepted_, SizeIs(1));
+  EXPECT_LT(loop_.clock.BeginWait(), 0) << "a timer is left";
 }
 
 TEST_F(AcceptorTest, AStopTakesWhatIsLeftInTheBacklog) {

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "poll/new_poller.h"
 #include "reactor/loop_services.h"
+#include "reactor/user_code.h"
 #include "rondo/connection.h"
 
 namespace rondo::stream {
@@ -37,7 +38,10 @@ class FakeEngine final : public reactor::EngineLink {
  public:
   Engine& engine() override { base::CheckFailed("no engine", __FILE__, __LINE__); }
   void RequestStop() override {}
-  void Log(LogSeverity, std::string_view text) override { logged.emplace_back(text); }
+  void Log(LogSeverity, std::string_view text) override {
+    ++lines;
+    reactor::UserCode::RunUnreported([&] { logged.emplace_back(text); });
+  }
   bool AcquireConnection() override {
     if (places == 0) return false;
     --places;
@@ -46,6 +50,8 @@ class FakeEngine final : public reactor::EngineLink {
   void ReleaseConnection() override { ++places; }
 
   size_t places = std::numeric_limits<size_t>::max();
+  // How often Log was called, and the texts for which there was memory.
+  size_t lines = 0;
   std::vector<std::string> logged;
 };
 
