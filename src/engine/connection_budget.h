@@ -1,15 +1,18 @@
-// ConnectionBudget counts the connections of an engine against Options::max_connections. Any
-// thread. Without a limit it counts nothing.
+// ConnectionBudget counts the connections of an engine against Options::max_connections, and keeps
+// the line of the listeners whose peers wait for a place: else the loop on which a connection ends,
+// which is awake, would always be the first to take it. Any thread. Without a limit it counts
+// nothing.
 
 #ifndef RONDO_ENGINE_CONNECTION_BUDGET_H_
 #define RONDO_ENGINE_CONNECTION_BUDGET_H_
 
 #include <cstddef>
 #include <limits>
-#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+
+#include "reactor/waiting_line.h"
 
 namespace rondo::engine {
 
@@ -17,23 +20,30 @@ class ConnectionBudget {
  public:
   explicit ConnectionBudget(size_t limit) : limit_(limit) {}
 
-  // A place for one more; false when there is none.
-  bool Acquire() {
+  // A place for one more. False when there are no more than for those who have waited longer; then
+  // `waiter` is in line, until it has got a place or leaves.
+  bool Acquire(reactor::WaitingLine::Waiter& waiter) {
     if (limit_ == kNoLimit) return true;
     absl::MutexLock lock(&mutex_);
-    if (count_ < limit_) {
-      ++count_;
-      return true;
+    if (count_ + line_.Ahead(waiter) >= limit_) {
+      line_.Join(waiter);
+      return false;
     }
-    refused_ = true;
-    return false;
+    line_.Leave(waiter);
+    ++count_;
+    return true;
   }
-  // Gives one back. True when one was refused since the last time: the acceptors must look again.
+  // `waiter` waits no longer, if it did.
+  void Leave(reactor::WaitingLine::Waiter& waiter) {
+    absl::MutexLock lock(&mutex_);
+    line_.Leave(waiter);
+  }
+  // Gives one back. True when there is a line: all in it must ask again.
   [[nodiscard]] bool Release() {
     if (limit_ == kNoLimit) return false;
     absl::MutexLock lock(&mutex_);
     --count_;
-    return std::exchange(refused_, false);
+    return !line_.empty();
   }
 
  private:
@@ -42,7 +52,7 @@ class ConnectionBudget {
   const size_t limit_;
   absl::Mutex mutex_;
   size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool refused_ ABSL_GUARDED_BY(mutex_) = false;
+  reactor::WaitingLine line_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace rondo::engine

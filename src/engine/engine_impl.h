@@ -59,7 +59,10 @@ class Engine::Impl final : public reactor::EngineLink {
   Engine& engine() override { return *engine_; }
   void RequestStop() override { RequestStop(config_.options.shutdown_grace); }
   void Log(LogSeverity severity, std::string_view text) override;
-  bool AcquireConnection() override { return budget_.Acquire(); }
+  bool AcquireConnection(reactor::WaitingLine::Waiter& waiter) override {
+    return budget_.Acquire(waiter);
+  }
+  void StopWaiting(reactor::WaitingLine::Waiter& waiter) override { budget_.Leave(waiter); }
   void ReleaseConnection() override;
 
  private:

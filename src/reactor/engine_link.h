@@ -6,6 +6,7 @@
 
 #include <string_view>
 
+#include "reactor/waiting_line.h"
 #include "rondo/options.h"
 
 namespace rondo {
@@ -20,8 +21,11 @@ class EngineLink {
   // Requests a stop with Options::shutdown_grace and returns at once.
   virtual void RequestStop() = 0;
   virtual void Log(LogSeverity severity, std::string_view text) = 0;
-  // A place under Options::max_connections; false when there is none.
-  virtual bool AcquireConnection() = 0;
+  // A place under Options::max_connections. False when there is none, or only for those who have
+  // waited longer: `waiter` is in line from then on, and must be there until it has got a place, by
+  // asking again when a place is free, or until StopWaiting.
+  virtual bool AcquireConnection(WaitingLine::Waiter& waiter) = 0;
+  virtual void StopWaiting(WaitingLine::Waiter& waiter) = 0;
   virtual void ReleaseConnection() = 0;
 
  protected:

@@ -65,6 +65,7 @@ void Acceptor::Stop() {
   // It was accepted: as the others in the backlog it is reset, whatever a forked child holds.
   if (over_limit_) net::Tcp().Reset(over_limit_.get());
   over_limit_.Reset();
+  engine_.StopWaiting(in_line_);
   reserve_.Reset();
   // The poller closes the descriptor.
   (void)listener_.fd.Release();
@@ -75,7 +76,7 @@ bool Acceptor::Resume() {
   if (stopped()) return false;
   const bool waits = static_cast<bool>(over_limit_);
   if (waits) {
-    if (!engine_.AcquireConnection()) return false;
+    if (!engine_.AcquireConnection(in_line_)) return false;
     deliver_(std::exchange(over_limit_, UniqueFd()), over_limit_peer_);
   }
   if (accepting()) Watch();
@@ -118,7 +119,7 @@ int Acceptor::AcceptOne() {
 void Acceptor::Take(UniqueFd socket, const SocketAddress& peer) {
   skipped_ = 0;
   if (std::exchange(is_logged_, false)) LogSuccess();
-  if (engine_.AcquireConnection()) {
+  if (engine_.AcquireConnection(in_line_)) {
     deliver_(std::move(socket), peer);
   } else {
     over_limit_ = std::move(socket);

@@ -20,6 +20,7 @@
 #include "net/socket.h"
 #include "poll/poller.h"
 #include "reactor/loop_services.h"
+#include "reactor/waiting_line.h"
 #include "rondo/socket_address.h"
 #include "rondo/unique_fd.h"
 
@@ -82,9 +83,10 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   poll::Poller& poller_;
   const Deliver deliver_;
   UniqueFd reserve_;
-  // Accepted beyond max_connections: first in line when there is a place again.
+  // Accepted beyond max_connections, and in line for a place.
   UniqueFd over_limit_;
   SocketAddress over_limit_peer_;
+  reactor::WaitingLine::Waiter in_line_;
   // Errors of connections since the last one that was accepted, or the last pause.
   int skipped_ = 0;
   // The log says that accepting fails, and not yet that it works again.

@@ -10,30 +10,80 @@
 namespace rondo::engine {
 namespace {
 
+using Waiter = reactor::WaitingLine::Waiter;
+
 TEST(ConnectionBudgetTest, GivesAsManyPlacesAsThereAre) {
   ConnectionBudget budget(2);
-  EXPECT_TRUE(budget.Acquire());
-  EXPECT_TRUE(budget.Acquire());
-  EXPECT_FALSE(budget.Acquire());
+  Waiter waiter;
+  EXPECT_TRUE(budget.Acquire(waiter));
+  EXPECT_TRUE(budget.Acquire(waiter));
+  EXPECT_FALSE(budget.Acquire(waiter));
+  EXPECT_FALSE(budget.Acquire(waiter));
   (void)budget.Release();
-  EXPECT_TRUE(budget.Acquire());
-  EXPECT_FALSE(budget.Acquire());
+  EXPECT_TRUE(budget.Acquire(waiter));
+  EXPECT_FALSE(budget.Acquire(waiter));
 }
 
-TEST(ConnectionBudgetTest, ReportsARefusalOnce) {
+TEST(ConnectionBudgetTest, ReportsThatSomeWait) {
   ConnectionBudget budget(2);
-  EXPECT_TRUE(budget.Acquire());
-  EXPECT_TRUE(budget.Acquire());
+  Waiter waiter;
+  EXPECT_TRUE(budget.Acquire(waiter));
+  EXPECT_TRUE(budget.Acquire(waiter));
   EXPECT_FALSE(budget.Release());
-  EXPECT_TRUE(budget.Acquire());
-  EXPECT_FALSE(budget.Acquire());
+  EXPECT_TRUE(budget.Acquire(waiter));
+  EXPECT_FALSE(budget.Acquire(waiter));
   EXPECT_TRUE(budget.Release());
+  EXPECT_TRUE(budget.Acquire(waiter));
+  EXPECT_FALSE(budget.Release());
+}
+
+TEST(ConnectionBudgetTest, WhoWaitsLongestIsFirst) {
+  ConnectionBudget budget(1);
+  Waiter first, second, third;
+  EXPECT_TRUE(budget.Acquire(first));
+  EXPECT_FALSE(budget.Acquire(second));
+  EXPECT_FALSE(budget.Acquire(third));
+  EXPECT_TRUE(budget.Release());
+  EXPECT_FALSE(budget.Acquire(first)) << "it has just had one";
+  EXPECT_FALSE(budget.Acquire(third));
+  EXPECT_TRUE(budget.Acquire(second));
+  EXPECT_TRUE(budget.Release());
+  EXPECT_TRUE(budget.Acquire(third));
+  EXPECT_TRUE(budget.Release());
+  EXPECT_TRUE(budget.Acquire(first));
+}
+
+TEST(ConnectionBudgetTest, PlacesForAllAreForEachWhoeverAsksFirst) {
+  ConnectionBudget budget(2);
+  Waiter first, second, third;
+  EXPECT_TRUE(budget.Acquire(third));
+  EXPECT_TRUE(budget.Acquire(third));
+  EXPECT_FALSE(budget.Acquire(first));
+  EXPECT_FALSE(budget.Acquire(second));
+  EXPECT_TRUE(budget.Release());
+  EXPECT_TRUE(budget.Release());
+  EXPECT_TRUE(budget.Acquire(second));
+  EXPECT_FALSE(budget.Acquire(third));
+  EXPECT_TRUE(budget.Acquire(first));
+}
+
+TEST(ConnectionBudgetTest, WhoLeavesTheLineHoldsNothingUp) {
+  ConnectionBudget budget(1);
+  Waiter first, second;
+  EXPECT_TRUE(budget.Acquire(first));
+  EXPECT_FALSE(budget.Acquire(first));
+  EXPECT_FALSE(budget.Acquire(second));
+  budget.Leave(first);
+  budget.Leave(first);
+  EXPECT_TRUE(budget.Release());
+  EXPECT_TRUE(budget.Acquire(second));
   EXPECT_FALSE(budget.Release());
 }
 
 TEST(ConnectionBudgetTest, WithoutALimitThereIsAlwaysAPlace) {
   ConnectionBudget budget(std::numeric_limits<size_t>::max());
-  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(budget.Acquire());
+  Waiter waiter;
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(budget.Acquire(waiter));
   EXPECT_FALSE(budget.Release());
 }
 
@@ -43,21 +93,24 @@ TEST(ConnectionBudgetTest, ManyThreadsNeverHoldMoreThanTheLimit) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 5; ++i) {
     threads.emplace_back([&] {
+      Waiter waiter;
       for (int round = 0; round < 5000; ++round) {
-        if (!budget.Acquire()) continue;
+        if (!budget.Acquire(waiter)) continue;
         ++taken;
         if (++held > 3) ++too_many;
         --held;
         (void)budget.Release();
       }
+      budget.Leave(waiter);
     });
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(too_many, 0);
   EXPECT_GT(taken, 0);
   // All places are back.
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(budget.Acquire());
-  EXPECT_FALSE(budget.Acquire());
+  Waiter waiter;
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(budget.Acquire(waiter));
+  EXPECT_FALSE(budget.Acquire(waiter));
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ class NoEngine final : public EngineLink {
   Engine& engine() override { base::CheckFailed("no engine", __FILE__, __LINE__); }
   void RequestStop() override {}
   void Log(LogSeverity, std::string_view) override {}
-  bool AcquireConnection() override { return true; }
+  bool AcquireConnection(WaitingLine::Waiter&) override { return true; }
+  void StopWaiting(WaitingLine::Waiter&) override {}
   void ReleaseConnection() override {}
 };
 

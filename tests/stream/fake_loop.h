@@ -42,11 +42,12 @@ class FakeEngine final : public reactor::EngineLink {
     ++lines;
     reactor::UserCode::RunUnreported([&] { logged.emplace_back(text); });
   }
-  bool AcquireConnection() override {
+  bool AcquireConnection(reactor::WaitingLine::Waiter&) override {
     if (places == 0) return false;
     --places;
     return true;
   }
+  void StopWaiting(reactor::WaitingLine::Waiter&) override {}
   void ReleaseConnection() override { ++places; }
 
   size_t places = std::numeric_limits<size_t>::max();
