@@ -31,8 +31,8 @@ absl::Status Exceeded(const StreamConnection& connection, const char* what) {
 // Bytes that wait because the handler does not read are no silence of the peer's. Those that wait
 // because the peer does not read our output are.
 bool Streams::IsHeldUp(const StreamConnection& connection) const {
-  return connection.state.IsPaused() && !connection.state.IsBacklogged() &&
-         Unread(connection) > 0;
+  if (!connection.state.IsPaused() || connection.state.IsBacklogged()) return false;
+  return shared_.input.HasWaiting(connection) || Unread(connection) > 0;
 }
 
 size_t Streams::Unread(const StreamConnection& connection) const {
