@@ -128,7 +128,8 @@ class Poller {
   virtual int Send(EndpointRef ref) RONDO_ON_LOOP = 0;
 
   // Calls `visit` with a stream and how many bytes were received for it and not delivered yet, for
-  // one stream perhaps several times. Bytes that the kernel still has do not count.
+  // one stream perhaps several times. Bytes that the socket still has do not count; this may take
+  // some of them, so a sum of the two asks the socket last.
   virtual void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const
       RONDO_ON_LOOP = 0;
 

@@ -20,10 +20,13 @@ class Draining {
   void Begin() { has_begun_ = true; }
   bool has_begun() const { return has_begun_; }
 
-  // Has `connection` serve what its socket holds now, and no more; unless its input ends anyway.
-  void Add(StreamConnection& connection) const;
-  // The poller holds `bytes` for it besides.
+  // Has `connection` serve what the notes that follow tell of, and no more; unless its input ends
+  // anyway.
+  static void Add(StreamConnection& connection);
+  // The poller holds `bytes` for it.
   static void NoteHeld(StreamConnection& connection, size_t bytes);
+  // What its socket holds now. After NoteHeld: to count it may take some from the socket.
+  static void NoteUnread(StreamConnection& connection);
   // `bytes` were delivered to its handler.
   static void NoteDelivered(StreamConnection& connection, size_t bytes);
   // Whether all of it is served. A connection that is paused is busy: not before it resumes; nor is

@@ -36,11 +36,12 @@ bool Streams::IsHeldUp(const StreamConnection& connection) const {
 }
 
 size_t Streams::Unread(const StreamConnection& connection) const {
-  size_t unread = connection.entry().transport.Unread(connection.socket);
+  size_t undelivered = 0;
   poller_.ForEachUndelivered([&](poll::EndpointId id, size_t bytes) {
-    if (id == connection.id()) unread += bytes;
+    if (id == connection.id()) undelivered += bytes;
   });
-  return unread;
+  // Not before: see there.
+  return undelivered + connection.entry().transport.Unread(connection.socket);
 }
 
 void Streams::OnIdle(StreamConnection& connection) {
@@ -241,7 +242,7 @@ void Streams::Drain() {
     base::AssertOnLoop();
     // It may wait for its OnClose: to hurry it would start its timer again.
     if (connection.state.HasEnded()) return;
-    Guard(connection, [&] { draining_.Add(connection); });
+    Guard(connection, [&] { Draining::Add(connection); });
     if (connection.rare != nullptr && connection.rare->closing != nullptr) {
       connection.rare->closing->Hurry();
     }
@@ -250,6 +251,8 @@ void Streams::Drain() {
     StreamConnection* const connection = FindInTable(id);
     if (connection != nullptr) Draining::NoteHeld(*connection, bytes);
   });
+  // Not before: see there.
+  shared_.table.ForEach([](StreamConnection& connection) { Draining::NoteUnread(connection); });
 }
 
 void Streams::EndDrained() {

@@ -86,7 +86,8 @@ void Streams::BeginWith(StreamConnection& connection) {
   connection.state.Open();
   Call(connection, [&] { return connection.entry().handler.OnOpen(connection); });
   if (draining_.has_begun()) {
-    draining_.Add(connection);
+    Draining::Add(connection);
+    Draining::NoteUnread(connection);
     EndInputIfDrained(connection);
   }
   ApplyIfPending(connection);

@@ -14,10 +14,15 @@ namespace rondo::sys {
 using testing::Call;
 using testing::Do;
 using testing::Enter;
+using testing::Shortened;
 
 int RingCreate(unsigned entries, io_uring* ring, io_uring_params* parameters) {
-  return Do(Call::kRingCreate, -1,
-            [&] { return real_sys::RingCreate(entries, ring, parameters); });
+  return Do(Call::kRingCreate, -1, [&] {
+    entries = static_cast<unsigned>(Shortened(Call::kRingCreate, entries));
+    parameters->cq_entries =
+        static_cast<unsigned>(Shortened(Call::kRingCreate, parameters->cq_entries));
+    return real_sys::RingCreate(entries, ring, parameters);
+  });
 }
 
 void RingDestroy(io_uring* ring) { real_sys::RingDestroy(ring); }

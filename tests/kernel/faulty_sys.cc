@@ -51,15 +51,11 @@ int Enter(Call call, int fd) {
   return error;
 }
 
-namespace {
-
 size_t Shortened(Call call, size_t length) {
   if (!active) return length;
   const std::lock_guard lock(mutex);
   return std::min(length, FaultOf(call).limit);
 }
-
-}  // namespace
 
 FaultySys::FaultySys() {
   RONDO_CHECK(!active.exchange(true));

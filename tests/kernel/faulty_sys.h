@@ -75,7 +75,8 @@ class FaultySys {
   // kResolve `error` is an EAI_* code; kMapMemory returns null. Replaces an earlier Fail; 0 times:
   // ends it.
   void Fail(Call call, int error, int times = kAlways);
-  // kReceive, kSend, kSendMessage and kSendFile move at most `bytes` in one call.
+  // kReceive, kSend, kSendMessage and kSendFile move at most `bytes` in one call; kRingCreate makes
+  // rings of at most so many entries, for submissions and for completions.
   void Shorten(Call call, size_t bytes);
   // Runs `hook` before each call with its descriptor (-1: it has none), on the thread that calls
   // and without a lock held: it may block, to delay the call. Null: ends it.

@@ -100,8 +100,10 @@ class IoUringPoller final : public Poller {
   }
 
  private:
-  // Whether endpoints wait for the next Wait.
-  bool has_more() const { return !rearm_.empty() || receiver_.has_large(); }
+  // Whether endpoints or completions wait for the next Wait.
+  bool has_more() const {
+    return !rearm_.empty() || receiver_.has_large() || ring_.has_fetched();
+  }
   void Dispatch(const io_uring_cqe& completion, Events& events) RONDO_ON_LOOP;
   // One operation of the stream has ended for good; gives it back when it was the last.
   void Completed(EndpointRef ref, Events& events) RONDO_ON_LOOP;

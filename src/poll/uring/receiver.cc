@@ -39,6 +39,7 @@ void Receiver::Resume(EndpointRef ref) {
 }
 
 void Receiver::ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const {
+  ring_.FetchOverflow();
   for (const auto& [packed, bytes] : paused_input_) {
     visit(EndpointId::Unpack(packed), bytes.size());
   }

@@ -1,6 +1,7 @@
 #include "poll/uring/ring/ring.h"
 
 #include <limits>
+#include <new>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -80,6 +81,35 @@ absl::Status Ring::Failure(int error, std::string_view call) {
 
 int Ring::RegisterBuffers(io_uring_buf_ring* buffers, unsigned entries, uint16_t group) {
   return sys::RingRegisterBuffers(&ring_, buffers, entries, group);
+}
+
+void Ring::FetchOverflowSlow() {
+  // Each round brings as many as there is room for; what is under way ends at some time.
+  while (has_overflow()) {
+    const unsigned ready = io_uring_cq_ready(&ring_);
+    try {
+      fetched_.reserve(fetched_.size() + ready);
+    } catch (const std::bad_alloc&) {
+      return;
+    }
+    io_uring_cqe* completion = nullptr;
+    for (unsigned i = 0; i < ready && io_uring_peek_cqe(&ring_, &completion) == 0; ++i) {
+      fetched_.push_back(*completion);
+      io_uring_cqe_seen(&ring_, completion);
+    }
+    SubmitAndWait(0);
+    // The kernel had no memory to go on.
+    if (ready == 0 && io_uring_cq_ready(&ring_) == 0) return;
+  }
+}
+
+bool Ring::TakeFetched(io_uring_cqe* completion) {
+  *completion = fetched_[taken_++];
+  if (taken_ < fetched_.size()) return true;
+  taken_ = 0;
+  // With its memory: there will hardly be so many again.
+  std::vector<io_uring_cqe>().swap(fetched_);
+  return true;
 }
 
 void Ring::PollWaker() {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -121,20 +122,32 @@ class Ring {
 
   // --- Completions.
 
-  unsigned completions() const { return io_uring_cq_ready(&ring_); }
+  // Those that were not taken yet, without what has_overflow tells of.
+  unsigned completions() const {
+    return io_uring_cq_ready(&ring_) + static_cast<unsigned>(fetched_.size() - taken_);
+  }
   // Whether the kernel keeps some that have found no room, until others are taken.
   bool has_overflow() const { return io_uring_cq_has_overflow(&ring_); }
+  // Makes room for them by taking the others over, so that there is no overflow any more; while
+  // there is no memory for that, nothing happens. What is under way may go on meanwhile.
+  void FetchOverflow() RONDO_ON_LOOP {
+    if (has_overflow()) [[unlikely]] FetchOverflowSlow();
+  }
+  // Whether some that were fetched are left: a wait must not block then.
+  bool has_fetched() const { return !fetched_.empty(); }
   // Takes the oldest one. False: there is none.
   bool Take(io_uring_cqe* completion) RONDO_ON_LOOP {
+    if (has_fetched()) [[unlikely]] return TakeFetched(completion);
     io_uring_cqe* oldest = nullptr;
     if (io_uring_peek_cqe(&ring_, &oldest) != 0) return false;
     *completion = *oldest;
     io_uring_cqe_seen(&ring_, oldest);
     return true;
   }
-  // Those that were not taken yet.
+  // Those of completions(), the oldest first.
   template <class Visit>
   void ForEachCompletion(Visit visit) const {
+    for (size_t i = taken_; i < fetched_.size(); ++i) visit(fetched_[i]);
     unsigned head = 0;
     const io_uring_cqe* completion = nullptr;
     io_uring_for_each_cqe(&ring_, head, completion) visit(*completion);
@@ -146,6 +159,8 @@ class Ring {
 
  private:
   RONDO_COLD io_uring_sqe* NextEntrySlow() RONDO_ON_LOOP;
+  RONDO_COLD void FetchOverflowSlow() RONDO_ON_LOOP;
+  RONDO_COLD bool TakeFetched(io_uring_cqe* completion) RONDO_ON_LOOP;
   RONDO_COLD void Enable() RONDO_ON_LOOP;
   void PollWaker() RONDO_ON_LOOP;
 
@@ -153,6 +168,9 @@ class Ring {
   io_uring ring_ = {};
   bool created_ = false;
   bool enabled_ = false;
+  // Older than those in the ring; the first `taken_` of them are gone.
+  std::vector<io_uring_cqe> fetched_;
+  size_t taken_ = 0;
 };
 
 }  // namespace rondo::poll::uring
