@@ -273,7 +273,7 @@ void Streams::EndInputIfDrained(StreamConnection& connection) {
 size_t Streams::AbortAll(const absl::Status& reason) {
   size_t count = 0;
   shared_.table.ForEach([&](StreamConnection& connection) {
-    if (connection.state.HasEnded()) return;
+    if (connection.state.IsAbortingOrEnded()) return;
     connection.SetReason([&] { return reason; });
     connection.Abort();
     ++count;
