@@ -21,15 +21,12 @@
 #include "base/check.h"
 #include "base/status.h"
 #include "poll/edge_poller.h"
-#include "poll/epoll/timeout.h"
+#include "poll/epoll/instance.h"
 #include "poll/new_poller.h"
 #include "sys/sys.h"
 
 namespace rondo::poll {
 namespace {
-
-// No endpoint has this generation.
-constexpr uint64_t kWakeToken = 0;
 
 class EpollEdgePoller final : public EdgePoller {
  public:
@@ -80,17 +77,8 @@ void EpollEdgePoller::Wait(int64_t timeout_ns, Events& events) {
 
 absl::StatusOr<std::unique_ptr<Poller>> NewEpollEdgePoller(size_t read_buffer_bytes,
                                                            std::shared_ptr<Waker> waker) {
-  const int epoll = sys::EpollCreate();
-  if (epoll < 0) {
-    return base::ErrnoStatus(-epoll, "epoll_create1", base::CureOfShortage(-epoll));
-  }
-  UniqueFd owned(epoll);
-  const int result =
-      sys::EpollControl(epoll, EPOLL_CTL_ADD, waker->fd(), EPOLLIN | EPOLLET, kWakeToken);
-  if (result < 0) {
-    return base::ErrnoStatus(-result, "epoll_ctl of the waker", base::CureOfShortage(-result));
-  }
-  return std::make_unique<EpollEdgePoller>(std::move(owned), std::move(waker), read_buffer_bytes);
+  RONDO_ASSIGN_OR_RETURN(UniqueFd epoll, NewEpoll(*waker));
+  return std::make_unique<EpollEdgePoller>(std::move(epoll), std::move(waker), read_buffer_bytes);
 }
 
 }  // namespace rondo::poll

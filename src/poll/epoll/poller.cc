@@ -30,8 +30,8 @@
 #include "base/cold.h"
 #include "base/on_loop.h"
 #include "base/status.h"
+#include "poll/epoll/instance.h"
 #include "poll/epoll/mirror.h"
-#include "poll/epoll/timeout.h"
 #include "poll/large_streams.h"
 #include "poll/new_poller.h"
 #include "poll/readiness.h"
@@ -46,9 +46,6 @@ using epoll::MirrorOf;
 namespace {
 
 constexpr int kRetryMilliseconds = 1;
-
-// No endpoint has this slot.
-constexpr uint64_t kWakeToken = ~uint64_t{0};
 
 class EpollPoller final : public Poller {
  public:
@@ -367,17 +364,8 @@ void EpollPoller::ReadyWhilePaused(EndpointRef ref, uint32_t ready, Events& even
 
 absl::StatusOr<std::unique_ptr<Poller>> NewEpollPoller(size_t read_buffer_bytes,
                                                        std::shared_ptr<Waker> waker) {
-  const int epoll = sys::EpollCreate();
-  if (epoll < 0) {
-    return base::ErrnoStatus(-epoll, "epoll_create1", base::CureOfShortage(-epoll));
-  }
-  UniqueFd owned(epoll);
-  const int result =
-      sys::EpollControl(epoll, EPOLL_CTL_ADD, waker->fd(), EPOLLIN | EPOLLET, kWakeToken);
-  if (result < 0) {
-    return base::ErrnoStatus(-result, "epoll_ctl of the waker", base::CureOfShortage(-result));
-  }
-  return std::make_unique<EpollPoller>(std::move(owned), std::move(waker), read_buffer_bytes);
+  RONDO_ASSIGN_OR_RETURN(UniqueFd epoll, NewEpoll(*waker));
+  return std::make_unique<EpollPoller>(std::move(epoll), std::move(waker), read_buffer_bytes);
 }
 
 }  // namespace rondo::poll
