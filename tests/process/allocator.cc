@@ -21,8 +21,16 @@ thread_local bool no_memory = false;
   allocated_bytes += ::malloc_usable_size(memory);
   return memory;
 }
+// A sanitizer has one of its own, which does not call the one above.
+[[gnu::noinline]] void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  ++allocations;
+  return no_memory ? nullptr : std::malloc(bytes);
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
   allocated_bytes -= ::malloc_usable_size(memory);
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, const std::nothrow_t&) noexcept {
   std::free(memory);
 }
 [[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
