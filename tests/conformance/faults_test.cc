@@ -118,7 +118,7 @@ TEST_F(FaultsTest, ACallbackFlushesABoundedLengthOfFiles) {
   std::fputs(std::string(1 << 20, 'x').c_str(), file.get());
   std::fflush(file.get());
   FaultySys kernel;
-  int64_t calls = 0;
+  std::atomic<int64_t> calls = 0;
   handler.on_traffic = [&](Connection& connection) {
     connection.Next();
     // As to a peer that reads as fast as this side writes: each call sends something.
