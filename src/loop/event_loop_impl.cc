@@ -21,9 +21,9 @@ using reactor::HandlerTable;
 using reactor::UserCode;
 using stream::StreamConnection;
 
-// Once in so many turns a poller has delivered all that had happened before them: it serves every
-// ready stream in turn, at least kServedPerTurn of them a turn, and kEnoughTurns bring what it may
-// hold besides.
+// In so many turns, with one more for each kServedPerTurn streams, a poller has delivered all that
+// had happened before the first of them. It serves an eighth of the large streams in a turn and at
+// least kServedPerTurn of the others; the queue of an io_uring is empty after eight.
 constexpr size_t kServedPerTurn = 16;
 constexpr size_t kEnoughTurns = 64;
 

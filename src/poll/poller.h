@@ -132,6 +132,8 @@ class Poller {
   // some of them, so a sum of the two asks the socket last.
   virtual void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const
       RONDO_ON_LOOP = 0;
+  // How many bytes were received for one stream, came during a pause and wait for its end.
+  virtual size_t HeldInput(EndpointRef) const RONDO_ON_LOOP { return 0; }
 
   // --- Every other kind.
 

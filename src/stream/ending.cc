@@ -30,18 +30,14 @@ absl::Status Exceeded(const StreamConnection& connection, const char* what) {
 
 // Bytes that wait because the handler does not read are no silence of the peer's. Those that wait
 // because the peer does not read our output are.
-bool Streams::IsHeldUp(const StreamConnection& connection) const {
+bool Streams::IsHeldUp(StreamConnection& connection) const {
   if (!connection.state.IsPaused() || connection.state.IsBacklogged()) return false;
   return shared_.input.HasWaiting(connection) || Unread(connection) > 0;
 }
 
-size_t Streams::Unread(const StreamConnection& connection) const {
-  size_t undelivered = 0;
-  poller_.ForEachUndelivered([&](poll::EndpointId id, size_t bytes) {
-    if (id == connection.id()) undelivered += bytes;
-  });
-  // Not before: see there.
-  return undelivered + connection.entry().transport.Unread(connection.socket);
+size_t Streams::Unread(StreamConnection& connection) const {
+  return poller_.HeldInput(connection.ref()) +
+         connection.entry().transport.Unread(connection.socket);
 }
 
 void Streams::OnIdle(StreamConnection& connection) {

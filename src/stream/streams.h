@@ -210,9 +210,10 @@ class Streams final : private StreamTimers {
   void OnDeadline(StreamConnection& connection) RONDO_ON_LOOP override;
   void ActOnDeadline(StreamConnection& connection) RONDO_ON_LOOP;
   // Whether the peer's bytes wait because its handler has paused reading.
-  bool IsHeldUp(const StreamConnection& connection) const RONDO_ON_LOOP;
-  // Bytes that have arrived and were not delivered.
-  size_t Unread(const StreamConnection& connection) const RONDO_ON_LOOP;
+  bool IsHeldUp(StreamConnection& connection) const RONDO_ON_LOOP;
+  // Bytes that have arrived and were not delivered. A timeout acts only once the poller has brought
+  // all it could, so what it holds for other reasons need not be looked for.
+  size_t Unread(StreamConnection& connection) const RONDO_ON_LOOP;
   // Whether a read deadline that is over acts later: after what has arrived was delivered.
   bool PutOffReadDeadline(StreamConnection& connection) RONDO_ON_LOOP;
   void OnClosingTimer(StreamConnection& connection) RONDO_ON_LOOP override;

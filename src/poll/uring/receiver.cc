@@ -38,6 +38,11 @@ void Receiver::Resume(EndpointRef ref) {
   if (!List(ref)) throw std::bad_alloc();
 }
 
+size_t Receiver::HeldInput(EndpointRef ref) const {
+  const auto found = paused_input_.find(ref.id.Pack());
+  return found == paused_input_.end() ? 0 : found->second.size();
+}
+
 void Receiver::ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const {
   ring_.FetchOverflow();
   for (const auto& [packed, bytes] : paused_input_) {

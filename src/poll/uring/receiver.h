@@ -41,6 +41,7 @@ class Receiver {
   void Pause(EndpointRef ref) RONDO_ON_LOOP { MirrorOf(ref).input.wanted = 0; }
   void Resume(EndpointRef ref) RONDO_ON_LOOP;
   void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const RONDO_ON_LOOP;
+  size_t HeldInput(EndpointRef ref) const RONDO_ON_LOOP;
   // For good: drops what came in during a pause, and cancels what is under way.
   void Stop(EndpointRef ref) RONDO_ON_LOOP;
 

@@ -35,7 +35,7 @@ class StreamState {
 
   bool IsPlain() const { return bits_ == (kOpen | kActive); }
 
-  // The same, but for the mark.
+  // Plain, and marked for the loop to look at.
   bool IsPlainButPending() const { return bits_ == (kOpen | kActive | kPending); }
 
   bool IsOpen() const { return phase() == kOpen; }
