@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 
 #include "rondo/rondo.h"
@@ -21,6 +23,7 @@ class EndingTest : public ConformanceTest {
  protected:
   // Forks on the thread that calls, a loop's: its descriptors are those that the child gets.
   void Fork() {
+    absl::MutexLock lock(&mutex_);
     child_ = std::make_unique<ForkedChild>();
     EXPECT_TRUE(child_->running());
   }
@@ -31,7 +34,7 @@ class EndingTest : public ConformanceTest {
       EXPECT_TRUE(client.Send(request));
     }
     (void)client.ReceiveAll();
-    child_.reset();
+    EndChild();
     return client.ending();
   }
   // The same for a connection whose peer finishes first.
@@ -39,14 +42,20 @@ class EndingTest : public ConformanceTest {
     Client client = Connect({.timeout_ms = 3000});
     client.ShutdownWrite();
     (void)client.ReceiveAll();
-    child_.reset();
+    EndChild();
     return client.ending();
   }
 
   const std::string reply_ = RandomBytes(8 << 20);
 
  private:
-  std::unique_ptr<ForkedChild> child_;
+  void EndChild() {
+    absl::MutexLock lock(&mutex_);
+    child_.reset();
+  }
+
+  absl::Mutex mutex_;
+  std::unique_ptr<ForkedChild> child_ ABSL_GUARDED_BY(mutex_);
 };
 INSTANTIATE_TEST_SUITE_P(All, EndingTest, ::testing::ValuesIn(Setups()), NameOf);
 

@@ -61,7 +61,7 @@ TEST_P(FilesTest, BoundsTheDescriptorsOfFilesThatWait) {
     std::fputs(std::string(kBytes, 'x').c_str(), files.back().get());
     std::fflush(files.back().get());
   }
-  size_t above_from = 0, accepted = 0;
+  std::atomic<size_t> above_from = 0, accepted = 0;
   std::atomic<int> writable = 0;
   handler.on_traffic = [&](Connection& connection) {
     connection.Next();
@@ -98,15 +98,18 @@ TEST_P(FilesTest, RefusesAtOnceWhatSendfileCannotSend) {
   std::array<int, 2> pipe = {}, sockets = {};
   ASSERT_EQ(::pipe(pipe.data()), 0);
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()), 0);
-  ASSERT_EQ(::write(pipe[1], "hello", 5), 5);
-  const int directory = ::open("/tmp", O_RDONLY);
-  const int path = ::open("/proc/self/exe", O_PATH);
+  const UniqueFd reader(pipe[0]), writer(pipe[1]), socket(sockets[0]), other_socket(sockets[1]);
+  ASSERT_EQ(::write(writer.get(), "hello", 5), 5);
+  const UniqueFd directory(::open("/tmp", O_RDONLY));
+  const UniqueFd path(::open("/proc/self/exe", O_PATH));
   const std::string name = absl::StrCat("/tmp/rondo_write_only_", ::getpid());
-  const int write_only = ::open(name.c_str(), O_WRONLY | O_CREAT, 0600);
+  const UniqueFd write_only(::open(name.c_str(), O_WRONLY | O_CREAT, 0600));
   ::unlink(name.c_str());
+  const std::array<int, 6> refused = {reader.get(), socket.get(),     directory.get(),
+                                      path.get(),   write_only.get(), -1};
   handler.on_traffic = [&](Connection& connection) {
     connection.Next();
-    for (const int fd : {pipe[0], sockets[0], directory, path, write_only, -1}) {
+    for (const int fd : refused) {
       EXPECT_EQ(connection.SendFile(fd, 0, 5), WriteResult::kRefused) << fd;
     }
     connection.Write("alive");
@@ -116,9 +119,6 @@ TEST_P(FilesTest, RefusesAtOnceWhatSendfileCannotSend) {
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   EXPECT_EQ(client.Receive(5), "alive");
-  for (const int fd : {pipe[0], pipe[1], sockets[0], sockets[1], directory, path, write_only}) {
-    ::close(fd);
-  }
 }
 
 }  // namespace
