@@ -3,6 +3,8 @@
     python3 -m unittest discover -s harness -p '*_test.py' -t .
 """
 
+import subprocess
+import sys
 import unittest
 import xml.dom.minidom
 
@@ -17,6 +19,17 @@ def sample(rate=1000.0, cpu=2.0, **changes):
               "connections": 64, "seconds": 1.0, "server_waited_seconds": 0.0, "errors": 0}
     values.update(changes)
     return values
+
+
+class NetworkTest(unittest.TestCase):
+
+    def test_a_run_has_a_loopback_of_its_own_where_that_is_allowed(self):
+        said = subprocess.run(
+            [sys.executable, "-c",
+             "from harness import network; import socket; print(network.enter()); "
+             "print(network.congestion_control()); socket.create_server(('127.0.0.1', 0)).close()"],
+            capture_output=True, text=True, check=True).stdout.splitlines()
+        self.assertTrue(said == ["None", "reno"] or said[0] != "None", said)
 
 
 class SummaryTest(unittest.TestCase):

@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 
+from harness import network
+
 
 def first_line(command):
     """The first line that a command prints, or None when it is missing or fails."""
@@ -51,6 +53,7 @@ def describe(packages=()):
         "processor": processor(),
         "cpus": len(os.sched_getaffinity(0)),
         "memory_gib": memory_gib(),
+        "congestion_control": network.congestion_control(),
         "compiler": first_line(["c++", "--version"]),
         "go": first_line(["go", "version"]),
         "rust": first_line(["rustc", "--version"]),
@@ -60,4 +63,4 @@ def describe(packages=()):
 
 def sentence(machine):
     return (f"Linux {machine['kernel']}, {machine['processor']}, {machine['cpus']} CPUs, "
-            f"{machine['memory_gib']} GiB")
+            f"{machine['memory_gib']} GiB, TCP {machine['congestion_control']}")

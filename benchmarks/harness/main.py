@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from harness import build, bundle, machine, results, runs, servers, suites
+from harness import build, bundle, machine, network, results, runs, servers, suites
 
 
 def parse_arguments():
@@ -51,7 +51,9 @@ def main():
     if arguments.suite == "bundle":
         return bundle.make(arguments.servers_dir)
     wanted = runs.names() if arguments.suite == "all" else [arguments.suite]
-    fleet = servers.those_that_start(prepare(arguments))
+    built = prepare(arguments)
+    network.prepare()  # Building may have needed the network of the machine.
+    fleet = servers.those_that_start(built)
     if not fleet.servers:
         sys.exit("There is no server to measure")
     print(machine.sentence(machine.describe()) + "\n")
