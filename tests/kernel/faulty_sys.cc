@@ -26,6 +26,8 @@ struct Fault {
 
 std::atomic<bool> active = false;
 std::atomic<int64_t> clock_offset = 0;
+// Where the clock stands; negative: it runs.
+std::atomic<int64_t> clock_stopped_at = -1;
 std::mutex mutex;  // guards `faults`
 std::array<Fault, static_cast<size_t>(Call::kCount)> faults;
 
@@ -65,6 +67,7 @@ FaultySys::~FaultySys() {
   const std::lock_guard lock(mutex);
   active = false;
   clock_offset = 0;
+  clock_stopped_at = -1;
   faults.fill({});
 }
 
@@ -86,6 +89,10 @@ void FaultySys::Before(Call call, std::function<void(int fd)> hook) {
 
 void FaultySys::AdvanceClock(int64_t nanoseconds) {
   clock_offset += nanoseconds;
+}
+
+void FaultySys::StopClock() {
+  clock_stopped_at = real_sys::Now();
 }
 
 int64_t FaultySys::count(Call call) const {
@@ -230,7 +237,8 @@ int Sleep(int64_t nanoseconds) {
 
 int64_t Now() {
   Enter(Call::kNow, -1);
-  return real_sys::Now() + testing::clock_offset;
+  const int64_t stopped_at = testing::clock_stopped_at;
+  return (stopped_at < 0 ? real_sys::Now() : stopped_at) + testing::clock_offset;
 }
 
 int64_t WallClock() { return real_sys::WallClock(); }

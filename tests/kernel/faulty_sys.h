@@ -83,6 +83,8 @@ class FaultySys {
   void Before(Call call, std::function<void(int fd)> hook);
   // Moves sys::Now() ahead, for this and all later calls, until the end of this object.
   void AdvanceClock(int64_t nanoseconds);
+  // Until then sys::Now() moves by AdvanceClock alone.
+  void StopClock();
   // How often `call` was made since this object exists, failures included.
   int64_t count(Call call) const;
 };

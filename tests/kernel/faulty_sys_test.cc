@@ -59,6 +59,10 @@ TEST(FaultySysTest, LeavesNothingBehind) {
     kernel.Fail(Call::kEventFd, EMFILE);
     kernel.AdvanceClock(int64_t{1} << 60);
     EXPECT_GT(sys::Now(), before + (int64_t{1} << 60));
+    kernel.StopClock();
+    const int64_t stopped = sys::Now();
+    kernel.AdvanceClock(1);
+    EXPECT_EQ(sys::Now(), stopped + 1);
   }
   EXPECT_LT(sys::Now(), before + (int64_t{1} << 60));
   EXPECT_GE(UniqueFd(sys::EventFd()).get(), 0);

@@ -73,6 +73,7 @@ class ClosingHandler final : public EventHandler {
 class ClosingTest : public ::testing::Test, private poll::Events {
  protected:
   ClosingTest() {
+    kernel_.StopClock();
     (void)loop_.handlers.Add({.handler = handler_,
                               .options = {.close_timeout = absl::Milliseconds(kTimeout)},
                               .transport = transport_});
