@@ -16,6 +16,8 @@ declare -A packages=(
   # make: g++ runs it to optimise at link time on several CPUs.
   [build]='g++ make meson ninja-build pkg-config cmake libabsl-dev libmimalloc-dev liburing-dev'
   [tests]='libgtest-dev libgmock-dev socat netcat-openbsd curl python3 sockperf strace'
+  # redis-server's program without its service.
+  [comparison]='redis-tools'
   [clang]='clang'
   [benchmarks]='python3 libgtest-dev'
   [peers]='libevent-dev libuv1-dev libasio-dev'

@@ -181,6 +181,21 @@ TEST_F(SetupTest, TestsRunAsManySuitesAsAreNamedAndCasesByTheirNames) {
       << result.output;
 }
 
+TEST_F(SetupTest, TestsOfTheExamplesRunWithoutTheServerToCompareWith) {
+  Stub("meson", ":");
+  Stub("ninja", ":");
+  LoseNetwork();
+  Lack("redis-tools");
+  const fs::path root = TreeWith(Scratch(), {"reactor", "examples"});
+  const std::string tests_run = (root / "tests/run ").string();
+  for (const std::string words : {"", "examples", "RedisTest"}) {
+    const CommandResult result = Run(tests_run + words);
+    EXPECT_EQ(result.status, 0) << result.output;
+    EXPECT_NE(result.output.find("skipping what needs redis-tools"), std::string::npos) << words;
+  }
+  EXPECT_EQ(Run(tests_run + "reactor").output.find("redis"), std::string::npos);
+}
+
 TEST_F(SetupTest, BenchmarksWantThePackagesOfTheirSuite) {
   BeUser();
   Lack("libbenchmark-dev valgrind redis-server");

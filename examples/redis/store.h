@@ -1,5 +1,5 @@
-// What the Redis example remembers: a map of strings and lists in shards. Any thread: each shard
-// has a lock, held for one operation on one key.
+// What the Redis example remembers, in each of its databases: a map of strings and lists in shards.
+// Any thread: each shard has a lock, held for one operation on one key.
 
 #ifndef RONDO_EXAMPLES_REDIS_STORE_H_
 #define RONDO_EXAMPLES_REDIS_STORE_H_
@@ -52,6 +52,9 @@ class RedisStore {
   };
   std::array<Shard, 64> shards_;
 };
+
+// As many as redis-server has by default; SELECT chooses one.
+using RedisDatabases = std::array<RedisStore, 16>;
 
 }  // namespace examples
 
