@@ -1,12 +1,14 @@
 // An RPC server: requests with ids, answered as each is done and not as they came. Methods are
-// echo, upper, and slow, which takes 10 ms without delaying other requests. rpc_protocol.h has the
-// messages.
+// echo, upper, and slow, which takes 10 ms without delaying other requests. A client that has ended
+// its side gets all answers, and one that asks for more than it may have under way is not read from
+// meanwhile. rpc_protocol.h has the messages.
 //
 //   examples/run rpc            in another terminal: examples/run rpc_client
 
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/strings/ascii.h"
@@ -27,10 +29,20 @@ using examples::RpcStatus;
 using rondo::Action;
 using rondo::Connection;
 
-// One for all loops: it has no state.
+// What slow requests of one client may hold under way, their own size and about that of a timer
+// each.
+constexpr size_t kMostUnderWay = 1 << 20;
+constexpr size_t kTimerBytes = 256;
+
+// One for all loops: what it knows of a client is kept with the connection.
 class Rpc : public rondo::FramedHandler<rondo::LengthFieldCodec> {
  public:
   Rpc() : FramedHandler(examples::RpcCodec()) {}
+
+  Action OnOpen(Connection& connection) override {
+    connection.set_context(std::make_unique<Caller>());
+    return Action::kNone;
+  }
 
   Action OnFrame(Connection& connection, std::string_view frame) override {
     RpcMessage request;
@@ -53,6 +65,10 @@ class Rpc : public rondo::FramedHandler<rondo::LengthFieldCodec> {
   }
 
  private:
+  struct Caller : Context {
+    size_t under_way = 0;
+  };
+
   Action Answer(Connection& connection, uint64_t id, RpcStatus status, std::string_view result) {
     rondo::EncodedFrame frame(result);
     if (absl::Status encoded = Encode(id, status, frame); !encoded.ok()) {
@@ -64,15 +80,28 @@ class Rpc : public rondo::FramedHandler<rondo::LengthFieldCodec> {
     return taken ? Action::kNone : Action::kClose;
   }
 
-  // Meanwhile other requests of the same connection are answered.
+  // Meanwhile other requests of the same connection are answered. `owed` keeps the connection open
+  // for the answer when the client has ended its side.
   Action AnswerLater(Connection& connection, uint64_t id, std::string_view result) {
-    const auto answer = [this, id, result = std::string(result)](Connection& later) {
-      if (Answer(later, id, RpcStatus::kOk, result) == Action::kClose) later.Close();
-    };
+    size_t& under_way = connection.context<Caller>()->under_way;
+    under_way += result.size() + kTimerBytes;
+    if (under_way > kMostUnderWay) connection.PauseReading();
+    auto answer = [this, id, result = std::string(result),
+                   owed = Owe(connection)](Connection& later) { AnswerNow(later, id, result); };
     const rondo::TimerId timer = connection.loop().Schedule(
         absl::Milliseconds(10),
-        [handle = connection.handle(), answer] { (void)handle.Post(answer); });
+        [handle = connection.handle(), answer = std::move(answer)]() mutable {
+          // There is no room for it: the client learns by the end.
+          if (!handle.Post(std::move(answer))) handle.Close();
+        });
     return timer == rondo::TimerId::kNone ? Action::kClose : Action::kNone;
+  }
+
+  void AnswerNow(Connection& connection, uint64_t id, std::string_view result) {
+    size_t& under_way = connection.context<Caller>()->under_way;
+    under_way -= result.size() + kTimerBytes;
+    if (under_way <= kMostUnderWay / 2) connection.ResumeReading();
+    if (Answer(connection, id, RpcStatus::kOk, result) == Action::kClose) connection.Close();
   }
 
   absl::Status Encode(uint64_t id, RpcStatus status, rondo::EncodedFrame& frame) const {

@@ -38,6 +38,9 @@
 
 namespace rondo {
 
+template <Codec C>
+class FramedHandler;
+
 // Why a turn of reading frames is over.
 enum class FrameProgress {
   // Everything that had arrived is decoded.
@@ -80,6 +83,9 @@ class FrameReader {
   bool operator==(const FrameReader&) const = default;
 
  private:
+  // Puts the end off: a later Drain finds it again.
+  friend class FramedHandler<C>;
+
   // How many steps of the codec, frames above all, fit into one turn.
   static constexpr int kStepsPerTurn = 1024;
 

@@ -28,6 +28,15 @@
 // writes. That must be no more than outbound_limit_bytes - outbound_high_bytes, or it may be
 // refused.
 //
+// An answer may come later, from a timer or another thread, and the peer may have ended its side by
+// then. Until each answer that is owed has been given or dropped, the end waits (OwedAnswer):
+//
+//   rondo::Action OnFrame(rondo::Connection& connection, std::string_view frame) override {
+//     pool.Run([request = std::string(frame), handle = connection.handle(),
+//               owed = Owe(connection)] { handle.Write(Compute(request)); });
+//     return rondo::Action::kNone;
+//   }
+//
 // A codec's limit must be below ConnectionOptions::inbound_limit_bytes, or that closes the
 // connection first.
 
@@ -61,7 +70,37 @@ class FramedHandler : public EventHandler {
     FrameReader<C> reader;
 
    private:
+    friend class FramedHandler;
     const Tag* context_tag() const final { return &kContextTag; }
+    size_t owed_ = 0;
+  };
+
+  // An answer that a connection owes its peer: a value that goes with the work, from Owe until the
+  // answer has been written. Meanwhile OnEndOfFrames is not called, also when the engine stops.
+  // The end of its life, on any thread, settles it, whether an answer was written or not: what the
+  // same thread, or the task that held it, has written before is sent. It may outlive connection
+  // and engine. Where there is no room in the loop's mailbox for settling it, or no memory, only a
+  // timeout or a stop ends a connection whose peer has ended.
+  class OwedAnswer {
+   public:
+    // Nothing is owed.
+    OwedAnswer() = default;
+    OwedAnswer(OwedAnswer&& other) noexcept : to_(std::exchange(other.to_, {})) {}
+    // Settles what it held.
+    OwedAnswer& operator=(OwedAnswer&& other) noexcept {
+      const OwedAnswer settled(std::exchange(to_, std::exchange(other.to_, {})));
+      return *this;
+    }
+    ~OwedAnswer() {
+      if (to_ == ConnectionHandle()) return;
+      (void)to_.Post([](Connection& connection) { Settle(connection); });
+    }
+
+   private:
+    friend class FramedHandler;
+    explicit OwedAnswer(ConnectionHandle to) : to_(std::move(to)) {}
+
+    ConnectionHandle to_;
   };
 
   explicit FramedHandler(C codec) : codec_(std::move(codec)) {}
@@ -80,9 +119,9 @@ class FramedHandler : public EventHandler {
     return Action::kNone;
   }
 
-  // The peer will send no more, and all its frames were delivered: as OnPeerShutdown. Not called
-  // when the stream ends inside a frame: the connection is then closed with DataLoss as its reason,
-  // or Cancelled when it is the engine that stops.
+  // The peer will send no more, all its frames were delivered, and no answer is owed any more
+  // (OwedAnswer): as OnPeerShutdown. Not called when the stream ends inside a frame: the connection
+  // is then closed with DataLoss as its reason, or Cancelled when it is the engine that stops.
   virtual Action OnEndOfFrames(Connection&) { return Action::kClose; }
 
   Action OnTraffic(Connection& connection) final;
@@ -97,6 +136,13 @@ class FramedHandler : public EventHandler {
     return connection.Writev(frame.pieces());
   }
 
+  // Loop only. One more answer is owed to the connection's peer. The context holds the count: do
+  // not set another one before all is answered.
+  [[nodiscard]] OwedAnswer Owe(Connection& connection);
+
+  // Loop only. How many answers are owed to the connection's peer.
+  static size_t owed(Connection& connection);
+
   const C& codec() const { return codec_; }
 
  private:
@@ -105,6 +151,7 @@ class FramedHandler : public EventHandler {
   struct PartialFrame final : ConnectionContext {
     static constexpr Tag kContextTag{};
     FrameReader<C> reader;
+    size_t owed = 0;
 
    private:
     const Tag* context_tag() const override { return &kContextTag; }
@@ -112,6 +159,11 @@ class FramedHandler : public EventHandler {
 
   static std::optional<FrameReader<C>> Load(Connection& connection);
   static void Store(Connection& connection, const FrameReader<C>& reader);
+
+  Action EndOfFrames(Connection& connection, FrameReader<C>& reader);
+  static void Settle(Connection& connection);
+  // Null while there is no context that counts.
+  static size_t* OwedOrNull(Connection& connection);
 
   const C codec_;
 };
@@ -121,6 +173,8 @@ Action FramedHandler<C>::OnTraffic(Connection& connection) {
   // A copy: OnFrame may replace the context.
   std::optional<FrameReader<C>> reader = Load(connection);
   if (!reader.has_value()) return Action::kNone;
+  // Put off by EndOfFrames: it is told now also while the handler has paused reading.
+  if (reader->ended_ && connection.buffered() == 0) return OnPeerShutdown(connection);
   Action action = Action::kNone;
   const FrameProgress progress = reader->Drain(connection, codec_, [&](const Decoded& decoded) {
     action = decoded.kind() == Decoded::Kind::kFrame
@@ -132,7 +186,7 @@ Action FramedHandler<C>::OnTraffic(Connection& connection) {
   Store(connection, *reader);
   // The frames that have arrived are still served, in the next turn.
   if (action == Action::kShutdown) connection.Yield();
-  return progress == FrameProgress::kEnded ? OnEndOfFrames(connection) : action;
+  return progress == FrameProgress::kEnded ? EndOfFrames(connection, *reader) : action;
 }
 
 template <Codec C>
@@ -141,7 +195,51 @@ Action FramedHandler<C>::OnPeerShutdown(Connection& connection) {
   if (!reader.has_value()) return Action::kNone;
   const FrameProgress progress = reader->End(connection);
   Store(connection, *reader);
-  return progress == FrameProgress::kEnded ? OnEndOfFrames(connection) : Action::kNone;
+  return progress == FrameProgress::kEnded ? EndOfFrames(connection, *reader) : Action::kNone;
+}
+
+// While answers are owed it leaves a note in the context, for the OnTraffic that Settle asks for.
+template <Codec C>
+Action FramedHandler<C>::EndOfFrames(Connection& connection, FrameReader<C>& reader) {
+  reader.ended_ = owed(connection) > 0;
+  Store(connection, reader);
+  return reader.ended_ ? Action::kNone : OnEndOfFrames(connection);
+}
+
+template <Codec C>
+auto FramedHandler<C>::Owe(Connection& connection) -> OwedAnswer {
+  if (connection.context<ConnectionContext>() == nullptr) {
+    connection.set_context(std::make_unique<PartialFrame>());
+  }
+  size_t* const owed = OwedOrNull(connection);
+  // Of another type: OnTraffic closes the connection.
+  if (owed == nullptr) return {};
+  ++*owed;
+  return OwedAnswer(connection.handle());
+}
+
+template <Codec C>
+void FramedHandler<C>::Settle(Connection& connection) {
+  size_t* const owed = OwedOrNull(connection);
+  if (owed == nullptr || *owed == 0 || --*owed > 0) return;
+  const std::optional<FrameReader<C>> reader = Load(connection);
+  // Frees a context that was there for the count alone.
+  Store(connection, *reader);
+  if (reader->ended_) connection.handle().Wake();
+}
+
+template <Codec C>
+size_t FramedHandler<C>::owed(Connection& connection) {
+  const size_t* const owed = OwedOrNull(connection);
+  return owed == nullptr ? 0 : *owed;
+}
+
+template <Codec C>
+size_t* FramedHandler<C>::OwedOrNull(Connection& connection) {
+  if (connection.context<ConnectionContext>() == nullptr) return nullptr;
+  if (auto* users = connection.context<Context>()) return &users->owed_;
+  if (auto* partial = connection.context<PartialFrame>()) return &partial->owed;
+  return nullptr;
 }
 
 // Nothing, and the connection is closed, if the context is of another type.
@@ -167,7 +265,7 @@ void FramedHandler<C>::Store(Connection& connection, const FrameReader<C>& reade
     users->reader = reader;
   } else if (auto* partial = connection.context<PartialFrame>()) {
     partial->reader = reader;
-    if (between_frames) connection.set_context(nullptr);
+    if (between_frames && partial->owed == 0) connection.set_context(nullptr);
   }
 }
 
