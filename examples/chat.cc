@@ -1,11 +1,13 @@
 // A chat room: every line goes to all other members, on any loop. A reader too slow to keep up
-// misses lines and gets a note about that; the others never wait for it.
+// misses lines and gets a note about that; the others never wait for it. A member who talks faster
+// than the loops pass it on waits: what it said last is passed on before it is read from again.
 //
 //   examples/run chat          in several other terminals: nc 127.0.0.1 7000
 
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/flags/flag.h"
 
@@ -13,6 +15,7 @@
 
 #include "support/serve.h"
 #include "support/server_flags.h"
+#include "support/talk.h"
 
 namespace {
 
@@ -20,12 +23,13 @@ using rondo::Action;
 using rondo::Connection;
 
 constexpr size_t kLongestLine = 4096;
+// What a member may say in one callback, but for the end of the last line.
+constexpr size_t kMostAtOnce = 16 << 10;
 
 // What the room knows of a member; on the member's own loop only.
 struct Member : rondo::ConnectionContext {
   std::string name;
-  // Too much waits for it already; until OnWritable.
-  bool behind = false;
+  // Lines, until OnWritable.
   size_t missed = 0;
 };
 
@@ -42,20 +46,26 @@ class Chat : public rondo::EventHandler {
 
   Action OnTraffic(Connection& connection) override {
     const std::string& name = connection.context<Member>()->name;
-    for (;;) {
+    std::string said;
+    size_t lines = 0;
+    bool too_long = false;
+    while (said.size() < kMostAtOnce) {
       const std::string_view input = connection.Peek();
-      const size_t end = input.find('\n');
+      // Each line is measured by itself, however many have arrived with it.
+      const size_t end = input.substr(0, kLongestLine + 1).find('\n');
+      too_long = end == std::string_view::npos && input.size() > kLongestLine;
       if (end == std::string_view::npos) break;
-      Tell(connection, name + ": " + std::string(connection.Next(end + 1)));
+      said.append(name).append(": ").append(connection.Next(end + 1));
+      ++lines;
     }
-    if (connection.buffered() <= kLongestLine) return Action::kNone;
+    if (lines > 0) Tell(connection, std::move(said), lines);
+    if (!too_long) return Action::kNone;
     connection.Write("* lines may have 4096 characters\n");
     return Action::kClose;
   }
 
   void OnWritable(Connection& connection) override {
     Member& member = *connection.context<Member>();
-    member.behind = false;
     if (member.missed == 0) return;
     connection.Write("* you were too slow and missed " + std::to_string(member.missed) +
                      " lines\n");
@@ -68,29 +78,18 @@ class Chat : public rondo::EventHandler {
   }
 
  private:
-  // Each loop writes to its own members: one task a loop and line, not one a member.
-  static void Tell(Connection& speaker, const std::string& line) {
-    rondo::Engine& engine = speaker.loop().engine();
-    for (size_t i = 0; i < engine.loop_count(); ++i) {
-      rondo::EventLoop& loop = engine.loop(i);
-      const bool posted = loop.Post([&loop, line, from = speaker.handle()] {
-        loop.ForEach([&](Connection& member) {
-          if (!(member.handle() == from)) Hear(member, line);
-        });
-      });
-      // The loop's mailbox is full: its members miss this line.
-      if (!posted) continue;
-    }
+  static void Tell(Connection& speaker, std::string text, size_t lines = 1) {
+    examples::Tell(speaker, std::move(text), lines, Hear);
   }
 
-  static void Hear(Connection& member, const std::string& line) {
+  static void Hear(Connection& member, const examples::Talk& talk) {
     Member* const state = member.context<Member>();
     if (state == nullptr) return;
     // New lines are dropped, and those that wait are kept.
-    if (state->behind) {
-      ++state->missed;
+    if (member.backlogged()) {
+      state->missed += talk.lines;
     } else {
-      state->behind = member.Write(line) == rondo::WriteResult::kAboveHighWater;
+      member.Write(talk.text);
     }
   }
 };

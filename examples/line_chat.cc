@@ -17,6 +17,7 @@
 
 #include "support/serve.h"
 #include "support/server_flags.h"
+#include "support/talk.h"
 
 namespace {
 
@@ -68,19 +69,11 @@ class Chat : public rondo::FramedHandler<rondo::LineCodec> {
   }
 
  private:
-  // Each loop writes to its own members: one task a loop and line, not one a member.
-  static void Tell(Connection& speaker, const std::string& line) {
-    rondo::Engine& engine = speaker.loop().engine();
-    for (size_t i = 0; i < engine.loop_count(); ++i) {
-      rondo::EventLoop& loop = engine.loop(i);
-      // The loop's mailbox is full: its members miss this line.
-      (void)loop.Post([&loop, line, from = speaker.handle()] {
-        loop.ForEach([&](Connection& member) {
-          if (member.handle() == from || member.outbound_bytes() > kTooFarBehind) return;
-          member.Write(line);
-        });
-      });
-    }
+  // Pauses reading, so a speaker's next line comes when all loops have passed this one on.
+  static void Tell(Connection& speaker, std::string line) {
+    examples::Tell(speaker, std::move(line), 1, [](Connection& member, const examples::Talk& talk) {
+      if (member.outbound_bytes() <= kTooFarBehind) member.Write(talk.text);
+    });
   }
 };
 
