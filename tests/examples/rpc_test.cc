@@ -79,6 +79,14 @@ TEST_P(RpcTest, SlowRequestsUnderWayAreBounded) {
   EXPECT_TRUE(RONDO_SANITIZED || most - memory_before < (64u << 20));
 }
 
+// The client sends more than all buffers between the two hold before the first reply is taken.
+TEST_P(RpcTest, AClientMayHaveMillionsOfRequestsUnderWay) {
+  testing::ChildProcess client({testing::ExampleProgram("rpc_client"), "--port=" + rpc_.port(),
+                                "--requests=600000", "--pipeline=1000000"});
+  EXPECT_TRUE(client.ReadLine().starts_with("600000 replies, all right"));
+  EXPECT_EQ(client.Wait(), 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(, RpcTest, ::testing::ValuesIn(testing::WaysToRunOnEachPoller()),
                          [](const auto& way) { return way.param.name; });
 
