@@ -78,6 +78,8 @@ int EpollCreate();
 int EpollControl(int epoll, int operation, int fd, uint32_t events, uint64_t data);
 // Blocks for at most `timeout_ms`, for ever when that is negative. 0 when interrupted.
 int EpollWait(int epoll, epoll_event* events, int capacity, int timeout_ms);
+// The same in nanoseconds, which are not negative (epoll_pwait2(2), Linux 5.11).
+int EpollWaitNanoseconds(int epoll, epoll_event* events, int capacity, int64_t timeout_ns);
 int EventFd();
 // Adds one to the counter of `event_fd`.
 int SignalEventFd(int event_fd);

@@ -1,6 +1,7 @@
 // The kernel calls that Linux has in a way of its own.
 
 #include <linux/sockios.h>
+#include <linux/time_types.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -135,6 +136,14 @@ int EpollControl(int epoll, int operation, int fd, uint32_t events, uint64_t dat
 
 int EpollWait(int epoll, epoll_event* events, int capacity, int timeout_ms) {
   const long result = DirectCall(SYS_epoll_pwait, epoll, Word(events), capacity, timeout_ms, 0, 0);
+  return result == -EINTR ? 0 : static_cast<int>(result);
+}
+
+int EpollWaitNanoseconds(int epoll, epoll_event* events, int capacity, int64_t timeout_ns) {
+  const __kernel_timespec timeout = {.tv_sec = timeout_ns / 1'000'000'000,
+                                     .tv_nsec = timeout_ns % 1'000'000'000};
+  const long result =
+      DirectCall(SYS_epoll_pwait2, epoll, Word(events), capacity, Word(&timeout), 0, 0);
   return result == -EINTR ? 0 : static_cast<int>(result);
 }
 

@@ -1,7 +1,10 @@
 // Waiting and waking: no wait ends early for nothing, and no Wake is lost.
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <thread>
@@ -10,9 +13,13 @@
 #include "sys/sys.h"
 #include "tests/contract/contract_test.h"
 #include "tests/contract/sockets.h"
+#include "tests/kernel/faulty_sys.h"
 
 namespace rondo::poll {
 namespace {
+
+using rondo::testing::Call;
+using rondo::testing::FaultySys;
 
 TEST_P(ContractTest, APollerSaysWhatItIs) { EXPECT_EQ(poller().name(), GetParam().name); }
 
@@ -29,6 +36,36 @@ TEST_P(ContractTest, ATimeoutIsNeverEarly) {
       EXPECT_EQ(events_in_turn, 0u);
     }
     EXPECT_GE(passed, timeout);
+  }
+}
+
+// How long the shortest of some waits lasts: what a busy machine adds, it does not add each time.
+int64_t ShortestWait(const std::function<void()>& wait) {
+  int64_t shortest = std::numeric_limits<int64_t>::max();
+  for (int i = 0; i < 200; ++i) {
+    const int64_t start = sys::Now();
+    wait();
+    shortest = std::min(shortest, sys::Now() - start);
+  }
+  return shortest;
+}
+
+TEST_P(ContractTest, ATimeoutIsNotRoundedUp) {
+  for (const int64_t timeout : {1'000, 300'000, 1'100'000}) {
+    EXPECT_LT(ShortestWait([&] { Turn(timeout); }), timeout + 500'000) << timeout;
+  }
+}
+
+TEST_P(ContractTest, ATimeoutIsKeptByAKernelThatCountsInMilliseconds) {
+  for (const int error : {ENOSYS, EPERM}) {
+    FaultySys kernel;
+    kernel.Fail(Call::kEpollWaitNanoseconds, error);
+    for (const int64_t timeout : {300'000, 1'100'000}) {
+      const int64_t shortest = ShortestWait([&] { Turn(timeout); });
+      EXPECT_GE(shortest, timeout);
+      EXPECT_LT(shortest, timeout + 1'500'000);
+    }
+    EXPECT_LE(kernel.count(Call::kEpollWaitNanoseconds), 1) << "it is asked once";
   }
 }
 

@@ -223,6 +223,12 @@ int EpollWait(int epoll, epoll_event* events, int capacity, int timeout_ms) {
             [&] { return real_sys::EpollWait(epoll, events, capacity, timeout_ms); });
 }
 
+int EpollWaitNanoseconds(int epoll, epoll_event* events, int capacity, int64_t timeout_ns) {
+  return Do(Call::kEpollWaitNanoseconds, epoll, [&] {
+    return real_sys::EpollWaitNanoseconds(epoll, events, capacity, timeout_ns);
+  });
+}
+
 int EventFd() {
   return Do(Call::kEventFd, -1, [&] { return real_sys::EventFd(); });
 }

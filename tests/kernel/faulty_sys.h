@@ -43,6 +43,7 @@ enum class Call {
   kEpollCreate,
   kEpollControl,
   kEpollWait,
+  kEpollWaitNanoseconds,
   kEventFd,
   kSignalEventFd,
   kNow,

@@ -26,12 +26,16 @@
 #include "sys/sys.h"
 
 namespace rondo::poll {
+
+using epoll::Instance;
+using epoll::kWakeToken;
+
 namespace {
 
 class EpollEdgePoller final : public EdgePoller {
  public:
-  EpollEdgePoller(UniqueFd epoll, std::shared_ptr<Waker> waker, size_t read_buffer_bytes)
-      : EdgePoller(read_buffer_bytes), epoll_(std::move(epoll)), waker_(std::move(waker)) {}
+  EpollEdgePoller(Instance epoll, size_t read_buffer_bytes)
+      : EdgePoller(read_buffer_bytes), epoll_(std::move(epoll)) {}
 
   const char* name() const override { return "epoll_edge"; }
   void Wait(int64_t timeout_ns, Events& events) RONDO_ON_LOOP override;
@@ -39,7 +43,7 @@ class EpollEdgePoller final : public EdgePoller {
  private:
   int Register(EndpointRef ref) RONDO_ON_LOOP override { return Control(ref, EPOLL_CTL_ADD); }
   void Unregister(EndpointRef ref) RONDO_ON_LOOP override {
-    (void)sys::EpollControl(epoll_.get(), EPOLL_CTL_DEL, ref.endpoint.socket, 0, 0);
+    (void)sys::EpollControl(epoll_.fd(), EPOLL_CTL_DEL, ref.endpoint.socket, 0, 0);
   }
   void UnregisterForClose(EndpointRef ref) RONDO_ON_LOOP override { Unregister(ref); }
   // The edge comes by itself.
@@ -48,18 +52,16 @@ class EpollEdgePoller final : public EdgePoller {
   int ReportAgain(EndpointRef ref) RONDO_ON_LOOP override { return Control(ref, EPOLL_CTL_MOD); }
 
   int Control(EndpointRef ref, int operation) RONDO_ON_LOOP {
-    return sys::EpollControl(epoll_.get(), operation, ref.endpoint.socket,
+    return sys::EpollControl(epoll_.fd(), operation, ref.endpoint.socket,
                              EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, ref.id.Pack());
   }
 
-  const UniqueFd epoll_;
-  const std::shared_ptr<Waker> waker_;
+  Instance epoll_;
   std::array<epoll_event, kEventsPerWait> ready_;
 };
 
 void EpollEdgePoller::Wait(int64_t timeout_ns, Events& events) {
-  const int count = sys::EpollWait(epoll_.get(), ready_.data(), kEventsPerWait,
-                                   EpollTimeout(BeginWait(timeout_ns)));
+  const int count = epoll_.Wait(ready_.data(), kEventsPerWait, BeginWait(timeout_ns));
   RONDO_CHECK(count >= 0);
   events.OnWaitReturned();
   for (int i = 0; i < count; ++i) {
@@ -77,8 +79,8 @@ void EpollEdgePoller::Wait(int64_t timeout_ns, Events& events) {
 
 absl::StatusOr<std::unique_ptr<Poller>> NewEpollEdgePoller(size_t read_buffer_bytes,
                                                            std::shared_ptr<Waker> waker) {
-  RONDO_ASSIGN_OR_RETURN(UniqueFd epoll, NewEpoll(*waker));
-  return std::make_unique<EpollEdgePoller>(std::move(epoll), std::move(waker), read_buffer_bytes);
+  RONDO_ASSIGN_OR_RETURN(Instance epoll, Instance::New(std::move(waker)));
+  return std::make_unique<EpollEdgePoller>(std::move(epoll), read_buffer_bytes);
 }
 
 }  // namespace rondo::poll

@@ -39,19 +39,20 @@
 
 namespace rondo::poll {
 
+using epoll::Instance;
+using epoll::kWakeToken;
 using epoll::MarkFailed;
 using epoll::Mirror;
 using epoll::MirrorOf;
 
 namespace {
 
-constexpr int kRetryMilliseconds = 1;
+constexpr int64_t kRetryNanoseconds = 1'000'000;
 
 class EpollPoller final : public Poller {
  public:
-  EpollPoller(UniqueFd epoll, std::shared_ptr<Waker> waker, size_t read_buffer_bytes)
+  EpollPoller(Instance epoll, size_t read_buffer_bytes)
       : epoll_(std::move(epoll)),
-        waker_(std::move(waker)),
         read_buffer_bytes_(read_buffer_bytes),
         read_buffer_(new char[read_buffer_bytes]) {}
 
@@ -130,8 +131,7 @@ class EpollPoller final : public Poller {
   RONDO_COLD void SendReady(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   RONDO_COLD void ReadyWhilePaused(EndpointRef ref, uint32_t ready, Events& events) RONDO_ON_LOOP;
 
-  const UniqueFd epoll_;
-  const std::shared_ptr<Waker> waker_;
+  Instance epoll_;
   const size_t read_buffer_bytes_;
   const std::unique_ptr<char[]> read_buffer_;
   std::array<epoll_event, kEventsPerWait> ready_;
@@ -144,7 +144,7 @@ class EpollPoller final : public Poller {
 int EpollPoller::Arm(EndpointRef ref) {
   Mirror& mirror = MirrorOf(ref);
   const int operation = mirror.registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  const int result = sys::EpollControl(epoll_.get(), operation, ref.endpoint.socket,
+  const int result = sys::EpollControl(epoll_.fd(), operation, ref.endpoint.socket,
                                        mirror.events(), ref.id.Pack());
   if (result < 0) return result;
   mirror.registered = 1;
@@ -160,7 +160,7 @@ void EpollPoller::Rearm(EndpointRef ref) {
 void EpollPoller::Unregister(EndpointRef ref) {
   Mirror& mirror = MirrorOf(ref);
   if (!mirror.registered) return;
-  (void)sys::EpollControl(epoll_.get(), EPOLL_CTL_DEL, ref.endpoint.socket, 0, 0);
+  (void)sys::EpollControl(epoll_.fd(), EPOLL_CTL_DEL, ref.endpoint.socket, 0, 0);
   mirror.registered = mirror.receive_armed = mirror.send_armed = 0;
 }
 
@@ -232,8 +232,8 @@ int EpollPoller::Sent(EndpointRef ref, ssize_t sent) {
 
 void EpollPoller::Wait(int64_t timeout_ns, Events& events) {
   if (!large_.empty()) [[unlikely]] timeout_ns = 0;
-  const int timeout_ms = rearm_failed_.empty() ? EpollTimeout(timeout_ns) : kRetryMilliseconds;
-  const int count = sys::EpollWait(epoll_.get(), ready_.data(), kEventsPerWait, timeout_ms);
+  if (!rearm_failed_.empty()) [[unlikely]] timeout_ns = kRetryNanoseconds;
+  const int count = epoll_.Wait(ready_.data(), kEventsPerWait, timeout_ns);
   RONDO_CHECK(count >= 0);
   events.OnWaitReturned();
   may_have_more_ = count == kEventsPerWait || !rearm_failed_.empty();
@@ -364,8 +364,8 @@ void EpollPoller::ReadyWhilePaused(EndpointRef ref, uint32_t ready, Events& even
 
 absl::StatusOr<std::unique_ptr<Poller>> NewEpollPoller(size_t read_buffer_bytes,
                                                        std::shared_ptr<Waker> waker) {
-  RONDO_ASSIGN_OR_RETURN(UniqueFd epoll, NewEpoll(*waker));
-  return std::make_unique<EpollPoller>(std::move(epoll), std::move(waker), read_buffer_bytes);
+  RONDO_ASSIGN_OR_RETURN(Instance epoll, Instance::New(std::move(waker)));
+  return std::make_unique<EpollPoller>(std::move(epoll), read_buffer_bytes);
 }
 
 }  // namespace rondo::poll
