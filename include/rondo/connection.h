@@ -128,8 +128,8 @@ class Connection {
 
   // Stops OnTraffic for newly arriving bytes; the peer is held up by TCP's flow control.
   void PauseReading();
-  // Undoes PauseReading. Bytes that arrived before the pause are offered again, while backlogged()
-  // only after that.
+  // Undoes PauseReading. Bytes that wait are offered again, while backlogged() only after that. An
+  // OnTraffic that resumes its own connection has seen them: for these it needs Yield as well.
   void ResumeReading();
   // Whether input is wanted: false while paused, and for good after Close and Abort.
   bool reading() const;

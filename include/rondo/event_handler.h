@@ -58,9 +58,9 @@ class EventHandler {
 
   // A connection begins. What is written here is the first thing the peer receives.
   virtual Action OnOpen(Connection&) { return Action::kNone; }
-  // Bytes have arrived, or are offered again (after ResumeReading, Yield or OnWritable), or a
-  // handle's Wake was called. What the handler does not take stays, and is offered again when more
-  // arrives, together with that.
+  // Bytes have arrived, or are offered again (after Yield, OnWritable or a later ResumeReading), or
+  // a handle's Wake was called. What the handler does not take stays, and is offered again when
+  // more arrives, together with that.
   virtual Action OnTraffic(Connection&) { return Action::kNone; }
   // The peer will send no more, and all it sent was delivered; or the engine is stopping
   // (Engine::stopping), and all that had arrived was. The other direction still works: return kNone

@@ -46,7 +46,8 @@ enum class FrameProgress {
   // Everything that had arrived is decoded.
   kNeedMore,
   // The visitor returned kStop, or paused reading, closed or aborted. More frames may have arrived:
-  // Drain delivers them when it is called again, after ResumeReading from the next OnTraffic.
+  // Drain delivers them when it is called again: by the OnTraffic that Yield or a later
+  // ResumeReading brings.
   kStopped,
   // The connection is backlogged(), so the frames that have arrived wait. OnTraffic is called for
   // them once the peer has read enough.

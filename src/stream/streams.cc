@@ -59,7 +59,14 @@ bool Streams::Wake(StreamConnection& connection) {
   if (connection.state.IsClosing() || connection.state.IsAborting()) return false;
   Guard(connection, [&] {
     base::AssertOnLoop();
+    const bool was_held = connection.state.IsHeld();
     Offer(connection);
+    // It has resumed, has seen all, and may be plain by now: the poller must be told here.
+    const bool ends = connection.state.IsAbortingOrEnded();
+    if (was_held && !ends && !connection.state.IsHeld()) {
+      CloseAboveInputLimit(connection);
+      UpdateReceiving(connection);
+    }
     ApplyIfPending(connection);
   });
   return true;
@@ -90,7 +97,10 @@ void Streams::ForEach(absl::FunctionRef<void(Connection&)> visit) {
 // --- Input.
 
 void Streams::Offer(StreamConnection& connection) {
-  Call(connection, [&] { return connection.entry().handler.OnTraffic(connection); });
+  shared_.input.ShowKept(connection, [&] {
+    base::AssertOnLoop();
+    Call(connection, [&] { return connection.entry().handler.OnTraffic(connection); });
+  });
 }
 
 void Streams::OnReceivedSlow(StreamConnection& connection, std::string_view bytes) {
@@ -291,9 +301,16 @@ void Streams::OfferInput(StreamConnection& connection) {
     connection.state.EndYield();
     return shared_.pending.Mark(connection);
   }
-  if (!connection.state.MustOffer() || connection.state.IsPaused()) return;
-  // EndBacklog has it offered.
-  if (connection.state.IsBacklogged()) return;
+  // What a backlog holds is offered when that ends.
+  if (connection.state.IsHeld()) return;
+  if (connection.state.MustOffer()) OfferAgain(connection);
+  if (connection.state.HasYielded()) return;
+  // The end of input waits for what was before it: until the handler was offered that, and resumes.
+  if (connection.state.HasPeerEnded()) EndInput(connection);
+  EndInputIfDrained(connection);
+}
+
+void Streams::OfferAgain(StreamConnection& connection) {
   connection.state.ClearOffer();
   if (Input::MustDecode(connection)) {
     DeliverDecoded(connection, {}, ByteTransform::End::kNo);
@@ -304,9 +321,6 @@ void Streams::OfferInput(StreamConnection& connection) {
   CloseAboveInputLimit(connection);
   // Only now: the handler may have paused, yielded or made a backlog again.
   UpdateReceiving(connection);
-  if (connection.state.HasYielded()) return;
-  if (connection.state.HasPeerEnded()) EndInput(connection);
-  EndInputIfDrained(connection);
 }
 
 void Streams::AfterSending(StreamConnection& connection, int result) {

@@ -196,8 +196,9 @@ class Streams final : private StreamTimers {
   // Nothing is queued any more: ends this direction, if that is wanted. False when the connection
   // closes, and there is nothing left to do for it.
   bool AdvanceOutput(StreamConnection& connection) RONDO_ON_LOOP;
-  // Calls OnTraffic for input that must be offered again.
+  // Calls OnTraffic for input that must be offered again, and ends the input behind it.
   void OfferInput(StreamConnection& connection) RONDO_ON_LOOP;
+  void OfferAgain(StreamConnection& connection) RONDO_ON_LOOP;
   // The rest of a Send that did not simply send everything, or failed.
   RONDO_COLD void AfterSending(StreamConnection& connection, int result) RONDO_ON_LOOP;
   void EndBacklog(StreamConnection& connection) RONDO_ON_LOOP;

@@ -132,7 +132,7 @@ TEST_P(FairnessTest, AConnectionThatResumesAgainAndAgainDoesNotDelayOthers) {
     if (connection.Peek().starts_with("o")) {
       ++offers;
       connection.PauseReading();
-      connection.ResumeReading();
+      EXPECT_TRUE(connection.handle().Post([](Connection& later) { later.ResumeReading(); }));
       return Action::kNone;
     }
     connection.Write(connection.Next());

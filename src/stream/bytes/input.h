@@ -46,6 +46,18 @@ class Input {
     Keep(connection, lent_);
     return true;
   }
+  // Runs `offer`, a callback of `connection`, for the bytes that wait in its buffer.
+  template <class Offer>
+  void ShowKept(const StreamConnection& connection, Offer offer) {
+    shown_to_ = &connection;
+    offer();
+    shown_to_ = nullptr;
+  }
+  // Whether the callback that runs was called for all the bytes of `connection` that wait.
+  bool IsShowingAll(const StreamConnection& connection) const {
+    const bool shows = lent_to_ == &connection || shown_to_ == &connection;
+    return shows && !MustDecode(connection);
+  }
   // Puts a copy of `bytes` behind those that wait. REQUIRES: the connection has no transform.
   RONDO_COLD void Keep(StreamConnection& connection, std::string_view bytes) {
     connection.inbound.Append(bytes, chunks_);
@@ -105,6 +117,8 @@ class Input {
   // only while one runs.
   StreamConnection* lent_to_ = nullptr;
   std::string_view lent_;
+  // The connection whose OnTraffic runs for bytes that were kept; only while it does.
+  const StreamConnection* shown_to_ = nullptr;
   // Released before anything else is read.
   StreamConnection* taken_from_ = nullptr;
   size_t taken_bytes_ = 0;

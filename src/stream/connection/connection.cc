@@ -134,7 +134,12 @@ void Connection::PauseReading() {
 void Connection::ResumeReading() {
   StreamConnection& self = Of(*this);
   if (!self.state.IsPaused()) return;
-  self.state.Resume();
+  // What OnTraffic has been called for just now is no reason to call it again.
+  if (InputOf(self).IsShowingAll(self)) {
+    self.state.ResumeWithoutOffer();
+  } else {
+    self.state.Resume();
+  }
   MarkPending(self);
 }
 

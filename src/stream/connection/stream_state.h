@@ -105,6 +105,8 @@ class StreamState {
     Clear(kPaused);
     Set(kOfferAgain);
   }
+  // The handler has just been offered all that waits.
+  void ResumeWithoutOffer() { Clear(kPaused); }
   void SetBacklogged() { Set(kBacklogged); }
   void ClearBacklogged() { Clear(kBacklogged); }
   void Yield() { Set(kYielded); }
