@@ -115,7 +115,8 @@ struct Options {
   // The grace of Action::kShutdown (see Engine::Stop).
   absl::Duration shutdown_grace = absl::Seconds(10);
   // Gets, rarely, what an operator should know (accepting paused, an exception in a handler). On
-  // any thread, several at once. Unset: such messages are dropped; Rondo itself never prints.
+  // any thread, several at once. Of what peers can cause, ten lines of a kind come in a row, then
+  // one a second, which tells how many were left out. Unset: dropped; Rondo itself never prints.
   std::function<void(LogSeverity, std::string_view)> log = {};
 
   // Gives each loop's thread a descriptor table of its own, so that RLIMIT_NOFILE bounds each loop

@@ -32,8 +32,13 @@ Engine::Impl::Impl(config::EngineConfig config, engine::HandlerSet handlers,
                    engine::EngineRegistration registration)
     : registration_(std::move(registration)),
       config_(std::move(config)),
-      handlers_(std::move(handlers)) {
-  if (!config_.poller_remark.empty()) Log(LogSeverity::kInfo, config_.poller_remark);
+      handlers_(std::move(handlers)),
+      log_([this](LogSeverity severity, std::string_view text) {
+        if (!config_.options.log) return;
+        reactor::UserCode::RunUnreported([&] { config_.options.log(severity, text); });
+      }) {
+  if (config_.poller_remark.empty()) return;
+  (void)log_.Write(reactor::LogKind::kLifecycle, LogSeverity::kInfo, config_.poller_remark);
 }
 
 Engine::Impl::~Impl() {
@@ -64,11 +69,6 @@ absl::Status Engine::Impl::Launch(Engine& engine) {
 
 void Engine::Impl::ReleaseConnection() {
   if (budget_.Release()) listeners_.ResumeAccepting();
-}
-
-void Engine::Impl::Log(LogSeverity severity, std::string_view text) {
-  if (!config_.options.log) return;
-  reactor::UserCode::RunUnreported([&] { config_.options.log(severity, text); });
 }
 
 absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& address) {

@@ -58,7 +58,7 @@ class Engine::Impl final : public reactor::EngineLink {
   // As EngineLink.
   Engine& engine() override { return *engine_; }
   void RequestStop() override { RequestStop(config_.options.shutdown_grace); }
-  void Log(LogSeverity severity, std::string_view text) override;
+  reactor::Log& log() override { return log_; }
   bool AcquireConnection(reactor::WaitingLine::Waiter& waiter) override {
     return budget_.Acquire(waiter);
   }
@@ -78,6 +78,7 @@ class Engine::Impl final : public reactor::EngineLink {
   const engine::HandlerSet handlers_;
 
   // Any thread.
+  reactor::Log log_;
   engine::ConnectionBudget budget_{config_.options.max_connections};
   engine::Lifecycle lifecycle_;
 

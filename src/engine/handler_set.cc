@@ -8,6 +8,7 @@
 
 namespace rondo::engine {
 
+using reactor::LogKind;
 using reactor::UserCode;
 
 absl::StatusOr<HandlerSet> HandlerSet::New(const Handlers& handlers,
@@ -45,7 +46,7 @@ absl::Status HandlerSet::Boot(reactor::EngineLink& engine) const {
   for (EventHandler* const handler : each_) {
     Action action = Action::kNone;
     const auto boot = [&] { action = handler->OnBoot(engine.engine()); };
-    RONDO_RETURN_IF_ERROR(UserCode::Run(engine, "OnBoot", boot));
+    RONDO_RETURN_IF_ERROR(UserCode::Run(engine, LogKind::kLifecycle, "OnBoot", boot));
     if (action != Action::kNone) return absl::CancelledError("OnBoot called the start off");
   }
   return absl::OkStatus();
@@ -54,7 +55,7 @@ absl::Status HandlerSet::Boot(reactor::EngineLink& engine) const {
 void HandlerSet::Shutdown(reactor::EngineLink& engine) const {
   for (EventHandler* const handler : each_) {
     const auto shut_down = [&] { handler->OnShutdown(engine.engine()); };
-    (void)UserCode::Run(engine, "OnShutdown", shut_down);
+    (void)UserCode::Run(engine, LogKind::kLifecycle, "OnShutdown", shut_down);
   }
 }
 

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "base/status.h"
 #include "poll/patience.h"
 #include "reactor/handler_table.h"
 
@@ -33,10 +32,11 @@ absl::Status LoopSet::MakeLoops(const config::EngineConfig& config, const Handle
                                 reactor::EngineLink& engine) {
   const absl::Status status = MakeAll(config, config.options, handlers, engine);
   if (status.ok() || !config.fallback) return status;
-  engine.Log(LogSeverity::kWarning,
-             base::ToStd(absl::StrCat("Options::poller is kAuto, and so epoll, since not all loops "
-                                      "of this engine can have io_uring: ",
-                                      status.message())));
+  (void)engine.log().Write(
+      reactor::LogKind::kLifecycle, LogSeverity::kWarning,
+      absl::StrCat("Options::poller is kAuto, and so epoll, since not all loops of this engine can "
+                   "have io_uring: ",
+                   status.message()));
   Options options = config.options;
   options.poller = config.fallback->kind;
   options.read_buffer_bytes = config.fallback->read_buffer_bytes;

@@ -85,7 +85,8 @@ void LoopThreads::BindToCpu(size_t index, const std::string& name) const {
   const absl::Status status =
       base::ErrnoStatus(-result, absl::StrCat("binding ", name, " to CPU ", cpu),
                         "it runs on any CPU; see Options::cpus");
-  engine_.Log(LogSeverity::kWarning, base::ToStd(status.message()));
+  (void)engine_.log().Write(reactor::LogKind::kLifecycle, LogSeverity::kWarning,
+                            base::ToStd(status.message()));
 }
 
 void LoopThreads::Ended() {

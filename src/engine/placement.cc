@@ -13,7 +13,7 @@ void Placement::Place(UniqueFd socket, const SocketAddress& peer,
   size_t picked = 0;
   // A balancer that throws counts as having picked the first loop.
   const auto pick = [&] { picked = balancer_.Pick(loads_, peer); };
-  (void)reactor::UserCode::Run(engine_, "LoadBalancer::Pick", pick);
+  (void)reactor::UserCode::Run(engine_, reactor::LogKind::kBalancer, "LoadBalancer::Pick", pick);
   loops[picked % loops.size()]->Adopt(std::move(socket), peer, handler);
 }
 

@@ -18,6 +18,7 @@ namespace {
 using poll::EndpointKind;
 using reactor::Clock;
 using reactor::HandlerTable;
+using reactor::LogKind;
 using reactor::UserCode;
 using stream::StreamConnection;
 
@@ -163,7 +164,8 @@ EventLoopImpl::TickTimer::TickTimer(EventLoopImpl& loop, EventHandler& handler)
 void EventLoopImpl::RunOnTick(TickTimer& timer) {
   absl::Duration delay = absl::InfiniteDuration();
   streams_.BeginTask();
-  (void)UserCode::Run(engine_, "OnTick", [&] { delay = timer.handler.OnTick(*this); });
+  (void)UserCode::Run(engine_, LogKind::kTick, "OnTick",
+                      [&] { delay = timer.handler.OnTick(*this); });
   clock_.Restart(timer, Clock::After(delay));
 }
 
@@ -171,7 +173,7 @@ void EventLoopImpl::RunOnTick(TickTimer& timer) {
 
 void EventLoopImpl::RunTask(Task& task) {
   streams_.BeginTask();
-  (void)UserCode::Run(engine_, "a task", [&] { task(); });
+  (void)UserCode::Run(engine_, LogKind::kTask, "a task", [&] { task(); });
 }
 
 bool EventLoopImpl::PostTask(Task task, size_t bytes) {
@@ -233,10 +235,7 @@ void EventLoopImpl::OpenAdopted(UniqueFd socket, const SocketAddress& peer,
     return RefuseAdopted(std::move(socket), handler,
                          reactor::StatusOf(reactor::Refusal::kLoopEnded));
   }
-  if (streams_.Open(std::move(socket), peer, handler)) {
-    if (short_of_memory_.load(std::memory_order_relaxed)) short_of_memory_ = false;
-    return;
-  }
+  if (streams_.Open(std::move(socket), peer, handler)) return;
   connections_.fetch_sub(1, std::memory_order_relaxed);
   engine_.ReleaseConnection();
 }
@@ -247,12 +246,10 @@ void EventLoopImpl::RefuseAdopted(UniqueFd socket, HandlerTable::Index handler,
   socket.Reset();
   connections_.fetch_sub(1, std::memory_order_relaxed);
   engine_.ReleaseConnection();
-  // One line for however many: the peers must not set the rate of the log.
-  if (absl::IsResourceExhausted(reason)) {
-    if (short_of_memory_.exchange(true)) return;
-    return engine_.Log(LogSeverity::kError, "accepted connections are reset: no memory");
-  }
-  engine_.Log(LogSeverity::kError, "an accepted connection was reset: its loop has ended");
+  const char* const text = absl::IsResourceExhausted(reason)
+                               ? "an accepted connection was reset: no memory"
+                               : "an accepted connection was reset: its loop has ended";
+  (void)engine_.log().Write(LogKind::kReset, LogSeverity::kError, text);
 }
 
 void EventLoopImpl::Drain(Task after_accepting) {

@@ -153,8 +153,6 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   std::atomic<sys::Thread> thread_{sys::Thread::kNone};
   std::atomic<size_t> connections_{0};
   std::atomic<reactor::Tick> drain_deadline_{reactor::kNever};
-  // The last connection was refused for want of memory, and the log knows.
-  std::atomic<bool> short_of_memory_{false};
   // For Drain, so that it needs no memory.
   std::unique_ptr<DrainMail> drain_mail_;
 

@@ -4,10 +4,8 @@
 #ifndef RONDO_REACTOR_ENGINE_LINK_H_
 #define RONDO_REACTOR_ENGINE_LINK_H_
 
-#include <string_view>
-
+#include "reactor/log.h"
 #include "reactor/waiting_line.h"
-#include "rondo/options.h"
 
 namespace rondo {
 class Engine;
@@ -20,7 +18,7 @@ class EngineLink {
   virtual Engine& engine() = 0;
   // Requests a stop with Options::shutdown_grace and returns at once.
   virtual void RequestStop() = 0;
-  virtual void Log(LogSeverity severity, std::string_view text) = 0;
+  virtual Log& log() = 0;
   // A place under Options::max_connections. False when there is none, or only for those who have
   // waited longer: `waiter` is in line from then on, and must be there until it has got a place, by
   // asking again when a place is free, or until StopWaiting.

@@ -31,8 +31,10 @@ class Text {
 
 }  // namespace
 
-absl::Status UserCode::ReportThrown(EngineLink& engine, const char* who) {
-  return Thrown(who, [&](std::string_view text) { engine.Log(LogSeverity::kError, text); });
+absl::Status UserCode::ReportThrown(EngineLink& engine, LogKind kind, const char* who) {
+  return Thrown(who, [&](std::string_view text) {
+    (void)engine.log().Write(kind, LogSeverity::kError, text);
+  });
 }
 
 absl::Status UserCode::Thrown(const char* who, absl::FunctionRef<void(std::string_view)> log) {

@@ -27,9 +27,9 @@ class UserCode {
   }
   // Runs `code`, named `who` in messages: "OnTick". Returns OK, or what it threw, as ReportThrown.
   template <class Code>
-  static absl::Status Run(EngineLink& engine, const char* who, Code&& code) {
+  static absl::Status Run(EngineLink& engine, LogKind kind, const char* who, Code&& code) {
     absl::Status status;
-    Run(code, [&] { status = ReportThrown(engine, who); });
+    Run(code, [&] { status = ReportThrown(engine, kind, who); });
     return status;
   }
   // The same without the log: before there is an engine.
@@ -46,10 +46,10 @@ class UserCode {
     Run(code, [] {});
   }
 
-  // Logs what `who` has thrown, and returns it as Internal, std::bad_alloc as ResourceExhausted.
-  // Needs no memory: without any the status has no text, the log has it all the same. REQUIRES: in
-  // a catch block.
-  RONDO_COLD static absl::Status ReportThrown(EngineLink& engine, const char* who);
+  // Logs what `who` has thrown, within the limit of that kind, and returns it as Internal,
+  // std::bad_alloc as ResourceExhausted. Needs no memory: without any the status has no text, the
+  // log has it all the same. REQUIRES: in a catch block.
+  RONDO_COLD static absl::Status ReportThrown(EngineLink& engine, LogKind kind, const char* who);
 
  private:
   // The same with `log`.

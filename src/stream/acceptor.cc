@@ -1,8 +1,8 @@
 #include "stream/acceptor.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +13,7 @@
 namespace rondo::stream {
 namespace {
 
+using reactor::LogKind;
 using reactor::Tick;
 
 // Short enough to be back within 100 ms of descriptors being free, long enough to cost nothing.
@@ -23,9 +24,6 @@ constexpr int kAcceptsPerTurn = 64;
 constexpr int kRejectedAtOnce = 64;
 // Connections in a row that may have died in the backlog before it is taken for something else.
 constexpr int kSkippedAtOnce = 32;
-// How often a shortage that comes and goes is logged: so often at first, then once in this time.
-constexpr Tick kLogBurst = 10;
-constexpr Tick kLogInterval = 1000;
 
 }  // namespace
 
@@ -138,30 +136,23 @@ void Acceptor::OnError(int error) {
 }
 
 void Acceptor::LogError(AcceptError kind, int error) {
-  const Tick now = reactor::Clock::Current();
-  if (is_logged_ || next_log_ > now + kLogBurst * kLogInterval) return;
-  is_logged_ = true;
-  next_log_ = std::max(next_log_, now) + kLogInterval;
-  try {
+  if (is_logged_) return;
+  const auto text = [&] {
     const absl::Status status = base::ErrnoStatus(
         error, absl::StrCat("accept ", address().ToString()),
         kind == AcceptError::kNoDescriptors
             ? "accepting pauses until that is over; peers that wait are turned away when no "
               "descriptor is free (ulimit -n), see also Options::max_connections"
             : "accepting is tried again until that is over; peers wait in the backlog");
-    engine_.Log(LogSeverity::kWarning, base::ToStd(status.message()));
-  } catch (const std::bad_alloc&) {
-    engine_.Log(LogSeverity::kWarning, "accept fails, and there is no memory to say why");
-  }
+    return std::string(base::ToStd(status.message()));
+  };
+  is_logged_ = engine_.log().Write(LogKind::kAccepting, LogSeverity::kWarning, text,
+                                   "accept fails, and there is no memory to say why");
 }
 
 void Acceptor::LogSuccess() {
-  try {
-    engine_.Log(LogSeverity::kInfo,
-                absl::StrCat("accepting on ", address().ToString(), " again"));
-  } catch (const std::bad_alloc&) {
-    engine_.Log(LogSeverity::kInfo, "accepting again");
-  }
+  const auto text = [&] { return absl::StrCat("accepting on ", address().ToString(), " again"); };
+  (void)engine_.log().Write(LogKind::kAcceptingAgain, LogSeverity::kInfo, text, "accepting again");
 }
 
 Acceptor::AcceptError Acceptor::AcceptErrorOf(int error) {

@@ -64,7 +64,6 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   int AcceptOne() RONDO_ON_LOOP;
   void Take(UniqueFd socket, const SocketAddress& peer) RONDO_ON_LOOP;
   void OnError(int error) RONDO_ON_LOOP;
-  // Both get by without memory.
   void LogError(AcceptError kind, int error);
   void LogSuccess();
   // Has the poller report peers that wait; without memory for that, after a pause.
@@ -91,8 +90,6 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   int skipped_ = 0;
   // The log says that accepting fails, and not yet that it works again.
   bool is_logged_ = false;
-  // Runs ahead of the clock by an interval for each time that was logged.
-  reactor::Tick next_log_ = 0;
 };
 
 }  // namespace rondo::stream

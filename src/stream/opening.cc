@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <new>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,8 @@
 #include "stream/streams.h"
 
 namespace rondo::stream {
+
+using reactor::LogKind;
 
 bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
                    reactor::HandlerTable::Index handler) {
@@ -73,13 +76,13 @@ void Streams::BeginEra() {
 }
 
 void Streams::LogReset(const SocketAddress& peer, int error) {
-  try {
+  const auto text = [&] {
     const absl::Status status = base::ErrnoStatus(
         error, absl::StrCat("taking ", peer.ToString()), "the connection was reset");
-    engine_.Log(LogSeverity::kError, base::ToStd(status.message()));
-  } catch (const std::bad_alloc&) {
-    engine_.Log(LogSeverity::kError, "a new connection was reset: there was no memory for it");
-  }
+    return std::string(base::ToStd(status.message()));
+  };
+  (void)engine_.log().Write(LogKind::kReset, LogSeverity::kError, text,
+                            "a new connection was reset: there was no memory for it");
 }
 
 void Streams::BeginWith(StreamConnection& connection) {

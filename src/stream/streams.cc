@@ -10,6 +10,7 @@
 namespace rondo::stream {
 
 using buffer::ByteTransform;
+using reactor::LogKind;
 using reactor::UserCode;
 
 namespace {
@@ -46,7 +47,7 @@ void Streams::Apply(StreamConnection& connection, Action action) {
 }
 
 void Streams::OnThrown(StreamConnection& connection) {
-  connection.CloseBecause(UserCode::ReportThrown(engine_, "the event handler"));
+  connection.CloseBecause(UserCode::ReportThrown(engine_, LogKind::kHandler, "the event handler"));
 }
 
 void Streams::CallAndPostpone(StreamConnection& connection,
@@ -85,7 +86,8 @@ void Streams::RunTask(StreamConnection& connection, absl::FunctionRef<void(Conne
 
 void Streams::Complete(ConnectionHandle::Done done, const absl::Status& status) {
   if (!done) return;
-  (void)UserCode::Run(engine_, "the callback of a write", [&] { done(status); });
+  (void)UserCode::Run(engine_, LogKind::kDone, "the callback of a write",
+                      [&] { done(status); });
 }
 
 void Streams::ForEach(absl::FunctionRef<void(Connection&)> visit) {

@@ -38,10 +38,13 @@ class NoEngine final : public EngineLink {
  public:
   Engine& engine() override { base::CheckFailed("no engine", __FILE__, __LINE__); }
   void RequestStop() override {}
-  void Log(LogSeverity, std::string_view) override {}
+  Log& log() override { return log_; }
   bool AcquireConnection(WaitingLine::Waiter&) override { return true; }
   void StopWaiting(WaitingLine::Waiter&) override {}
   void ReleaseConnection() override {}
+
+ private:
+  Log log_{[](LogSeverity, std::string_view) {}};
 };
 
 // What became of a mail: recorded by its destructor, so that a lost or doubled one shows.

@@ -242,6 +242,7 @@ TEST_F(AcceptorTest, AShortageThatComesAndGoesDoesNotFillTheLog) {
   }
   EXPECT_THAT(accepted_, SizeIs(100));
   EXPECT_THAT(engine_.logged, SizeIs(::testing::Le(40u)));
+  EXPECT_THAT(engine_.logged, ::testing::Contains(HasSubstr("left out before it")));
 }
 
 TEST_F(AcceptorTest, ABrokenListenerCostsNoCpu) {

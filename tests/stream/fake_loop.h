@@ -38,10 +38,7 @@ class FakeEngine final : public reactor::EngineLink {
  public:
   Engine& engine() override { base::CheckFailed("no engine", __FILE__, __LINE__); }
   void RequestStop() override {}
-  void Log(LogSeverity, std::string_view text) override {
-    ++lines;
-    reactor::UserCode::RunUnreported([&] { logged.emplace_back(text); });
-  }
+  reactor::Log& log() override { return log_; }
   bool AcquireConnection(reactor::WaitingLine::Waiter&) override {
     if (places == 0) return false;
     --places;
@@ -51,9 +48,15 @@ class FakeEngine final : public reactor::EngineLink {
   void ReleaseConnection() override { ++places; }
 
   size_t places = std::numeric_limits<size_t>::max();
-  // How often Log was called, and the texts for which there was memory.
+  // How many lines were written, and the texts for which there was memory.
   size_t lines = 0;
   std::vector<std::string> logged;
+
+ private:
+  reactor::Log log_{[this](LogSeverity, std::string_view text) {
+    ++lines;
+    reactor::UserCode::RunUnreported([&] { logged.emplace_back(text); });
+  }};
 };
 
 struct FakeLoop {
