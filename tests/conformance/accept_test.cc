@@ -101,6 +101,43 @@ TEST_P(AcceptTest, ListenersTakeTurnsForAPlace) {
               ::testing::IsSupersetOf({size_t{0}, size_t{1}}));
 }
 
+// One place is left, and a crowd that comes and goes on the first address takes it again and again.
+TEST_P(AcceptTest, ACrowdOnOneAddressLeavesPlacesToAnother) {
+  constexpr int kHeld = 31;
+  options.max_connections = kHeld + 1;
+  auto started = Engine::Start(handler, {"tcp://127.0.0.1:0", "tcp://127.0.0.1:0"}, options);
+  ASSERT_TRUE(started.ok()) << started.status();
+  engine = *std::move(started);
+  const RunningServer server(*this);
+  const auto is_served = [&](size_t listener) {
+    Client client(engine->addresses()[listener]);
+    return client.Send("x") && client.Receive(1) == "x";
+  };
+  std::vector<Client> held;
+  for (int i = 0; i < kHeld; ++i) held.emplace_back(address());
+  ASSERT_TRUE(handler.WaitForOpened(kHeld));
+  std::atomic<bool> stop = false;
+  std::atomic<int> served = 0;
+  std::vector<std::thread> crowd;
+  for (int i = 0; i < 8; ++i) {
+    crowd.emplace_back([&] {
+      while (!stop) served += is_served(0);
+    });
+  }
+  EXPECT_TRUE(Eventually([&] { return served > 50; }));
+  int worst = 0;
+  for (int i = 0; i < 20; ++i) {
+    const int before = served;
+    EXPECT_TRUE(is_served(1));
+    worst = std::max(worst, served - before);
+  }
+  stop = true;
+  for (std::thread& client : crowd) client.join();
+  // Those of the crowd who are accepted and wait are before it; 3000 came before it once.
+  EXPECT_LE(worst, 200);
+  RecordProperty("served_before_it", worst);
+}
+
 TEST_P(AcceptTest, StopsWhileNewcomersWaitForAPlace) {
   options.max_connections = 2;
   const auto server = Start();
