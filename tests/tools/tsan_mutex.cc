@@ -6,7 +6,9 @@
 #include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>
 
-#include <string>
+#include <array>
+#include <cstddef>
+#include <cstdio>
 #include <string_view>
 #include <typeinfo>
 
@@ -20,13 +22,17 @@
 namespace {
 
 // The next definition of a member of T, given the end of its name as the compiler mangles it; a
-// member function is called as a free one with `this` in front.
+// member function is called as a free one with `this` in front. Needs no memory: a thread that has
+// none may be the first to call one.
 template <class T, class Function>
-Function* Next(const std::string& member, std::string_view qualifier = "") {
-  std::string name = typeid(T).name();  // "N4absl7debian35MutexE"
-  name.pop_back();
-  name.insert(1, qualifier);
-  void* const function = ::dlsym(RTLD_NEXT, ("_Z" + name + member).c_str());
+Function* Next(const char* member, const char* qualifier = "") {
+  const std::string_view type = typeid(T).name();  // "N4absl7debian35MutexE"
+  std::array<char, 256> name;
+  const int length =
+      std::snprintf(name.data(), name.size(), "_ZN%s%.*s%s", qualifier,
+                    static_cast<int>(type.size()) - 2, type.data() + 1, member);
+  RONDO_CHECK(length > 0 && static_cast<size_t>(length) < name.size());
+  void* const function = ::dlsym(RTLD_NEXT, name.data());
   RONDO_CHECK(function != nullptr);
   return reinterpret_cast<Function*>(function);
 }
