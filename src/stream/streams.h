@@ -35,8 +35,8 @@
 #include "rondo/connection.h"
 #include "rondo/event_handler.h"
 #include "rondo/unique_fd.h"
+#include "stream/bytes/draining.h"
 #include "stream/connection/stream_connection.h"
-#include "stream/draining.h"
 #include "stream/stream_services.h"
 
 namespace rondo::stream {

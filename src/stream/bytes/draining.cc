@@ -1,4 +1,4 @@
-#include "stream/draining.h"
+#include "stream/bytes/draining.h"
 
 #include <algorithm>
 

@@ -2,8 +2,8 @@
 // had arrived when that began, and is then told that no more will come. One a loop, which Streams
 // owns; loop thread only.
 
-#ifndef RONDO_STREAM_DRAINING_H_
-#define RONDO_STREAM_DRAINING_H_
+#ifndef RONDO_STREAM_BYTES_DRAINING_H_
+#define RONDO_STREAM_BYTES_DRAINING_H_
 
 #include <cstddef>
 
@@ -40,4 +40,4 @@ class Draining {
 
 }  // namespace rondo::stream
 
-#endif  // RONDO_STREAM_DRAINING_H_
+#endif  // RONDO_STREAM_BYTES_DRAINING_H_
