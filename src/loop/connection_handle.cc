@@ -87,7 +87,10 @@ class WriteMail final : public ConnectionMail {
  private:
   void Deliver(EventLoopImpl& loop, StreamConnection& connection) override RONDO_ON_LOOP {
     stream::Output& output = loop.streams().output();
-    if (!connection.state.AcceptsWrites()) return Finish(loop, IsClosing());
+    if (!connection.state.AcceptsWrites()) {
+      const bool failed = connection.state.HasOutputFailed();
+      return Finish(loop, failed ? connection.reason() : IsClosing());
+    }
     if (!output.Admits(connection, length_)) {
       return Finish(loop, absl::ResourceExhaustedError(
           "more would wait to be sent than ConnectionOptions::outbound_limit_bytes allows"));

@@ -339,6 +339,11 @@ void EventLoopImpl::OnSent(poll::EndpointRef ref) {
   streams_.OnSent(poll::As<StreamConnection>(ref));
 }
 
+void EventLoopImpl::OnSendFailed(poll::EndpointRef ref, const char* call, int error) {
+  base::AssertOnLoop();
+  streams_.OnSendFailed(poll::As<StreamConnection>(ref), call, error);
+}
+
 void EventLoopImpl::OnFailed(poll::EndpointRef ref, const char* call, int error) {
   base::AssertOnLoop();
   streams_.OnFailed(poll::As<StreamConnection>(ref), call, error);

@@ -139,6 +139,7 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   void OnReceived(poll::EndpointRef ref, std::string_view bytes) override;
   void OnReceiveEnd(poll::EndpointRef ref) override;
   void OnSent(poll::EndpointRef ref) override;
+  void OnSendFailed(poll::EndpointRef ref, const char* call, int error) override;
   void OnFailed(poll::EndpointRef ref, const char* call, int error) override;
   void OnReleased(poll::EndpointRef ref) override;
 

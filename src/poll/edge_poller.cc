@@ -32,7 +32,7 @@ void EdgePoller::ResumeReceiving(EndpointRef ref) {
 void EdgePoller::PauseReceiving(EndpointRef ref) {
   Mirror& mirror = MirrorOf(ref);
   mirror.receive = 0;
-  if (mirror.has_error && ListReady(ref) < 0) throw std::bad_alloc();
+  if (mirror.has_error && !mirror.send_failed && ListReady(ref) < 0) throw std::bad_alloc();
 }
 
 int EdgePoller::Add(EndpointRef ref, Readiness interest) {
@@ -141,7 +141,7 @@ void EdgePoller::ServeStream(EndpointRef ref, size_t bytes, Events& events) {
   // There was no memory to queue what SendInline has left: the endpoint is about to be closed.
   if (ref.endpoint.outbound == nullptr) return;
   if (const int result = SendNow(ref); result < 0) {
-    events.OnFailed(ref, "send", -result);
+    events.OnSendFailed(ref, "send", -result);
   } else {
     events.OnSent(ref);
   }
@@ -164,9 +164,15 @@ void EdgePoller::ServeOther(EndpointRef ref, Events& events) {
 
 bool EdgePoller::ReportFailure(EndpointRef ref, Events& events) {
   Mirror& mirror = MirrorOf(ref);
-  if (!mirror.has_error || mirror.receive || mirror.failed) return false;
-  mirror.MarkFailed();
-  events.OnFailed(ref, "recv", TakeError(ref.endpoint.socket));
+  if (!mirror.has_error || mirror.receive || mirror.send_failed) return false;
+  const int error = TakeError(ref.endpoint.socket);
+  if (mirror.ended) {
+    mirror.MarkFailed();
+    events.OnFailed(ref, "recv", error);
+  } else {
+    mirror.MarkSendFailed();
+    events.OnSendFailed(ref, "recv", error);
+  }
   return true;
 }
 
@@ -236,7 +242,7 @@ int EdgePoller::SendNow(EndpointRef ref) {
 int EdgePoller::SendLater(EndpointRef ref, ssize_t sent) {
   Mirror& mirror = MirrorOf(ref);
   if (sent < 0 && !IsFull(sent)) {
-    mirror.MarkFailed();
+    mirror.MarkSendFailed();
     return static_cast<int>(sent);
   }
   mirror.send = 1;

@@ -14,7 +14,8 @@
 //                from the start for a stream; cleared by EAGAIN.
 //   listed       it is in `ready_again_`: something is left to do that no edge will announce.
 //   has_error    the kernel said that the socket has failed. Receiving will meet that, behind the
-//                bytes before it; OnFailed tells one that does not receive.
+//                bytes before it; one that does not receive is told.
+//   send_failed  a failure of sending was reported, or of everything: there is no other.
 //   registered   the kernel knows it.
 //
 // So pausing and resuming cost nothing, ever: a pause leaves `readable` as it is, and resuming an
@@ -23,8 +24,8 @@
 // when it began, so that it is short however much they move.
 //
 // Errors and hang-ups come as edges too, whatever is wanted. A stream that receives learns of them
-// by receiving, after the bytes before them. One that does not gets OnFailed for an error at once;
-// an orderly end waits, as the bytes before it do. What is no stream is ready for everything then.
+// by receiving, after the bytes before them. One that does not is told of an error at once; an
+// orderly end waits, as the bytes before it do. What is no stream is ready for everything then.
 // None of them can spin.
 //
 // Why a short receive does not prove that there is nothing more: out-of-band data, records of kTLS
@@ -113,11 +114,16 @@ class EdgePoller : public Poller {
     uint8_t listed : 1;
     uint8_t has_error : 1;
     uint8_t registered : 1;
-    uint8_t : 3;
+    uint8_t send_failed : 1;
+    uint8_t : 2;
 
     void MarkFailed() {
       receive = send = 0;
-      failed = 1;
+      failed = send_failed = 1;
+    }
+    void MarkSendFailed() {
+      send = 0;
+      send_failed = 1;
     }
   };
   static Mirror& MirrorOf(EndpointRef ref) { return ref.endpoint.mirror<Mirror>(); }
@@ -136,7 +142,7 @@ class EdgePoller : public Poller {
   // receive.
   void ServeStream(EndpointRef ref, size_t bytes, Events& events) RONDO_ON_LOOP;
   void ServeOther(EndpointRef ref, Events& events) RONDO_ON_LOOP;
-  // Reports a failure that no receive will meet. Whether there was one.
+  // Reports a failure that no receive will meet just now. Whether there was one.
   bool ReportFailure(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   void Receive(EndpointRef ref, size_t bytes, Events& events) RONDO_ON_LOOP;
 

@@ -15,10 +15,15 @@
 //     ResumeReceiving. Bytes that a backend already holds for the endpoint are kept and delivered
 //     then; the end of the peer's bytes waits behind them.
 //   - The end of the peer's bytes is delivered once and stops receiving for good. Sending goes on.
-//   - Each failure of a stream is reported once: as a return value or by OnFailed. After it no
-//     event follows, whatever the loop calls; it must close the endpoint. It reaches an
-//     endpoint that is paused, or past the peer's end, as well; bytes that were not received by
-//     then are lost.
+//   - A failure of sending is reported once: as a return value or by OnSendFailed. It ends sending
+//     for good, no OnSent follows, and receiving goes on: after a reset Linux still has every byte
+//     that it had acknowledged. They are received, and then their end or OnFailed is delivered.
+//     Such an end is a FIN only if the failure was EPIPE; after any other errno it may stand for
+//     the error, which the call that reported the failure has taken off the socket.
+//   - The failure of a stream is reported once, by OnFailed, behind the bytes before it. After it
+//     no event follows, whatever the loop calls; it must close the endpoint. A stream that is
+//     paused when its socket fails gets OnSendFailed, unless sending has failed before: the bytes
+//     belong to it when it resumes. One past the peer's end gets OnFailed, on the same condition.
 //   - `SendInline` and `Send` send what they can at once. What `Send` cannot is sent later without
 //     being asked again, and each time some of it has gone OnSent is called.
 //   - OnReady is called while the endpoint is ready for something it is interested in. It must make
@@ -87,7 +92,10 @@ class Events {
   virtual void OnReceiveEnd(EndpointRef ref) = 0;
   // Some or all of `outbound` has been sent since it was last seen.
   virtual void OnSent(EndpointRef ref) = 0;
-  // The socket has failed. `call` is the kernel call that reported it, `error` the errno.
+  // Nothing can be sent any more; what has arrived is still received. `call` is the kernel call
+  // that reported it, `error` the errno.
+  virtual void OnSendFailed(EndpointRef ref, const char* call, int error) = 0;
+  // The socket has failed, and nothing is left to be received.
   virtual void OnFailed(EndpointRef ref, const char* call, int error) = 0;
   // The last operation of a closed endpoint has ended: its memory is the loop's again.
   virtual void OnReleased(EndpointRef ref) = 0;
@@ -113,7 +121,7 @@ class Poller {
 
   // Sends now, straight from the caller's memory, what the socket takes, or copies the bytes to
   // send them with the next Wait (`endpoint.sending`); returns how many bytes that is, or a negated
-  // errno when the socket has failed. The caller puts what is left into `endpoint.outbound` and
+  // errno when sending has failed. The caller puts what is left into `endpoint.outbound` and
   // calls Send; or closes the endpoint, when it has no memory for that.
   // REQUIRES: `endpoint.outbound` is null, 1 <= count <= kMostInline.
   static constexpr size_t kMostInline = 64;
@@ -124,7 +132,8 @@ class Poller {
   virtual ssize_t SendInPlace(EndpointRef ref, const iovec* pieces, size_t count) RONDO_ON_LOOP {
     return SendInline(ref, pieces, count);
   }
-  // Sends from `endpoint.outbound`. Returns 0, or a negated errno when the socket has failed.
+  // Sends from `endpoint.outbound`, which stays as it is once sending has failed: the kernel may
+  // still look at it. Returns 0, or a negated errno when sending has failed.
   virtual int Send(EndpointRef ref) RONDO_ON_LOOP = 0;
 
   // Calls `visit` with a stream and how many bytes were received for it and not delivered yet, for

@@ -41,6 +41,9 @@ class Recorder final : public Events {
   void OnReceived(EndpointRef, std::string_view bytes) override { received += bytes; }
   void OnReceiveEnd(EndpointRef) override { ended = true; }
   void OnSent(EndpointRef) override {}
+  void OnSendFailed(EndpointRef ref, const char* call, int error) override {
+    OnFailed(ref, call, error);
+  }
   void OnFailed(EndpointRef, const char* call, int error) override {
     failure = base::ErrnoStatus(error, call);
   }

@@ -20,6 +20,9 @@ namespace {
 // Of many that end at once, what one turn closes.
 constexpr size_t kClosesPerTurn = 256;
 
+// How long a connection may linger where close_timeout is infinite.
+constexpr absl::Duration kLinger = absl::Seconds(10);
+
 absl::Status Exceeded(const StreamConnection& connection, const char* what) {
   return absl::DeadlineExceededError(absl::StrCat(what, " of ", connection.peer().ToString()));
 }
@@ -32,6 +35,7 @@ absl::Status Exceeded(const StreamConnection& connection, const char* what) {
 // because the peer does not read our output are.
 bool Streams::IsHeldUp(StreamConnection& connection) const {
   if (!connection.state.IsPaused() || connection.state.IsBacklogged()) return false;
+  if (connection.state.IsClosing()) return false;
   return shared_.input.HasWaiting(connection) || Unread(connection) > 0;
 }
 
@@ -102,6 +106,48 @@ void Streams::EndTimeouts(StreamConnection& connection) {
   connection.state.SetActive();
 }
 
+// --- After a failed send.
+
+bool Streams::IsOrderlyReset(const StreamConnection& connection) const {
+  return connection.state.IsClosing() && connection.state.IsFinSent() &&
+         Closing::PeerHasEverything(connection);
+}
+
+bool Streams::HasInputLeft(const StreamConnection& connection) const {
+  const StreamState& state = connection.state;
+  if (!state.AcceptsInput() || !(state.IsHeld() || state.HasPutInputOff())) return false;
+  return shared_.input.HasWaiting(connection);
+}
+
+// The queue stays: the kernel may still look at it.
+bool Streams::Linger(StreamConnection& connection) {
+  (void)EnsureClosing(connection);
+  if (connection.outbound != nullptr && connection.outbound->has_done()) {
+    const absl::Status reason = connection.reason();
+    for (ConnectionHandle::Done& done : connection.outbound->TakeAllDone()) {
+      Complete(std::move(done), reason);
+    }
+  }
+  if (connection.state.IsBacklogged()) EndBacklog(connection);
+  EndIfServed(connection);
+  if (connection.state.IsAborting()) End(connection);
+  return !connection.state.HasEnded();
+}
+
+void Streams::EndIfServed(StreamConnection& connection) {
+  if (connection.state.IsAbortingOrEnded()) return;
+  if (connection.state.AcceptsInput()) {
+    // The socket first: to ask the poller takes longer.
+    if (HasInputLeft(connection) || connection.entry().transport.Unread(connection.socket) > 0 ||
+        Unread(connection) > 0) {
+      return;
+    }
+    // Where the peer may have sent its FIN the poller still tells: a receive may meet the reset.
+    if (connection.rare->peer_has_finished && !connection.state.IsPaused()) return;
+  }
+  connection.Abort();
+}
+
 // --- Close.
 
 void Streams::AdvanceClosing(StreamConnection& connection) {
@@ -110,18 +156,25 @@ void Streams::AdvanceClosing(StreamConnection& connection) {
       Closing::PeerHasEverything(connection)) {
     return End(connection);
   }
+  if (connection.rare == nullptr || connection.rare->closing == nullptr) EndTimeouts(connection);
+  Closing& closing = EnsureClosing(connection);
+  if (connection.has_output() || closing.has_begun()) return;
+  Finish(connection, closing.Begin());
+}
+
+Closing& Streams::EnsureClosing(StreamConnection& connection) {
   RareState& rare = connection.EnsureRareState();
-  if (rare.closing == nullptr) {
-    EndTimeouts(connection);
-    const bool by_option = rare.close_timeout == absl::InfiniteDuration();
-    const absl::Duration timeout =
-        by_option ? connection.options().close_timeout : rare.close_timeout;
-    rare.closing = std::make_unique<Closing>(connection, reactor::Clock::After(timeout));
-    if (draining_.has_begun()) rare.closing->Hurry();
-    rare.closing->Restart();
-  }
-  if (connection.has_output() || rare.closing->has_begun()) return;
-  Finish(connection, rare.closing->Begin());
+  if (rare.closing != nullptr) return *rare.closing;
+  // Where Close takes no time, what had arrived has some all the same.
+  const bool by_option = rare.close_timeout == absl::InfiniteDuration() ||
+                         rare.close_timeout == absl::ZeroDuration();
+  absl::Duration timeout = by_option ? connection.options().close_timeout : rare.close_timeout;
+  // A handler may wait for ever for a peer that Close serves; but this one has gone.
+  if (connection.state.HasOutputFailed() && timeout == absl::InfiniteDuration()) timeout = kLinger;
+  rare.closing = std::make_unique<Closing>(connection, reactor::Clock::After(timeout));
+  if (draining_.has_begun()) rare.closing->Hurry();
+  rare.closing->Restart();
+  return *rare.closing;
 }
 
 void Streams::OnClosingTimer(StreamConnection& connection) {
@@ -263,6 +316,7 @@ void Streams::EndDrained() {
 
 void Streams::EndInputIfDrained(StreamConnection& connection) {
   if (connection.state.HasEnded()) return;
+  if (connection.state.HasOutputFailed()) return EndIfServed(connection);
   if (draining_.IsServed(connection)) EndInput(connection);
 }
 

@@ -127,7 +127,7 @@ void Streams::OnReceivedSlow(StreamConnection& connection, std::string_view byte
     }
     ApplyIfPending(connection);
   }
-  if (!connection.state.IsDraining()) return;
+  if (!connection.state.IsDraining() && !connection.state.HasOutputFailed()) return;
   Draining::NoteDelivered(connection, bytes.size());
   EndInputIfDrained(connection);
   ApplyIfPending(connection);
@@ -180,6 +180,10 @@ void Streams::EndInput(StreamConnection& connection) {
   if (Input::MustDecode(connection)) return connection.Yield();
   const bool waits = connection.state.IsHeld() || connection.state.HasYielded();
   if (waits && shared_.input.Size(connection) > 0) return;
+  // It may be no FIN that has ended it.
+  if (connection.state.HasOutputFailed() && !connection.rare->peer_has_finished) {
+    return connection.Abort();
+  }
   connection.state.SetInputEnded();
   shared_.pending.Mark(connection);
   EventHandler& handler = connection.entry().handler;
@@ -199,13 +203,27 @@ void Streams::OnSent(StreamConnection& connection) {
   });
 }
 
+void Streams::OnSendFailed(StreamConnection& connection, const char* call, int error) {
+  if (connection.state.HasEnded()) return;
+  if (IsOrderlyReset(connection)) return End(connection);
+  connection.FailSending(call, error);
+  Guard(connection, [&] {
+    base::AssertOnLoop();
+    ApplyRequests(connection);
+  });
+}
+
 void Streams::OnFailed(StreamConnection& connection, const char* call, int error) {
   if (connection.state.HasEnded()) return;
-  // A reset after everything was acknowledged is an orderly end.
-  const bool complete = connection.state.IsClosing() && connection.state.IsFinSent() &&
-                        Closing::PeerHasEverything(connection);
-  if (complete) return End(connection);
-  connection.Fail(call, error);
+  if (IsOrderlyReset(connection)) return End(connection);
+  if (HasInputLeft(connection)) {
+    connection.FailSending(call, error);
+    connection.state.SetPeerEnded();
+    // A receive that fails has met no FIN.
+    if (connection.rare != nullptr) connection.rare->peer_has_finished = false;
+  } else {
+    connection.Fail(call, error);
+  }
   Guard(connection, [&] {
     base::AssertOnLoop();
     ApplyRequests(connection);
@@ -249,7 +267,7 @@ void Streams::ApplyUnlisted() {
 
 void Streams::ApplyRequests(StreamConnection& connection) {
   connection.state.ClearPending();
-  if (connection.outbound != nullptr && !connection.state.IsAbortingOrEnded()) {
+  if (connection.outbound != nullptr && connection.state.MaySend()) {
     buffer::OutboundQueue& queue = *connection.outbound;
     const uint64_t before = queue.total_bytes();
     const int result = shared_.output.SendQueued(connection);
@@ -281,6 +299,7 @@ void Streams::UpdateReceiving(StreamConnection& connection) {
 }
 
 bool Streams::AdvanceOutput(StreamConnection& connection) {
+  if (connection.state.HasOutputFailed()) [[unlikely]] return Linger(connection);
   const bool ends = connection.state.IsClosing() || connection.state.IsFinWanted();
   if (ends && !connection.has_output() && shared_.output.EndTransform(connection)) return false;
   if (connection.state.IsClosing()) {
@@ -326,7 +345,7 @@ void Streams::OfferAgain(StreamConnection& connection) {
 }
 
 void Streams::AfterSending(StreamConnection& connection, int result) {
-  if (result < 0) return connection.Fail("send", -result);
+  if (result < 0) return connection.FailSending("send", -result);
   if (connection.outbound == nullptr) return;
   while (connection.outbound->has_due_done()) {
     Complete(connection.outbound->TakeDueDone(), absl::OkStatus());
@@ -336,7 +355,7 @@ void Streams::AfterSending(StreamConnection& connection, int result) {
 }
 
 void Streams::EndBacklog(StreamConnection& connection) {
-  if (!shared_.output.HasDrained(connection)) return;
+  if (!connection.state.HasOutputFailed() && !shared_.output.HasDrained(connection)) return;
   connection.state.ClearBacklogged();
   if (connection.state.IsClosing() || connection.state.IsAbortingOrEnded()) return;
   // What has waited is offered after OnWritable and once the others have had their turn: a peer

@@ -6,6 +6,9 @@
 //        ─▶ ( OnReceived ─▶ OnTraffic │ OnSent ─▶ OnWritable │ OnReceiveEnd ─▶ OnPeerShutdown )*
 //        ─▶ End ─▶ (end of the turn) OnClose ─▶ Release
 //
+// A send that fails ends the output and not the input: the connection lingers until its handler has
+// had all that had arrived, for as long as Close might take, and then ends.
+//
 // A callback is never run inside another one of the same connection: what a callback requests is
 // only recorded, and ApplyRequests does it once the callback has returned, in three steps:
 // UpdateReceiving, AdvanceOutput, OfferInput.
@@ -85,6 +88,7 @@ class Streams final : private StreamTimers {
   }
   void OnReceiveEnd(StreamConnection& connection) RONDO_ON_LOOP;
   void OnSent(StreamConnection& connection) RONDO_ON_LOOP;
+  void OnSendFailed(StreamConnection& connection, const char* call, int error) RONDO_ON_LOOP;
   void OnFailed(StreamConnection& connection, const char* call, int error) RONDO_ON_LOOP;
   // The last operation of a closed connection has ended.
   void OnReleased(StreamConnection& connection) RONDO_ON_LOOP;
@@ -207,6 +211,16 @@ class Streams final : private StreamTimers {
 
   // While draining: ends the input when all that had arrived is served.
   void EndInputIfDrained(StreamConnection& connection) RONDO_ON_LOOP;
+  // Whether the peer has reset the connection when it had got everything.
+  bool IsOrderlyReset(const StreamConnection& connection) const RONDO_ON_LOOP;
+  // Sending has failed: goes on with what is left to do. False when that is nothing.
+  RONDO_COLD bool Linger(StreamConnection& connection) RONDO_ON_LOOP;
+  // Sending has failed: ends the connection when all that had arrived is delivered.
+  RONDO_COLD void EndIfServed(StreamConnection& connection) RONDO_ON_LOOP;
+  // Whether input waits for a handler that will be offered it.
+  bool HasInputLeft(const StreamConnection& connection) const;
+  // Begins the time that Close, or lingering, may take.
+  Closing& EnsureClosing(StreamConnection& connection) RONDO_ON_LOOP;
   void OnIdle(StreamConnection& connection) RONDO_ON_LOOP override;
   void OnDeadline(StreamConnection& connection) RONDO_ON_LOOP override;
   void ActOnDeadline(StreamConnection& connection) RONDO_ON_LOOP;

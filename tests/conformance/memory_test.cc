@@ -288,6 +288,8 @@ TEST_P(MemoryTest, PausesReadingAndOffersAgainWhatWasThere) {
 }
 
 TEST_P(MemoryTest, NoticesAResetWhilePausedAndDoesNotSpin) {
+  // The connection lingers for it.
+  options.connection.close_timeout = absl::Milliseconds(200);
   absl::Notification paused;
   handler.on_traffic = [&](Connection& connection) {
     connection.PauseReading();
@@ -306,8 +308,10 @@ TEST_P(MemoryTest, NoticesAResetWhilePausedAndDoesNotSpin) {
   nothing.WaitForNotificationWithTimeout(absl::Milliseconds(200));
   EXPECT_LT(CpuTime() - before, absl::Milliseconds(50));
   EXPECT_EQ(handler.closed(), 0u);
+  const absl::Duration before_reset = CpuTime();
   client.Reset();
   ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_LT(CpuTime() - before_reset, absl::Milliseconds(50));
   EXPECT_EQ(handler.reason().code(), absl::StatusCode::kUnavailable);
 }
 

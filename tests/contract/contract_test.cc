@@ -285,9 +285,18 @@ void ContractTest::OnReceiveEnd(EndpointRef ref) {
 
 void ContractTest::OnSent(EndpointRef ref) {
   Probe& probe = Seen(ref);
+  EXPECT_TRUE(probe.send_errors.empty()) << "sent after a failure";
   ++probe.sents;
   if (probe.queue.empty()) probe.outbound = nullptr;
   if (const auto hook = probe.on_sent) hook();
+}
+
+void ContractTest::OnSendFailed(EndpointRef ref, const char* call, int error) {
+  Probe& probe = Seen(ref);
+  EXPECT_NE(std::string_view(call), "");
+  EXPECT_GT(error, 0);
+  EXPECT_TRUE(probe.send_errors.empty()) << "told twice";
+  probe.send_errors.push_back(error);
 }
 
 void ContractTest::OnFailed(EndpointRef ref, const char* call, int error) {

@@ -45,7 +45,14 @@ struct Probe final : Endpoint {
   int receives = 0;
   int ends = 0;
   int sents = 0;
+  // Of sending alone; and of everything, after which nothing comes.
+  std::vector<int> send_errors;
   std::vector<int> errors;
+  // The first of them; 0 before.
+  int failure() const {
+    if (!send_errors.empty()) return send_errors[0];
+    return errors.empty() ? 0 : errors[0];
+  }
   std::vector<Readiness> readies;
   std::vector<UniqueFd> accepted;
   // Called by the events of the same name, last of all: it may close this probe.
@@ -130,6 +137,7 @@ class ContractTest : public ::testing::TestWithParam<Backend>, protected Events 
   void OnReceived(EndpointRef ref, std::string_view bytes) override;
   void OnReceiveEnd(EndpointRef ref) override;
   void OnSent(EndpointRef ref) override;
+  void OnSendFailed(EndpointRef ref, const char* call, int error) override;
   void OnFailed(EndpointRef ref, const char* call, int error) override;
   void OnReleased(EndpointRef ref) override;
   // Counts the event and checks that the endpoint may have one.

@@ -111,6 +111,7 @@ class EpollCallsTest : public ::testing::Test, private Events {
   void OnSent(EndpointRef) override {
     if (queue_.empty()) probe_->outbound = nullptr;
   }
+  void OnSendFailed(EndpointRef, const char*, int) override { ADD_FAILURE(); }
   void OnFailed(EndpointRef, const char*, int) override { ADD_FAILURE(); }
   void OnReleased(EndpointRef) override { ADD_FAILURE(); }
 
@@ -267,6 +268,7 @@ class OnlyReady final : public Events {
   void OnReceived(EndpointRef, std::string_view) override { ADD_FAILURE(); }
   void OnReceiveEnd(EndpointRef) override { ADD_FAILURE(); }
   void OnSent(EndpointRef) override { ADD_FAILURE(); }
+  void OnSendFailed(EndpointRef, const char*, int) override { ADD_FAILURE(); }
   void OnFailed(EndpointRef, const char*, int) override { ADD_FAILURE(); }
   void OnReleased(EndpointRef) override { ADD_FAILURE(); }
 

@@ -109,6 +109,7 @@ class AcceptorTest : public ::testing::Test, private poll::Events {
   void OnReceived(poll::EndpointRef, std::string_view) override { ADD_FAILURE(); }
   void OnReceiveEnd(poll::EndpointRef) override { ADD_FAILURE(); }
   void OnSent(poll::EndpointRef) override { ADD_FAILURE(); }
+  void OnSendFailed(poll::EndpointRef, const char*, int) override { ADD_FAILURE(); }
   void OnFailed(poll::EndpointRef, const char*, int) override { ADD_FAILURE(); }
   void OnReleased(poll::EndpointRef) override { ADD_FAILURE(); }
 

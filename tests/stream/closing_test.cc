@@ -41,12 +41,13 @@ class SlowTransport final : public net::Transport {
     looks.push_back(now);
     return unacknowledged;
   }
-  size_t Unread(int) const override { return 0; }
+  size_t Unread(int) const override { return unread; }
   int EndOutput(int) const override { return ++fins, 0; }
   void Reset(int) const override { ++resets; }
 
   int64_t now = 0;
   size_t unacknowledged = 1;
+  size_t unread = 0;
   mutable std::vector<int64_t> looks;
   mutable int fins = 0;
   mutable int resets = 0;
@@ -55,6 +56,11 @@ class SlowTransport final : public net::Transport {
 class ClosingHandler final : public EventHandler {
  public:
   Action OnOpen(Connection& connection) override {
+    if (pauses) {
+      connection.PauseReading();
+      opened = &static_cast<StreamConnection&>(connection);
+      return Action::kNone;
+    }
     if (writes.empty()) return Action::kClose;
     (void)connection.Write(writes);
     return Action::kNone;
@@ -67,15 +73,18 @@ class ClosingHandler final : public EventHandler {
 
   // If there is any: written first, and what closes is the end of the input.
   std::string writes;
+  // Nothing closes, and nothing is read.
+  bool pauses = false;
+  StreamConnection* opened = nullptr;
   std::vector<absl::Status> reasons;
 };
 
 class ClosingTest : public ::testing::Test, private poll::Events {
  protected:
-  ClosingTest() {
+  explicit ClosingTest(absl::Duration close_timeout = absl::Milliseconds(kTimeout)) {
     kernel_.StopClock();
     (void)loop_.handlers.Add({.handler = handler_,
-                              .options = {.close_timeout = absl::Milliseconds(kTimeout)},
+                              .options = {.close_timeout = close_timeout},
                               .transport = transport_});
     streams_ = std::make_unique<Streams>(loop_.services);
   }
@@ -155,6 +164,7 @@ class ClosingTest : public ::testing::Test, private poll::Events {
     base::AssertOnLoop();
     streams_->OnSent(poll::As<StreamConnection>(ref));
   }
+  void OnSendFailed(poll::EndpointRef, const char*, int) override { ADD_FAILURE(); }
   void OnFailed(poll::EndpointRef, const char*, int) override { ADD_FAILURE(); }
   void OnReleased(poll::EndpointRef) override { ADD_FAILURE(); }
 };
@@ -278,6 +288,50 @@ TEST_F(ClosingTest, AStopWaitsForAPeerThatStillSends) {
   EXPECT_THAT(handler_.reasons, IsEmpty());
   Pass(200);
   EXPECT_THAT(handler_.reasons, ElementsAre(absl::OkStatus()));
+}
+
+class LingeringTest : public ClosingTest {
+ protected:
+  LingeringTest() : ClosingTest(absl::InfiniteDuration()) {
+    handler_.pauses = true;
+    transport_.unread = 3;
+  }
+
+  // Has a send fail because the peer is gone, while 3 bytes wait for a handler that has paused.
+  // For how long the connection lingers then, if that is less than twice `expected`.
+  int64_t Lingers(int64_t expected, absl::Duration close_timeout = absl::InfiniteDuration()) {
+    base::AssertOnLoop();
+    UniqueFd peer = Open();
+    RONDO_CHECK(::send(peer.get(), "abc", 3, MSG_NOSIGNAL) == 3);
+    peer.Reset();
+    streams_->RunTask(*handler_.opened, [=](Connection& connection) {
+      EXPECT_TRUE(connection.SetCloseTimeout(close_timeout).ok());
+      (void)connection.Write("lost");
+      connection.Flush();
+    });
+    int64_t milliseconds = 0;
+    for (; handler_.reasons.empty() && milliseconds < 2 * expected; ++milliseconds) Pass(1);
+    return milliseconds;
+  }
+};
+
+TEST_F(LingeringTest, EndsAfterTenSecondsWhereCloseMayTakeForEver) {
+  EXPECT_NEAR(static_cast<double>(Lingers(10'000)), 10'000, 100);
+  ASSERT_THAT(handler_.reasons, SizeIs(1));
+  EXPECT_EQ(handler_.reasons[0].code(), absl::StatusCode::kUnavailable) << handler_.reasons[0];
+}
+
+TEST_F(LingeringTest, EndsAfterTheTimeThatCloseMayTake) {
+  EXPECT_NEAR(static_cast<double>(Lingers(2000, absl::Seconds(2))), 2000, 100);
+}
+
+TEST_F(LingeringTest, TakesItsTimeWhereCloseTakesNone) {
+  EXPECT_NEAR(static_cast<double>(Lingers(10'000, absl::ZeroDuration())), 10'000, 100);
+}
+
+TEST_F(LingeringTest, EndsAtOnceWhenNothingIsLeft) {
+  transport_.unread = 0;
+  EXPECT_LE(Lingers(100), 2);
 }
 
 }  // namespace

@@ -104,6 +104,7 @@ class HeldInputTest : public ::testing::Test, private poll::Events {
     base::AssertOnLoop();
     streams_->OnSent(*connection_);
   }
+  void OnSendFailed(poll::EndpointRef, const char*, int) override { ADD_FAILURE(); }
   void OnFailed(poll::EndpointRef, const char*, int) override { ADD_FAILURE(); }
   void OnReleased(poll::EndpointRef) override { ADD_FAILURE(); }
 };

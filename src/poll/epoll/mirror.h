@@ -35,7 +35,9 @@ struct Mirror {
   uint8_t send_armed : 1;
   // The descriptor is in the epoll set.
   uint8_t registered : 1;
-  uint8_t : 5;
+  // A failure of sending was reported: never send again, nor report another.
+  uint8_t send_failed : 1;
+  uint8_t : 4;
 
   uint32_t events() const { return (receive ? EPOLLIN : 0u) | (send ? EPOLLOUT : 0u); }
 };
@@ -46,7 +48,7 @@ inline Mirror& MirrorOf(EndpointRef ref) { return ref.endpoint.mirror<Mirror>();
 RONDO_COLD inline void MarkFailed(Endpoint& endpoint) {
   Mirror& mirror = endpoint.mirror<Mirror>();
   mirror.receive = mirror.send = 0;
-  mirror.failed = 1;
+  mirror.failed = mirror.send_failed = 1;
 }
 
 }  // namespace rondo::poll::epoll

@@ -11,7 +11,7 @@
 // Hang-ups and errors cannot be masked: epoll reports them whatever is armed. A receiving stream
 // learns of them by receiving, another kind by the call that it waits for. An endpoint that waits
 // for nothing is taken out of the set, so that the loop does not spin; resuming puts it back,
-// unless it has failed.
+// unless it has failed: a paused stream whose socket was reset has its bytes there.
 //
 // The descriptor is always taken out of the set before it is closed. A duplicate (of a user, or in
 // a child between fork and exec) keeps the open file alive, and with it the entry, which could not
@@ -109,6 +109,8 @@ class EpollPoller final : public Poller {
   // The socket took `sent` bytes of the queue, or failed: waits for EPOLLOUT if some are left, and
   // no longer if none are.
   RONDO_COLD int Sent(EndpointRef ref, ssize_t sent) RONDO_ON_LOOP;
+  // A send has failed with `error`, a negated errno, which this passes on: receiving goes on.
+  RONDO_COLD int SendFailed(EndpointRef ref, ssize_t error) RONDO_ON_LOOP;
 
   // Arms once more those for which the kernel had no memory.
   RONDO_COLD void RetryRearm(Events& events) RONDO_ON_LOOP;
@@ -203,10 +205,7 @@ int EpollPoller::SendNow(EndpointRef ref) {
 
 ssize_t EpollPoller::AwaitRoom(EndpointRef ref, const iovec* pieces, size_t count, ssize_t sent) {
   if (IsFull(sent)) sent = 0;
-  if (sent < 0) {
-    MarkFailed(ref.endpoint);
-    return sent;
-  }
+  if (sent < 0) return SendFailed(ref, sent);
   size_t length = 0;
   for (size_t i = 0; i < count; ++i) length += pieces[i].iov_len;
   if (static_cast<size_t>(sent) == length) return sent;
@@ -218,14 +217,20 @@ ssize_t EpollPoller::AwaitRoom(EndpointRef ref, const iovec* pieces, size_t coun
 int EpollPoller::Sent(EndpointRef ref, ssize_t sent) {
   buffer::OutboundQueue& queue = *ref.endpoint.outbound;
   Mirror& mirror = MirrorOf(ref);
-  if (sent < 0 && !IsFull(sent)) {
-    MarkFailed(ref.endpoint);
-    return static_cast<int>(sent);
-  }
+  if (sent < 0 && !IsFull(sent)) return SendFailed(ref, sent);
   if (sent > 0) queue.Consume(static_cast<size_t>(sent));
   if (queue.empty() != mirror.send) return 0;
   mirror.send = !mirror.send;
   return Arm(ref);
+}
+
+int EpollPoller::SendFailed(EndpointRef ref, ssize_t error) {
+  Mirror& mirror = MirrorOf(ref);
+  mirror.send = 0;
+  mirror.send_failed = 1;
+  // The socket may be sound, and have room: a file may have been too short.
+  if (mirror.registered && mirror.send_armed) (void)Arm(ref);
+  return static_cast<int>(error);
 }
 
 // --- What the kernel says.
@@ -341,7 +346,7 @@ void EpollPoller::SendReady(EndpointRef ref, Events& events) {
   // There was no memory to queue what SendInline has left: the endpoint is about to be closed.
   if (ref.endpoint.outbound == nullptr) return;
   if (const int result = SendNow(ref); result < 0) {
-    events.OnFailed(ref, "send", -result);
+    events.OnSendFailed(ref, "send", -result);
   } else {
     events.OnSent(ref);
   }
@@ -349,10 +354,14 @@ void EpollPoller::SendReady(EndpointRef ref, Events& events) {
 
 void EpollPoller::ReadyWhilePaused(EndpointRef ref, uint32_t ready, Events& events) {
   Mirror& mirror = MirrorOf(ref);
-  if ((ready & EPOLLERR) && !mirror.failed) {
-    MarkFailed(ref.endpoint);
+  if ((ready & EPOLLERR) && !mirror.send_failed) {
+    mirror.send = 0;
+    mirror.send_failed = 1;
+    mirror.failed = mirror.ended;
     Unregister(ref);
-    events.OnFailed(ref, "recv", TakeError(ref.endpoint.socket));
+    const int error = TakeError(ref.endpoint.socket);
+    if (mirror.ended) return events.OnFailed(ref, "recv", error);
+    events.OnSendFailed(ref, "recv", error);
   } else if (ready & (EPOLLERR | EPOLLHUP)) {
     Unregister(ref);
   } else if (mirror.receive_armed) {

@@ -37,8 +37,10 @@ struct Mirror {
   uint8_t send_armed : 1;
   uint8_t awaiting_room : 1;
 
-  // Receiver or Sender: a failure was reported, and nothing is delivered after it.
+  // Receiver: a failure was reported, and nothing is delivered after it.
   uint8_t failed : 1;
+  // Sender, or Receiver during a pause: a failure of sending was reported, or of everything.
+  uint8_t send_failed : 1;
 
   // IoUringPoller: Close was called.
   uint8_t releasing : 1;
@@ -46,14 +48,19 @@ struct Mirror {
   // Receiver: its last receive by poll was large, see large_streams.h.
   uint8_t large : 1;
 
-  uint8_t : 3;
+  // Receiver: a receive has met a failure during a pause, and the next one meets an end for it.
+  uint8_t end_is_failure : 1;
+
+  uint8_t : 1;
 
   RONDO_COLD void MarkFailed() {
     input.wanted = 0;
-    failed = 1;
+    failed = send_failed = 1;
   }
   // Nothing may be delivered for the endpoint any more.
   bool closed_or_failed() const { return releasing || failed; }
+  // Nothing may be delivered about what is sent any more.
+  bool sending_is_over() const { return releasing || send_failed; }
 };
 
 // InterestPolls: what the loop is interested in, and the polls that are under way.
@@ -80,6 +87,13 @@ inline void Fail(EndpointRef ref, const char* call, int error, Events& events) {
   if (MirrorOf(ref).closed_or_failed()) return;
   MirrorOf(ref).MarkFailed();
   events.OnFailed(ref, call, error);
+}
+
+// The same for sending.
+inline void FailSending(EndpointRef ref, const char* call, int error, Events& events) {
+  if (MirrorOf(ref).sending_is_over()) return;
+  MirrorOf(ref).send_failed = 1;
+  events.OnSendFailed(ref, call, error);
 }
 
 }  // namespace rondo::poll::uring

@@ -90,7 +90,8 @@ void Receiver::CancelMultishot(EndpointRef ref) {
 }
 
 void Receiver::Watch(EndpointRef ref) {
-  if (MirrorOf(ref).input.watching) return;
+  // A socket that has failed would complete it at once, and again.
+  if (MirrorOf(ref).input.watching || MirrorOf(ref).send_failed) return;
   io_uring_sqe* entry = ring_.NextEntry();
   // No event is requested: a hang-up or an error is reported nevertheless. So is the peer's FIN
   // (POLLRDHUP), which ends a poll that is not multishot, and the error may follow it.
@@ -178,10 +179,17 @@ void Receiver::OnInputOver(EndpointRef ref) {
 
 void Receiver::OnReceiveOver(int result, EndpointRef ref, Events& events) {
   if (IsForNow(result)) return;
-  if (result < 0) return Fail(ref, "recv", -result, events);
-  // Behind what came during a pause; the receive that follows a pause meets the end again.
   Mirror::Input& input = MirrorOf(ref).input;
-  if (!input.wanted || HasPausedInput(ref)) return;
+  // Behind what came during a pause; the receive that follows a pause meets the end again, and in
+  // place of a failure, which was taken off now, an end.
+  const bool waits = (!input.wanted || HasPausedInput(ref)) && !input.ended;
+  if (result < 0 && waits) {
+    MirrorOf(ref).end_is_failure = 1;
+    return FailSending(ref, "recv", -result, events);
+  }
+  if (result < 0) return Fail(ref, "recv", -result, events);
+  if (waits || input.ended) return;
+  if (MirrorOf(ref).end_is_failure) return Fail(ref, "recv", ECONNRESET, events);
   input.wanted = 0;
   input.ended = 1;
   events.OnReceiveEnd(ref);
@@ -194,7 +202,7 @@ bool Receiver::OnWatch(const io_uring_cqe& completion, EndpointRef ref, Events& 
   const bool more = completion.flags & IORING_CQE_F_MORE;
   if (failed && !mirror.closed_or_failed()) {
     if (watched) {
-      Fail(ref, "recv", TakeError(ref.endpoint.socket), events);
+      ReportWatched(ref, events);
     } else if (more) {
       // A receive will meet it, behind the bytes before it; a pause before that watches anew.
       ring_.Cancel(Operation::kWatch, ref.id);
@@ -206,6 +214,13 @@ bool Receiver::OnWatch(const io_uring_cqe& completion, EndpointRef ref, Events& 
   const bool cut_short = completion.res == -ECANCELED || completion.res > 0;
   if (cut_short && watched && !mirror.closed_or_failed()) Watch(ref);
   return true;
+}
+
+void Receiver::ReportWatched(EndpointRef ref, Events& events) {
+  if (MirrorOf(ref).send_failed) return;
+  const int error = TakeError(ref.endpoint.socket);
+  if (MirrorOf(ref).input.ended) return Fail(ref, "recv", error, events);
+  FailSending(ref, "recv", error, events);
 }
 
 bool Receiver::Hold(EndpointRef ref, std::string_view bytes) {

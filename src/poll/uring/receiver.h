@@ -92,6 +92,8 @@ class Receiver {
   void OnInputOver(EndpointRef ref) RONDO_ON_LOOP;
   // The end of the input, or its failure.
   void OnReceiveOver(int result, EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  // The watch has met a failure.
+  void ReportWatched(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   bool HasPausedInput(EndpointRef ref) const { return paused_input_.contains(ref.id.Pack()); }
   void DeliverPaused(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   // Keeps what came in during a pause. False when there is no memory.

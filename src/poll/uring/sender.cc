@@ -18,7 +18,7 @@ namespace {
 
 // Passes the failure on.
 RONDO_COLD int Failed(EndpointRef ref, ssize_t error) {
-  MirrorOf(ref).MarkFailed();
+  MirrorOf(ref).send_failed = 1;
   return static_cast<int>(error);
 }
 
@@ -118,7 +118,7 @@ bool Sender::OnSend(const io_uring_cqe& completion, EndpointRef ref, Events& eve
   SendRecord& record = records_.At(number);
   const int result = IsForNow(completion.res) ? 0 : completion.res;
   if (result > 0) record.sent += static_cast<size_t>(result);
-  const bool silent = MirrorOf(ref).closed_or_failed();
+  const bool silent = MirrorOf(ref).sending_is_over();
   if (result >= 0 && record.sent < record.length && !silent) [[unlikely]] {
     SubmitRecord(ref, number);
     return false;
@@ -128,7 +128,7 @@ bool Sender::OnSend(const io_uring_cqe& completion, EndpointRef ref, Events& eve
   MirrorOf(ref).send_armed = 0;
   ref.endpoint.sending = false;
   if (result < 0) {
-    Fail(ref, "send", -result, events);
+    FailSending(ref, "send", -result, events);
   } else if (!silent) {
     if (from_queue) ref.endpoint.outbound->Consume(static_cast<size_t>(result));
     events.OnSent(ref);
@@ -139,16 +139,16 @@ bool Sender::OnSend(const io_uring_cqe& completion, EndpointRef ref, Events& eve
 
 void Sender::OnRoom(EndpointRef ref, Events& events) {
   MirrorOf(ref).awaiting_room = 0;
-  if (MirrorOf(ref).closed_or_failed()) return;
+  if (MirrorOf(ref).sending_is_over()) return;
   SendRest(ref, events);
-  if (!MirrorOf(ref).closed_or_failed()) events.OnSent(ref);
+  if (!MirrorOf(ref).sending_is_over()) events.OnSent(ref);
 }
 
 void Sender::SendRest(EndpointRef ref, Events& events) {
   const buffer::OutboundQueue* const queue = ref.endpoint.outbound;
-  if (queue == nullptr || queue->empty() || MirrorOf(ref).closed_or_failed()) return;
+  if (queue == nullptr || queue->empty() || MirrorOf(ref).sending_is_over()) return;
   const int result = Send(ref);
-  if (result < 0) events.OnFailed(ref, "send", -result);
+  if (result < 0) events.OnSendFailed(ref, "send", -result);
 }
 
 }  // namespace rondo::poll::uring

@@ -160,7 +160,7 @@ bool Output::AppendFile(StreamConnection& connection, int fd, base::FileId id, i
 }
 
 void Output::Flush(StreamConnection& connection) {
-  if (connection.state.IsAbortingOrEnded() || !MaySendDirectly()) return;
+  if (!connection.state.MaySend() || !MaySendDirectly()) return;
   if (Gathers(connection)) {
     if (gathered_ > 0) (void)SendDirectly(connection, {});
     return poller_.Submit();
@@ -171,7 +171,7 @@ void Output::Flush(StreamConnection& connection) {
   const uint64_t sent = waiting - connection.outbound->total_bytes();
   sent_directly_ += static_cast<size_t>(sent);
   if (sent > 0) idle_.NoteActivity(connection);
-  if (result < 0) connection.Fail("send", -result);
+  if (result < 0) connection.FailSending("send", -result);
   pending_.Mark(connection);
   poller_.Submit();
 }
@@ -213,7 +213,7 @@ bool Output::NotifyWhenSent(StreamConnection& connection, ConnectionHandle::Done
 
 void Output::SendGatheredSlow(StreamConnection& connection) {
   const size_t length = std::exchange(gathered_, 0);
-  if (connection.state.IsAbortingOrEnded()) return;
+  if (!connection.state.MaySend()) return;
   const iovec piece = {gather_buffer_.get(), length};
   QueueUnsent(connection, {&piece, 1}, poller_.SendInline(connection.ref(), &piece, 1));
 }
@@ -244,7 +244,7 @@ WriteResult Output::SendDirectly(StreamConnection& connection,
 WriteResult Output::QueueUnsent(StreamConnection& connection, absl::Span<const iovec> batch,
                                 ssize_t sent) {
   if (sent < 0) {
-    connection.Fail("send", static_cast<int>(-sent));
+    connection.FailSending("send", static_cast<int>(-sent));
     return WriteResult::kOk;
   }
   if (sent > 0) idle_.NoteActivity(connection);
@@ -316,6 +316,7 @@ WriteResult Output::WriteFileEncoded(StreamConnection& connection, int fd, int64
 }
 
 void Output::QueueReply(StreamConnection& connection, std::string_view bytes) {
+  if (!connection.state.MaySend()) return;
   (void)Guard(connection, [&] { EnsureQueue(connection).Append(bytes); });
   pending_.Mark(connection);
 }

@@ -23,7 +23,8 @@ namespace rondo::stream {
 struct RareState {
   // Timeouts of this connection's own, and deadlines.
   std::unique_ptr<Deadlines> deadlines;
-  // While closing, once the queue is empty or the timeout counts.
+  // While closing, once the queue is empty or the timeout counts; and while the connection lingers
+  // after a failed send.
   std::unique_ptr<Closing> closing;
   // Changes the bytes of both directions.
   std::unique_ptr<buffer::ByteTransform> transform;
@@ -33,6 +34,8 @@ struct RareState {
   absl::Duration close_timeout = absl::InfiniteDuration();
   // While draining: bytes that had arrived when that began and were not delivered yet.
   size_t undelivered = 0;
+  // Sending has failed in such a way that an end of the input, if one follows, is the peer's FIN.
+  bool peer_has_finished = false;
   // The reason that OnClose gets.
   absl::Status reason;
   std::vector<ConnectionHandle::Done> when_closed;

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -57,7 +58,8 @@ RareState& StreamConnection::EnsureRareState() {
 void StreamConnection::CloseBecause(absl::Status reason) noexcept {
   if (state.IsClosing() || state.IsAbortingOrEnded()) return;
   if (!reason.ok()) SetReason([&] { return std::move(reason); });
-  const bool at_once = rare != nullptr && rare->close_timeout == absl::ZeroDuration();
+  const bool has_no_time = rare != nullptr && rare->close_timeout == absl::ZeroDuration();
+  const bool at_once = has_no_time || state.HasOutputFailed();
   if (at_once) {
     state.Abort();
   } else {
@@ -70,6 +72,18 @@ void StreamConnection::Fail(const char* call, int error) noexcept {
   if (state.IsAbortingOrEnded()) return;
   SetReason([&] { return base::ErrnoStatus(error, absl::StrCat(call, " ", peer().ToString())); });
   state.Abort();
+  services().pending.Mark(*this);
+}
+
+void StreamConnection::FailSending(const char* call, int error) noexcept {
+  if (state.HasOutputFailed()) return;
+  // Without memory some of the output may have been lost on the way: not the socket has failed.
+  if (!state.AcceptsInput() || error == ENOMEM) return Fail(call, error);
+  SetReason([&] { return base::ErrnoStatus(error, absl::StrCat(call, " ", peer().ToString())); });
+  if (rare == nullptr) return Fail(call, error);
+  // Of a reset after a FIN. The end of the input, if there is one then, is that FIN.
+  rare->peer_has_finished = error == EPIPE;
+  state.FailOutput();
   services().pending.Mark(*this);
 }
 

@@ -56,6 +56,9 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   // Records that `call` failed with `error`, an errno: the connection must end. An earlier reason
   // stays.
   void Fail(const char* call, int error) noexcept;
+  // The same for sending alone: writes are refused from now on, and the connection ends once the
+  // input that has arrived is delivered. REQUIRES: nothing is sent any more, see poll::Poller.
+  void FailSending(const char* call, int error) noexcept;
   // Keeps what `make` returns as the reason that OnClose gets, unless there is one already; without
   // memory for it, that there was none.
   void SetReason(absl::FunctionRef<absl::Status()> make) noexcept;

@@ -8,7 +8,8 @@
 //            OnClose is owed from open until gone. A phase never goes back.
 //   input    open, until OnPeerShutdown was called: because the peer's FIN came, or because the
 //            engine drains. Both may happen, in either order; it is called once.
-//   output   open ─▶ FIN wanted (ShutdownWrite) ─▶ FIN sent
+//   output   open ─▶ FIN wanted (ShutdownWrite) ─▶ FIN sent; or from each of them ─▶ failed: no
+//            more can be sent, and the connection lingers only for the input that had arrived
 //   holds    why input is not wanted just now: the user paused it, output has a backlog, the
 //            handler has yielded its turn, or must first be offered what waits
 //   pending  the loop must look at the connection; the handler must be offered its input again
@@ -62,6 +63,9 @@ class StreamState {
   bool HasInputEnded() const { return Has(kInputEnded); }
   bool IsFinWanted() const { return (bits_ & kOutputMask) == kFinWanted; }
   bool IsFinSent() const { return (bits_ & kOutputMask) == kFinSent; }
+  bool HasOutputFailed() const { return (bits_ & kOutputMask) == kOutputFailed; }
+  // Whether what is queued may be sent.
+  bool MaySend() const { return !IsAbortingOrEnded() && !HasOutputFailed(); }
   bool HaveBothEnded() const { return IsFinSent() && HasInputEnded(); }
   bool IsPaused() const { return Has(kPaused); }
   bool IsBacklogged() const { return Has(kBacklogged); }
@@ -99,6 +103,7 @@ class StreamState {
     if ((bits_ & kOutputMask) == 0) Set(kFinWanted);
   }
   void SetFinSent() { bits_ = static_cast<uint16_t>((bits_ & ~kOutputMask) | kFinSent); }
+  void FailOutput() { Set(kOutputFailed); }
   void Pause() { Set(kPaused); }
   // The input that waits must be offered again.
   void Resume() {
@@ -141,6 +146,7 @@ class StreamState {
   static constexpr uint16_t kOutputMask = 3 << 5;
   static constexpr uint16_t kFinWanted = 1 << 5;
   static constexpr uint16_t kFinSent = 2 << 5;
+  static constexpr uint16_t kOutputFailed = 3 << 5;
   static constexpr uint16_t kPaused = 1 << 7;
   static constexpr uint16_t kBacklogged = 1 << 8;
   static constexpr uint16_t kYielded = 1 << 9;
