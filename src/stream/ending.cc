@@ -45,18 +45,37 @@ size_t Streams::Unread(StreamConnection& connection) const {
 }
 
 void Streams::OnIdle(StreamConnection& connection) {
+  if (connection.state.IsAbortingOrEnded() || IsHeldUp(connection)) return;
   // Close was asked for in this turn: what is queued is still sent.
-  if (!connection.state.IsOpen() || IsHeldUp(connection)) return;
+  const bool just_closed = connection.state.IsClosing() && !HasClosing(connection);
+  if (just_closed) return;
   Guard(connection, [&] {
     base::AssertOnLoop();
-    connection.CloseBecause(Exceeded(connection, "idle timeout"));
-    if (connection.has_output()) connection.Abort();
+    Expire(connection, "idle timeout");
     ApplyIfPending(connection);
   });
 }
 
+void Streams::Expire(StreamConnection& connection, const char* what) {
+  if (connection.state.IsClosing()) {
+    return HasUnsent(connection) ? GiveUp(connection, what) : End(connection);
+  }
+  connection.CloseBecause(Exceeded(connection, what));
+  if (connection.has_output()) connection.Abort();
+}
+
+// What the kernel still holds is lost with the reset as well.
+void Streams::GiveUp(StreamConnection& connection, const char* what) {
+  if (HasUnsent(connection)) connection.SetReason([&] { return Exceeded(connection, what); });
+  connection.Abort();
+}
+
+bool Streams::HasUnsent(const StreamConnection& connection) const {
+  return connection.has_output() || !Closing::PeerHasEverything(connection);
+}
+
 void Streams::OnDeadline(StreamConnection& connection) {
-  if (!connection.state.IsOpen()) return EndTimeouts(connection);
+  if (connection.state.IsAbortingOrEnded()) return EndTimeouts(connection);
   Guard(connection, [&] {
     base::AssertOnLoop();
     ActOnDeadline(connection);
@@ -72,22 +91,23 @@ void Streams::ActOnDeadline(StreamConnection& connection) {
       break;
     case Deadlines::Due::kRead:
       if (PutOffReadDeadline(connection)) break;
-      connection.CloseBecause(Exceeded(connection, "read deadline"));
+      Expire(connection, "read deadline");
       break;
     case Deadlines::Due::kWrite:
-      if (!connection.has_output()) break;
-      connection.CloseBecause(Exceeded(connection, "write deadline"));
-      connection.Abort();
+      // Close waits for what the kernel has as well.
+      if (connection.has_output() || (connection.state.IsClosing() && HasUnsent(connection))) {
+        Expire(connection, "write deadline");
+      }
       break;
   }
   ApplyIfPending(connection);
-  // They have ended when the connection closes.
+  // They are gone once it has ended.
   if (connection.rare->deadlines != nullptr) connection.rare->deadlines->Restart();
 }
 
 bool Streams::PutOffReadDeadline(StreamConnection& connection) {
   constexpr Tick kLookInPause = 10;
-  if (connection.state.IsBacklogged() || connection.state.HasInputEnded()) return false;
+  if (connection.state.IsBacklogged() || !connection.state.AcceptsInput()) return false;
   Deadlines& deadlines = *connection.rare->deadlines;
   const size_t unread = Unread(connection);
   if (connection.state.IsPaused()) {
@@ -156,7 +176,6 @@ void Streams::AdvanceClosing(StreamConnection& connection) {
       Closing::PeerHasEverything(connection)) {
     return End(connection);
   }
-  if (connection.rare == nullptr || connection.rare->closing == nullptr) EndTimeouts(connection);
   Closing& closing = EnsureClosing(connection);
   if (connection.has_output() || closing.has_begun()) return;
   Finish(connection, closing.Begin());
@@ -188,13 +207,7 @@ void Streams::ActOnClosingTimer(StreamConnection& connection) {
   RareState& rare = *connection.rare;
   const Tick now = shared_.clock.Now();
   if (rare.closing->IsOver(now)) {
-    // What the kernel still holds is lost with the reset as well.
-    const bool unsent = connection.has_output() || !Closing::PeerHasEverything(connection);
-    if (unsent) {
-      connection.SetReason(
-          [&] { return Exceeded(connection, "bytes were left unsent at the close timeout"); });
-    }
-    connection.Abort();
+    GiveUp(connection, "bytes were left unsent at the close timeout");
     return ApplyIfPending(connection);
   }
   if (rare.closing->MustCheck(now)) {

@@ -224,6 +224,16 @@ class Streams final : private StreamTimers {
   void OnIdle(StreamConnection& connection) RONDO_ON_LOOP override;
   void OnDeadline(StreamConnection& connection) RONDO_ON_LOOP override;
   void ActOnDeadline(StreamConnection& connection) RONDO_ON_LOOP;
+  // `what` has passed: closes, or resets where that would have to wait for the peer.
+  void Expire(StreamConnection& connection, const char* what) RONDO_ON_LOOP;
+  // The same for one that closes already.
+  void GiveUp(StreamConnection& connection, const char* what) RONDO_ON_LOOP;
+  // Whether the peer has not got everything.
+  bool HasUnsent(const StreamConnection& connection) const RONDO_ON_LOOP;
+  // Whether the time that Close may take has begun.
+  static bool HasClosing(const StreamConnection& connection) {
+    return connection.rare != nullptr && connection.rare->closing != nullptr;
+  }
   // Whether the peer's bytes wait because its handler has paused reading.
   bool IsHeldUp(StreamConnection& connection) const RONDO_ON_LOOP;
   // Bytes that have arrived and were not delivered. A timeout acts only once the poller has brought
@@ -233,7 +243,7 @@ class Streams final : private StreamTimers {
   bool PutOffReadDeadline(StreamConnection& connection) RONDO_ON_LOOP;
   void OnClosingTimer(StreamConnection& connection) RONDO_ON_LOOP override;
   void ActOnClosingTimer(StreamConnection& connection) RONDO_ON_LOOP;
-  // No timeout but that of Close counts any more.
+  // No timeout counts any more.
   void EndTimeouts(StreamConnection& connection) RONDO_ON_LOOP;
   // Goes on with Close, once the callback has returned and whenever output has gone.
   void AdvanceClosing(StreamConnection& connection) RONDO_ON_LOOP;
