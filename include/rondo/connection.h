@@ -163,7 +163,8 @@ class Connection {
   // What had arrived by then is delivered first, however late the loop is; while the handler has
   // paused reading and input waits, the deadline waits as well.
   void SetReadDeadline(absl::Time deadline);
-  // The same, if bytes wait to be sent at that time.
+  // The same, if bytes wait to be sent at that time. Of all times that are set the earliest acts,
+  // also while the connection closes: with bytes left unsent it is reset then.
   void SetWriteDeadline(absl::Time deadline);
 
   // --- Who.

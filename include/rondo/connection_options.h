@@ -36,8 +36,9 @@ struct ConnectionOptions {
   // paused reading is no silence of the peer's. A loop that was held up, or a process that was
   // stopped, first takes in what has arrived meanwhile.
   absl::Duration idle_timeout = absl::InfiniteDuration();
-  // How long Close may take to send the last bytes to the peer; then the connection is reset.
-  // At least 1 ms.
+  // How long Close may take to send the last bytes to the peer; then the connection is reset. At
+  // least 1 ms. As long a connection may last after a send has failed, for its handler to take what
+  // had arrived; where this is infinite, 10 s. A deadline or an idle timeout may end both before.
   absl::Duration close_timeout = absl::Seconds(10);
 };
 

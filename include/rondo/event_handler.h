@@ -64,7 +64,8 @@ class EventHandler {
   virtual Action OnTraffic(Connection&) { return Action::kNone; }
   // The peer will send no more, and all it sent was delivered; or the engine is stopping
   // (Engine::stopping), and all that had arrived was. The other direction still works: return kNone
-  // to go on writing, and Close() in the end.
+  // to go on writing, and Close() in the end. When a send has failed, OnTraffic still gets all that
+  // had arrived, writes are refused, and the connection then ends with the failure as its reason.
   virtual Action OnPeerShutdown(Connection&) { return Action::kClose; }
   // The outbound queue had passed the high mark and has fallen below the low one: a handler that
   // stopped producing on WriteResult::kAboveHighWater goes on here. If input is buffered, OnTraffic
