@@ -16,7 +16,7 @@
 
 ABSL_FLAG(std::vector<std::string>, address, {"tcp://127.0.0.1:7000"},
           "where to listen, separated by commas; port 0: any free port");
-ABSL_FLAG(int, loops, 1, "event loops, one thread each; 0: one for each CPU");
+ABSL_FLAG(int, loops, 1, "event loops, one thread each; 0: one for each CPU that it may use");
 ABSL_FLAG(std::string, accept_mode, "acceptor", "acceptor or reuseport");
 ABSL_FLAG(std::string, load_balancer, "round_robin",
           "round_robin, source_address_hash or least_connections");

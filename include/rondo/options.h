@@ -71,7 +71,9 @@ enum class LogSeverity { kInfo, kWarning, kError };
 struct Options {
   // --- Loops, and how connections come to them.
 
-  // Event loops, one thread each; 1 to 1024. 0: one for each CPU this process may run on.
+  // Event loops, one thread each; 1 to 1024. 0: one for each CPU that this process may use:
+  // sched_getaffinity(2), and no more than the quota of its control groups, rounded up (cgroups(7);
+  // Linux). The log says how many, and why.
   int loops = 1;
   AcceptMode accept_mode = AcceptMode::kAcceptor;
   // Chooses the loop of each connection in kAcceptor mode; unset: NewRoundRobin(). Belongs to one

@@ -1,14 +1,20 @@
 #include "config/engine_config.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
+#include "config/cpu_quota.h"
 #include "config/validate_options.h"
 #include "poll/new_poller.h"
 #include "reactor/handler_table.h"
+#include "rondo/unique_fd.h"
 #include "sys/sys.h"
 
 namespace rondo::config {
@@ -53,9 +59,35 @@ void ChoosePoller(EngineConfig& config) {
   const poll::AutoChoice choice = poll::ChooseAuto();
   config.options.poller = choice.kind;
   if (choice.why_not_better.ok()) return;
-  config.poller_remark =
+  config.remarks.push_back(
       absl::StrCat("Options::poller is kAuto, and so epoll, since io_uring does not work here: ",
-                   choice.why_not_better.message());
+                   choice.why_not_better.message()));
+}
+
+// All of a file of the kernel's, which tells no size before.
+std::string ReadText(const std::string& path) {
+  std::string text;
+  const UniqueFd file(sys::OpenToRead(path));
+  for (ssize_t bytes = file.get() < 0 ? 0 : 1; bytes > 0;) {
+    std::array<char, 4096> piece;
+    bytes = sys::ReadAt(file.get(), piece.data(), piece.size(), static_cast<int64_t>(text.size()));
+    if (bytes > 0) text.append(piece.data(), static_cast<size_t>(bytes));
+  }
+  return text;
+}
+
+// One loop for each CPU that the process may use.
+void CountLoops(EngineConfig& config) {
+  if (config.options.loops != 0) return;
+  const int cpus = sys::CpuCount();
+  const double quota = CpuQuota(ReadText);
+  config.options.loops = LoopsFor(cpus, quota);
+  std::string remark = absl::StrCat("Options::loops is 0, and so ", config.options.loops,
+                                    ": the process may run on ", cpus, " CPUs");
+  if (std::isfinite(quota)) {
+    absl::StrAppend(&remark, ", its control group may use ", quota, " of them");
+  }
+  config.remarks.push_back(std::move(remark));
 }
 
 }  // namespace
@@ -80,7 +112,7 @@ absl::StatusOr<EngineConfig> Resolve(const Options& options, const Addresses& ad
   RONDO_RETURN_IF_ERROR(ValidateOptions(options));
   EngineConfig config{.options = options};
   Options& resolved = config.options;
-  if (resolved.loops == 0) resolved.loops = sys::CpuCount();
+  CountLoops(config);
   if (resolved.load_balancer == nullptr) resolved.load_balancer = NewRoundRobin();
   RONDO_RETURN_IF_ERROR(ResolveListeners(addresses, config));
   ChoosePoller(config);

@@ -41,8 +41,8 @@ struct EngineConfig {
   Options options;
   // At least one, in the order of Engine::Start.
   std::vector<ListenerConfig> listeners = {};
-  // Why `poller` is not the kind that kAuto prefers, for the log; empty: it is.
-  std::string poller_remark = {};
+  // What was chosen for the user, and why: for the log.
+  std::vector<std::string> remarks = {};
   // What all loops take when the kernel has no room for `poller` in each of them; none where the
   // user has chosen the poller.
   std::optional<PollerChoice> fallback = {};

@@ -37,8 +37,9 @@ Engine::Impl::Impl(config::EngineConfig config, engine::HandlerSet handlers,
         if (!config_.options.log) return;
         reactor::UserCode::RunUnreported([&] { config_.options.log(severity, text); });
       }) {
-  if (config_.poller_remark.empty()) return;
-  (void)log_.Write(reactor::LogKind::kLifecycle, LogSeverity::kInfo, config_.poller_remark);
+  for (const std::string& remark : config_.remarks) {
+    (void)log_.Write(reactor::LogKind::kLifecycle, LogSeverity::kInfo, remark);
+  }
 }
 
 Engine::Impl::~Impl() {

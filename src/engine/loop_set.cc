@@ -31,11 +31,18 @@ reactor::HandlerTable TableOf(const config::EngineConfig& config, const HandlerS
 absl::Status LoopSet::MakeLoops(const config::EngineConfig& config, const HandlerSet& handlers,
                                 reactor::EngineLink& engine) {
   const absl::Status status = MakeAll(config, config.options, handlers, engine);
-  if (status.ok() || !config.fallback) return status;
-  (void)engine.log().Write(
-      reactor::LogKind::kLifecycle, LogSeverity::kWarning,
-      absl::StrCat("Options::poller is kAuto, and so epoll, since not all loops of this engine can "
-                   "have io_uring: ",
+  // Where there is a fallback, the user left the choice to kAuto.
+  if (!config.fallback) return status;
+  const auto log = [&](LogSeverity severity, absl::string_view chosen) {
+    (void)engine.log().Write(reactor::LogKind::kLifecycle, severity,
+                             absl::StrCat("Options::poller is kAuto, and so ", chosen));
+  };
+  if (status.ok()) {
+    log(LogSeverity::kInfo, "io_uring");
+    return status;
+  }
+  log(LogSeverity::kWarning,
+      absl::StrCat("epoll, since not all loops of this engine can have io_uring: ",
                    status.message()));
   Options options = config.options;
   options.poller = config.fallback->kind;

@@ -51,6 +51,10 @@ int IdentifyFile(int fd, base::FileId* id) {
   return 0;
 }
 
+int OpenToRead(const std::string& path) {
+  return static_cast<int>(Repeat([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
+}
+
 ssize_t ReadAt(int fd, void* into, size_t length, int64_t offset) {
   return Repeat([&] { return ::pread(fd, into, length, offset); });
 }

@@ -61,6 +61,8 @@ int Close(int fd);
 int Duplicate(int fd);
 // Which file `fd` is (fstat(2)). -EINVAL for what is neither a regular file nor a block device.
 int IdentifyFile(int fd, base::FileId* id);
+// open(2), for reading only and close-on-exec.
+int OpenToRead(const std::string& path);
 // pread(2): from the file `fd` at `offset`. Blocks for the disk.
 ssize_t ReadAt(int fd, void* into, size_t length, int64_t offset);
 // A descriptor in reserve, which can be closed when the table is full.

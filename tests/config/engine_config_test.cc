@@ -1,5 +1,6 @@
 #include "config/engine_config.h"
 
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ namespace {
 using rondo::testing::Call;
 using rondo::testing::FaultySys;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 constexpr char kAddress[] = "tcp://127.0.0.1:0";
@@ -21,12 +23,15 @@ constexpr char kAddress[] = "tcp://127.0.0.1:0";
 TEST(EngineConfigTest, EveryDefaultIsResolved) {
   FaultySys kernel;
   kernel.Fail(Call::kCpuCount, -7);
+  kernel.Fail(Call::kOpenToRead, ENOENT, FaultySys::kAlways);
   const auto config = Resolve({.loops = 0, .poller = PollerKind::kAuto}, kAddress);
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->options.loops, 7);
   EXPECT_NE(config->options.load_balancer, nullptr);
   EXPECT_NE(config->options.poller, PollerKind::kAuto);
-  EXPECT_EQ(config->poller_remark.empty(), config->options.poller == PollerKind::kIoUring);
+  ASSERT_FALSE(config->remarks.empty());
+  EXPECT_EQ(config->remarks[0], "Options::loops is 0, and so 7: the process may run on 7 CPUs");
+  EXPECT_EQ(config->remarks.size(), config->options.poller == PollerKind::kIoUring ? 1u : 2u);
 }
 
 TEST(EngineConfigTest, ExplicitOptionsAreKept) {
@@ -37,7 +42,7 @@ TEST(EngineConfigTest, ExplicitOptionsAreKept) {
   EXPECT_EQ(config->options.loops, 3);
   EXPECT_EQ(config->options.load_balancer, balancer);
   EXPECT_EQ(config->options.poller, PollerKind::kEpollEdge);
-  EXPECT_EQ(config->poller_remark, "");
+  EXPECT_THAT(config->remarks, IsEmpty());
 }
 
 TEST(EngineConfigTest, WhatIsOutOfRangeIsNotResolved) {

@@ -43,7 +43,9 @@ struct Echo : rondo::EventHandler {
 
 std::unique_ptr<rondo::Engine> Start(rondo::EventHandler& handler, rondo::Options options) {
   std::string remark;
-  options.log = [&remark](rondo::LogSeverity, std::string_view text) { remark = text; };
+  options.log = [&remark](rondo::LogSeverity severity, std::string_view text) {
+    if (severity != rondo::LogSeverity::kInfo) remark = text;
+  };
   auto engine = rondo::Engine::Start(handler, "tcp://127.0.0.1:0", options);
   if (!engine.ok()) {
     std::cout << "refused: " << engine.status().message() << std::endl;

@@ -196,6 +196,10 @@ int Duplicate(int fd) {
 }
 
 int IdentifyFile(int fd, base::FileId* id) { return real_sys::IdentifyFile(fd, id); }
+int OpenToRead(const std::string& path) {
+  return Do(Call::kOpenToRead, -1, [&] { return real_sys::OpenToRead(path); });
+}
+
 ssize_t ReadAt(int fd, void* into, size_t length, int64_t offset) {
   return real_sys::ReadAt(fd, into, length, offset);
 }

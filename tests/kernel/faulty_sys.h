@@ -38,6 +38,7 @@ enum class Call {
   kUnreadBytes,
   kClose,
   kDuplicate,
+  kOpenToRead,
   kOpenReserve,
   kUnshareDescriptors,
   kEpollCreate,
