@@ -1,24 +1,10 @@
 #include "support/serve.h"
 
-#include <csignal>
-#include <ctime>
 #include <iostream>
 #include <utility>
 
 namespace examples {
 namespace {
-
-using EachSecond = std::function<void(rondo::Engine&)>;
-
-// Blocked on every thread, since threads inherit that: only the main thread takes them, by sigwait.
-sigset_t BlockStopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
-}
 
 void Announce(const rondo::Engine& engine) {
   for (const rondo::SocketAddress& address : engine.addresses()) {
@@ -30,32 +16,29 @@ void Announce(const rondo::Engine& engine) {
             << std::endl;
 }
 
-void WaitForSignal(const sigset_t& signals, rondo::Engine& engine, const EachSecond& each_second) {
-  int signal = 0;
-  if (!each_second) {
-    sigwait(&signals, &signal);
-    return;
-  }
-  const timespec second = {.tv_sec = 1, .tv_nsec = 0};
-  while (sigtimedwait(&signals, nullptr, &second) < 0) each_second(engine);
+// On the first loop, for as long as that runs.
+void Repeat(rondo::Engine& engine, const EachSecond& each_second) {
+  engine.loop(0).Schedule(absl::Seconds(1), [&engine, each_second] {
+    each_second(engine);
+    Repeat(engine, each_second);
+  });
 }
 
 }  // namespace
 
 int Serve(const rondo::Handlers& handlers, const rondo::Addresses& addresses,
           rondo::Options options, const EachSecond& each_second) {
-  const sigset_t signals = BlockStopSignals();
+  options.shutdown_grace = absl::Seconds(5);
   options.log = [](rondo::LogSeverity, std::string_view text) { std::cerr << text << std::endl; };
-  const auto engine = rondo::Engine::Start(handlers, addresses, options);
-  if (!engine.ok()) {
-    std::cerr << engine.status().message() << std::endl;
-    return 1;
-  }
-  Announce(**engine);
-  WaitForSignal(signals, **engine, each_second);
-  const absl::Status stopped = (*engine)->Stop(absl::Seconds(5));
-  if (!stopped.ok()) std::cerr << stopped.message() << std::endl;
-  return 0;
+  bool serves = false;
+  const absl::Status status =
+      rondo::Serve(handlers, addresses, options, [&](rondo::Engine& engine) {
+        serves = true;
+        Announce(engine);
+        if (each_second) Repeat(engine, each_second);
+      });
+  if (!status.ok()) std::cerr << status.message() << std::endl;
+  return serves ? 0 : 1;
 }
 
 }  // namespace examples

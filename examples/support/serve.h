@@ -12,11 +12,13 @@
 
 namespace examples {
 
+using EachSecond = std::function<void(rondo::Engine&)>;
+
 // Runs a server and returns what main returns. Prints "listening on ADDRESS" for each address and a
-// line that says how to try it. `each_second`, when there is one, is called about once a second.
-// What Rondo logs goes to standard error.
+// line that says how to try it. `each_second`, when there is one, is called about once a second, on
+// the first loop. What Rondo logs goes to standard error.
 int Serve(const rondo::Handlers& handlers, const rondo::Addresses& addresses,
-          rondo::Options options, const std::function<void(rondo::Engine&)>& each_second = {});
+          rondo::Options options, const EachSecond& each_second = {});
 
 }  // namespace examples
 

@@ -42,6 +42,9 @@ class ConnectionHandle;
 namespace reactor {
 class Mailbox;
 }
+namespace loop {
+class EventLoopImpl;
+}
 
 // What became of a write.
 enum class WriteResult {
@@ -260,6 +263,7 @@ class ConnectionHandle {
 
  private:
   friend class Connection;
+  friend class loop::EventLoopImpl;
   ConnectionHandle(std::shared_ptr<reactor::Mailbox> mailbox, uint32_t slot, uint32_t generation,
                    uint32_t era)
       : mailbox_(std::move(mailbox)), slot_(slot), generation_(generation), era_(era) {}

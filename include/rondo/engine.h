@@ -16,6 +16,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -75,14 +76,22 @@ class Engine {
   // Any thread. `index` below loop_count().
   EventLoop& loop(size_t index) const;
   size_t loop_count() const;
+  // Any thread. The poller of its loops: what kAuto has become.
+  PollerKind poller() const;
   // Any thread. Open connections, as of now.
   size_t connection_count() const;
   // Any thread. A duplicate of the (first) listener on `address`, one of addresses(); for handing
   // it to another process. Close-on-exec. NotFound when there is none, FailedPrecondition once a
   // stop was requested.
   absl::StatusOr<UniqueFd> DuplicateListener(const SocketAddress& address) const;
+  // Any thread. The same for all of them, in the order of addresses(): with kReusePort one for each
+  // loop. The kernel spreads newcomers over all of these: none may be left without a process that
+  // accepts.
+  absl::StatusOr<std::vector<UniqueFd>> DuplicateListeners() const;
 
  private:
+  friend absl::Status Serve(const Handlers&, const Addresses&, const Options&,
+                            absl::AnyInvocable<void(Engine&)>);
   class Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
 
@@ -91,6 +100,14 @@ class Engine {
 
 // Engine::Start, then Engine::Wait.
 absl::Status Run(const Handlers& handlers, const Addresses& addresses, const Options& options = {});
+
+// The same for a program that is nothing but a server: the first SIGINT or SIGTERM stops the engine
+// with Options::shutdown_grace, the next one at once. `started` is called on this thread once the
+// engine serves and the signals are caught. What they did before is there again at the return. All
+// else of Rondo leaves signals alone, and it causes no SIGPIPE. FailedPrecondition while another
+// Serve of this process runs.
+absl::Status Serve(const Handlers& handlers, const Addresses& addresses,
+                   const Options& options = {}, absl::AnyInvocable<void(Engine&)> started = {});
 
 }  // namespace rondo
 

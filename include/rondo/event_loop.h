@@ -26,7 +26,9 @@
 namespace rondo {
 
 class Connection;
+class ConnectionHandle;
 class Engine;
+enum class PollerKind;
 
 // Names one scheduled task, for ever: ids are not used twice in an engine. 0 names none.
 enum class TimerId : uint64_t { kNone = 0 };
@@ -44,6 +46,8 @@ class EventLoop {
   virtual Engine& engine() const = 0;
   // Any thread. Connections that live here or are on their way, as of now.
   virtual size_t connection_count() const = 0;
+  // Any thread. The poller that it has, never kAuto; the same for all loops of an engine.
+  virtual PollerKind poller() const = 0;
   // Any thread. Whether the caller runs on this loop's thread.
   virtual bool IsCurrent() const = 0;
 
@@ -83,6 +87,9 @@ class EventLoop {
   // Loop thread only. Calls `visit` for each connection that is open here. Connections that
   // `visit` closes stay valid until the call is over.
   virtual void ForEach(absl::FunctionRef<void(Connection&)> visit) = 0;
+  // Loop thread only. The connection that `handle` names, for use until the callback or task
+  // returns; null when it has ended or lives on another loop.
+  virtual Connection* Find(const ConnectionHandle& handle) = 0;
 
  protected:
   EventLoop() = default;

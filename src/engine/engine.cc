@@ -40,10 +40,16 @@ EventLoop& Engine::loop(size_t index) const { return *impl_->loops().serving.at(
 
 size_t Engine::loop_count() const { return impl_->loops().serving.size(); }
 
+PollerKind Engine::poller() const { return loop(0).poller(); }
+
 size_t Engine::connection_count() const { return impl_->loops().connection_count(); }
 
 absl::StatusOr<UniqueFd> Engine::DuplicateListener(const SocketAddress& address) const {
   return impl_->DuplicateListener(address);
+}
+
+absl::StatusOr<std::vector<UniqueFd>> Engine::DuplicateListeners() const {
+  return impl_->DuplicateListeners();
 }
 
 absl::Status Run(const Handlers& handlers, const Addresses& addresses, const Options& options) {

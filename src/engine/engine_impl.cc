@@ -73,19 +73,32 @@ void Engine::Impl::ReleaseConnection() {
 }
 
 absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& address) {
+  absl::StatusOr<UniqueFd> duplicate;
+  RONDO_RETURN_IF_ERROR(WithListeners(
+      absl::StrCat("the listener on ", address.ToString()),
+      [&] { duplicate = listeners_.Duplicate(address); }));
+  return duplicate;
+}
+
+absl::StatusOr<std::vector<UniqueFd>> Engine::Impl::DuplicateListeners() {
+  absl::StatusOr<std::vector<UniqueFd>> duplicates;
+  RONDO_RETURN_IF_ERROR(
+      WithListeners("each listener", [&] { duplicates = listeners_.DuplicateAll(); }));
+  return duplicates;
+}
+
+absl::Status Engine::Impl::WithListeners(std::string_view which,
+                                         absl::FunctionRef<void()> duplicate) {
   if (config_.options.private_descriptor_tables) {
     return absl::FailedPreconditionError(
-        absl::StrCat("the listener on ", address.ToString(),
+        absl::StrCat(base::ToAbsl(which),
                      " is in a loop's own table: see Options::private_descriptor_tables"));
   }
-  absl::StatusOr<UniqueFd> duplicate;
   // The loops close their listeners only after a stop was requested; from then on other files may
   // have their numbers.
-  if (!lifecycle_.WhileServing([&] { duplicate = listeners_.Duplicate(address); })) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("no listener on ", address.ToString(), " any more: the engine is stopping"));
-  }
-  return duplicate;
+  if (lifecycle_.WhileServing(duplicate)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(base::ToAbsl(which), " is not there any more: the engine is stopping"));
 }
 
 // --- Stopping.

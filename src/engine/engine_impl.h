@@ -11,15 +11,16 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "rondo/engine.h"
 
 #include "config/engine_config.h"
-#include "engine/callback_thread.h"
+#include "engine/process/callback_thread.h"
 #include "engine/connection_budget.h"
-#include "engine/engine_registration.h"
+#include "engine/process/engine_registration.h"
 #include "engine/handler_set.h"
 #include "engine/lifecycle.h"
 #include "engine/listeners.h"
@@ -27,6 +28,7 @@
 #include "engine/loop_threads.h"
 #include "engine/placement.h"
 #include "engine/private_tables.h"
+#include "engine/process/stop_signals.h"
 #include "reactor/engine_link.h"
 
 namespace rondo {
@@ -49,11 +51,14 @@ class Engine::Impl final : public reactor::EngineLink {
   void RequestStop(absl::Duration grace);
   absl::Status Stop(absl::Duration grace);
   absl::Status Wait();
+  // As Wait; stops the engine at the first of `signals`, and at the second without grace.
+  absl::Status Serve(engine::StopSignals signals);
   // Stops without grace, and waits until no thread uses the engine any more.
   void End();
   const engine::LoopSet& loops() const { return loops_; }
   const std::vector<SocketAddress>& addresses() const { return listeners_.addresses(); }
   absl::StatusOr<UniqueFd> DuplicateListener(const SocketAddress& address);
+  absl::StatusOr<std::vector<UniqueFd>> DuplicateListeners();
 
   // As EngineLink.
   Engine& engine() override { return *engine_; }
@@ -69,6 +74,8 @@ class Engine::Impl final : public reactor::EngineLink {
   Impl(config::EngineConfig config, engine::HandlerSet handlers,
        engine::EngineRegistration registration);
   absl::Status AwaitEnd();
+  // Runs `duplicate` while the listeners are open; else tells why it cannot. `which` names them.
+  absl::Status WithListeners(std::string_view which, absl::FunctionRef<void()> duplicate);
 
   // Destroyed last.
   const engine::EngineRegistration registration_;

@@ -35,13 +35,14 @@ absl::Status Listeners::BindOne(const config::EngineConfig& config, HandlerTable
   // The others bind what the first one got: the same port for port 0.
   const SocketAddress bound = first.address;
   addresses_.push_back(bound);
-  descriptors_.push_back(first.fd.get());
+  descriptors_.push_back({first.fd.get()});
   if (config::NeedsAcceptor(config, listener)) {
     return Give(std::move(first), backlog, index, *loops_.acceptor);
   }
   RONDO_RETURN_IF_ERROR(Give(std::move(first), backlog, index, *loops_.serving[0]));
   for (size_t i = 1; each && i < loops_.serving.size(); ++i) {
     RONDO_ASSIGN_OR_RETURN(net::Listener next, net::Listen(bound, options));
+    descriptors_.back().push_back(next.fd.get());
     RONDO_RETURN_IF_ERROR(Give(std::move(next), backlog, index, *loops_.serving[i]));
   }
   return absl::OkStatus();
@@ -64,15 +65,34 @@ absl::Status Listeners::Give(net::Listener listener, int backlog, HandlerTable::
                      });
 }
 
+namespace {
+
+absl::StatusOr<UniqueFd> DuplicateOf(int listener, const SocketAddress& address) {
+  const int fd = sys::Duplicate(listener);
+  if (fd < 0) return base::ErrnoStatus(-fd, absl::StrCat("duplicating ", address.ToString()));
+  return UniqueFd(fd);
+}
+
+}  // namespace
+
 absl::StatusOr<UniqueFd> Listeners::Duplicate(const SocketAddress& address) const {
   const auto found = std::find(addresses_.begin(), addresses_.end(), address);
   if (found == addresses_.end()) {
     return absl::NotFoundError(
         absl::StrCat("no listener on ", address.ToString(), "; see Engine::addresses"));
   }
-  const int fd = sys::Duplicate(descriptors_[found - addresses_.begin()]);
-  if (fd < 0) return base::ErrnoStatus(-fd, absl::StrCat("duplicating ", address.ToString()));
-  return UniqueFd(fd);
+  return DuplicateOf(descriptors_[found - addresses_.begin()].front(), address);
+}
+
+absl::StatusOr<std::vector<UniqueFd>> Listeners::DuplicateAll() const {
+  std::vector<UniqueFd> all;
+  for (size_t i = 0; i < addresses_.size(); ++i) {
+    for (const int listener : descriptors_[i]) {
+      RONDO_ASSIGN_OR_RETURN(UniqueFd duplicate, DuplicateOf(listener, addresses_[i]));
+      all.push_back(std::move(duplicate));
+    }
+  }
+  return all;
 }
 
 void Listeners::ResumeAccepting() const {

@@ -35,6 +35,8 @@ class Listeners {
   // Any thread. A duplicate of the first listener on `address`. REQUIRES: the loops have not
   // closed theirs.
   absl::StatusOr<UniqueFd> Duplicate(const SocketAddress& address) const;
+  // The same of all listeners, in the order of addresses().
+  absl::StatusOr<std::vector<UniqueFd>> DuplicateAll() const;
   // Any thread. There is a place for a connection again: all loops that accept look again.
   void ResumeAccepting() const;
 
@@ -47,8 +49,8 @@ class Listeners {
   const LoopSet& loops_;
   Placement& placement_;
   std::vector<SocketAddress> addresses_;
-  // The first descriptor of each address; its loop owns it.
-  std::vector<int> descriptors_;
+  // The descriptors of each address, which their loops own.
+  std::vector<std::vector<int>> descriptors_;
   // Loops that accept.
   std::vector<loop::EventLoopImpl*> accepting_;
 };

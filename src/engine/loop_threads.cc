@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
-#include "engine/callback_thread.h"
+#include "engine/process/callback_thread.h"
 
 namespace rondo::engine {
 

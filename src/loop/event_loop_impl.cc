@@ -52,16 +52,17 @@ absl::StatusOr<std::unique_ptr<EventLoopImpl>> EventLoopImpl::New(size_t index,
   auto mailbox =
       std::make_shared<reactor::Mailbox>(options.mailbox_limit_bytes, std::move(waker));
   return std::unique_ptr<EventLoopImpl>(new EventLoopImpl(
-      index, std::move(handlers), engine, std::move(mailbox), std::move(poller)));
+      index, std::move(handlers), engine, std::move(mailbox), options.poller, std::move(poller)));
 }
 
 EventLoopImpl::EventLoopImpl(size_t index, HandlerTable handlers, reactor::EngineLink& engine,
-                             std::shared_ptr<reactor::Mailbox> mailbox,
+                             std::shared_ptr<reactor::Mailbox> mailbox, PollerKind poller_kind,
                              std::unique_ptr<poll::Poller> poller)
     : index_(index),
       handlers_(std::move(handlers)),
       engine_(engine),
       mailbox_(std::move(mailbox)),
+      poller_kind_(poller_kind),
       poller_(std::move(poller)),
       drain_mail_(std::make_unique<DrainMail>()),
       services_{.loop = *this,
@@ -213,6 +214,13 @@ void EventLoopImpl::ForEach(absl::FunctionRef<void(Connection&)> visit) {
   RONDO_DCHECK(IsCurrent());
   base::AssertOnLoop();
   streams_.ForEach(visit);
+}
+
+Connection* EventLoopImpl::Find(const ConnectionHandle& handle) {
+  RONDO_DCHECK(IsCurrent());
+  base::AssertOnLoop();
+  if (handle.mailbox_ != mailbox_) return nullptr;
+  return streams_.Find(stream::ConnectionName{{handle.slot_, handle.generation_}, handle.era_});
 }
 
 // --- Coming and going of connections.

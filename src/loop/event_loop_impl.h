@@ -83,11 +83,13 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   size_t connection_count() const override {
     return connections_.load(std::memory_order_relaxed);
   }
+  PollerKind poller() const override { return poller_kind_; }
   bool IsCurrent() const override {
     return thread_.load(std::memory_order_relaxed) == sys::CurrentThread();
   }
   void Cancel(TimerId id) override;
   void ForEach(absl::FunctionRef<void(Connection&)> visit) override;
+  Connection* Find(const ConnectionHandle& handle) override;
 
   // --- The loop's thread, from mail.
 
@@ -119,7 +121,8 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   };
 
   EventLoopImpl(size_t index, reactor::HandlerTable handlers, reactor::EngineLink& engine,
-                std::shared_ptr<reactor::Mailbox> mailbox, std::unique_ptr<poll::Poller> poller);
+                std::shared_ptr<reactor::Mailbox> mailbox, PollerKind poller_kind,
+                std::unique_ptr<poll::Poller> poller);
 
   void Turn() RONDO_ON_LOOP;
   void Wait() RONDO_ON_LOOP;
@@ -148,6 +151,7 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   const reactor::HandlerTable handlers_;
   reactor::EngineLink& engine_;
   const std::shared_ptr<reactor::Mailbox> mailbox_;
+  const PollerKind poller_kind_;
   const std::unique_ptr<poll::Poller> poller_;
 
   // Any thread.

@@ -143,4 +143,16 @@ void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value) { word.wait(va
 
 void WakeAll(std::atomic<uint32_t>& word) { word.notify_all(); }
 
+int CatchSignal(int signal, SignalHandler handler, SignalAction* before) {
+  SignalAction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  return OrErrno(::sigaction(signal, &action, before));
+}
+
+int RestoreSignal(int signal, const SignalAction& before) {
+  return OrErrno(::sigaction(signal, &before, nullptr));
+}
+
 }  // namespace rondo::sys

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -124,6 +125,17 @@ int SetThreadName(const std::string& name);
 int BindThreadToCpu(int cpu);
 // How many CPUs this process may run on; at least 1.
 int CpuCount();
+
+// --- Signals.
+
+// What a signal did before a CatchSignal.
+using SignalAction = struct sigaction;
+using SignalHandler = decltype(SignalAction::sa_handler);
+// Runs `handler`, which may do only what is safe in a signal handler (signal-safety(7)), for each
+// `signal` from now on. What it interrupts goes on, where that can be (SA_RESTART).
+int CatchSignal(int signal, SignalHandler handler, SignalAction* before);
+// Ends that.
+int RestoreSignal(int signal, const SignalAction& before);
 
 // --- Names.
 

@@ -34,6 +34,38 @@ class HandleTest : public ConformanceTest {
 };
 INSTANTIATE_TEST_SUITE_P(All, HandleTest, ::testing::ValuesIn(Setups()), NameOf);
 
+TEST_P(HandleTest, ALoopFindsTheConnectionsThatLiveOnIt) {
+  options.loops = 2;
+  handler.on_traffic = [](Connection& connection) {
+    connection.Close();
+    EXPECT_EQ(connection.loop().Find(connection.handle()), &connection);
+    return Action::kNone;
+  };
+  const auto server = Start();
+  Client client = Connect();
+  ASSERT_TRUE(handler.WaitForOpened(1));
+  const ConnectionHandle handle = handler.handles()[0];
+  int found = 0;
+  for (size_t loop : {0, 1}) {
+    OnLoop(loop, [&] {
+      EventLoop& here = engine->loop(loop);
+      EXPECT_EQ(here.Find(ConnectionHandle()), nullptr);
+      Connection* const connection = here.Find(handle);
+      if (connection == nullptr) return;
+      ++found;
+      EXPECT_EQ(connection->handle(), handle);
+      EXPECT_EQ(connection->Write("found"), WriteResult::kOk);
+    });
+  }
+  EXPECT_EQ(found, 1);
+  EXPECT_EQ(client.Receive(5), "found");
+  ASSERT_TRUE(client.Send("bye"));
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  for (size_t loop : {0, 1}) {
+    OnLoop(loop, [&] { EXPECT_EQ(engine->loop(loop).Find(handle), nullptr); });
+  }
+}
+
 TEST_P(HandleTest, AStaleHandleTouchesNothingOfTheConnectionThatTookItsPlace) {
   options.loops = 1;
   handler.on_traffic = [](Connection& connection) {

@@ -232,14 +232,53 @@ TEST_F(StartTest, AListenerThatIsNotThereCannotBeDuplicated) {
             absl::StatusCode::kNotFound);
 }
 
+TEST_F(StartTest, AllListenersAreDuplicatedOneForEachLoopWhereThatHasOne) {
+  for (const auto& [mode, each] : {std::pair(AcceptMode::kAcceptor, 1),
+                                   std::pair(AcceptMode::kReusePort, 3)}) {
+    auto engine = Engine::Start(handler_, {"tcp://127.0.0.1:0", "tcp4://localhost:0"},
+                                {.loops = 3, .accept_mode = mode});
+    ASSERT_TRUE(engine.ok()) << engine.status();
+    const auto listeners = (*engine)->DuplicateListeners();
+    ASSERT_TRUE(listeners.ok()) << listeners.status();
+    std::vector<uint16_t> ports;
+    for (const UniqueFd& listener : *listeners) {
+      sockaddr_in bound = {};
+      socklen_t length = sizeof bound;
+      auto* const address = reinterpret_cast<sockaddr*>(&bound);
+      ASSERT_EQ(::getsockname(listener.get(), address, &length), 0);
+      ports.push_back(ntohs(bound.sin_port));
+    }
+    std::vector<uint16_t> expected(each, (*engine)->addresses()[0].port());
+    expected.insert(expected.end(), each, (*engine)->addresses()[1].port());
+    EXPECT_EQ(ports, expected);
+    EXPECT_TRUE((*engine)->Stop(absl::InfiniteDuration()).ok());
+    EXPECT_EQ((*engine)->DuplicateListeners().status().code(),
+              absl::StatusCode::kFailedPrecondition);
+  }
+}
+
+TEST_F(StartTest, ThePollerThatAutoHasBecomeIsTold) {
+  for (const PollerKind kind : {PollerKind::kAuto, PollerKind::kEpoll, PollerKind::kEpollEdge}) {
+    auto engine = Engine::Start(handler_, "tcp://127.0.0.1:0", {.loops = 2, .poller = kind});
+    ASSERT_TRUE(engine.ok()) << engine.status();
+    const PollerKind chosen = (*engine)->poller();
+    if (kind == PollerKind::kAuto) {
+      EXPECT_TRUE(chosen == PollerKind::kIoUring || chosen == PollerKind::kEpoll);
+    } else {
+      EXPECT_EQ(chosen, kind);
+    }
+    EXPECT_EQ((*engine)->loop(1).poller(), chosen);
+  }
+}
+
 TEST_F(StartTest, ACpuThatIsNotThereIsLoggedAndTheLoopRunsAnywhere) {
   absl::Mutex mutex;
   std::vector<std::string> warnings;
-  auto engine = Engine::Start(handler_, "tcp://127.0.0.1:0",
-                              {.cpus = {4095}, .log = [&](LogSeverity, std::string_view text) {
-                                 const absl::MutexLock lock(&mutex);
-                                 warnings.emplace_back(text);
-                               }});
+  const auto log = [&](LogSeverity severity, std::string_view text) {
+    const absl::MutexLock lock(&mutex);
+    if (severity != LogSeverity::kInfo) warnings.emplace_back(text);
+  };
+  auto engine = Engine::Start(handler_, "tcp://127.0.0.1:0", {.cpus = {4095}, .log = log});
   ASSERT_TRUE(engine.ok());
   EXPECT_TRUE((*engine)->Stop(absl::InfiniteDuration()).ok());
   ASSERT_EQ(warnings.size(), 1u);

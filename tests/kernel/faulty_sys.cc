@@ -251,6 +251,14 @@ int64_t Now() {
   return (stopped_at < 0 ? real_sys::Now() : stopped_at) + testing::clock_offset;
 }
 
+int CatchSignal(int signal, SignalHandler handler, SignalAction* before) {
+  return real_sys::CatchSignal(signal, handler, before);
+}
+
+int RestoreSignal(int signal, const SignalAction& before) {
+  return real_sys::RestoreSignal(signal, before);
+}
+
 int64_t WallClock() { return real_sys::WallClock(); }
 
 uint64_t Random() { return real_sys::Random(); }

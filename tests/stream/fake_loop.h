@@ -25,9 +25,11 @@ class NoLoop final : public EventLoop {
   size_t index() const override { return 0; }
   Engine& engine() const override { base::CheckFailed("no engine", __FILE__, __LINE__); }
   size_t connection_count() const override { return 0; }
+  PollerKind poller() const override { return PollerKind::kEpoll; }
   bool IsCurrent() const override { return true; }
   void Cancel(TimerId) override {}
   void ForEach(absl::FunctionRef<void(Connection&)>) override {}
+  Connection* Find(const ConnectionHandle&) override { return nullptr; }
 
  private:
   bool PostTask(Task, size_t) override { return false; }

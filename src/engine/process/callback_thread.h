@@ -4,8 +4,8 @@
 // another engine that is being stopped from a callback as well. Any thread; what all engines of the
 // process know of each other's threads.
 
-#ifndef RONDO_ENGINE_CALLBACK_THREAD_H_
-#define RONDO_ENGINE_CALLBACK_THREAD_H_
+#ifndef RONDO_ENGINE_PROCESS_CALLBACK_THREAD_H_
+#define RONDO_ENGINE_PROCESS_CALLBACK_THREAD_H_
 
 #include "reactor/engine_link.h"
 #include "sys/sys.h"
@@ -51,4 +51,4 @@ class CallbackThread {
 
 }  // namespace rondo::engine
 
-#endif  // RONDO_ENGINE_CALLBACK_THREAD_H_
+#endif  // RONDO_ENGINE_PROCESS_CALLBACK_THREAD_H_

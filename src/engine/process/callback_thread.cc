@@ -1,4 +1,4 @@
-#include "engine/callback_thread.h"
+#include "engine/process/callback_thread.h"
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"

@@ -2,8 +2,8 @@
 // have descriptor tables of their own must be the only engine there is: a loop could not wake
 // another engine's, nor end its sockets while its own table has copies of them. Any thread.
 
-#ifndef RONDO_ENGINE_ENGINE_REGISTRATION_H_
-#define RONDO_ENGINE_ENGINE_REGISTRATION_H_
+#ifndef RONDO_ENGINE_PROCESS_ENGINE_REGISTRATION_H_
+#define RONDO_ENGINE_PROCESS_ENGINE_REGISTRATION_H_
 
 #include <utility>
 
@@ -30,4 +30,4 @@ class EngineRegistration {
 
 }  // namespace rondo::engine
 
-#endif  // RONDO_ENGINE_ENGINE_REGISTRATION_H_
+#endif  // RONDO_ENGINE_PROCESS_ENGINE_REGISTRATION_H_

@@ -1,4 +1,4 @@
-#include "engine/engine_registration.h"
+#include "engine/process/engine_registration.h"
 
 #include <cstddef>
 
