@@ -36,6 +36,8 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "rondo/platform.h"
+
 namespace rondo {
 
 class Decoded;

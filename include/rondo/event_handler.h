@@ -29,6 +29,8 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 
+#include "rondo/platform.h"
+
 namespace rondo {
 
 class Connection;

@@ -23,6 +23,8 @@
 #include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
 
+#include "rondo/platform.h"
+
 namespace rondo {
 
 class Connection;

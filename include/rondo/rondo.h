@@ -16,6 +16,7 @@
 #include "rondo/listen.h"
 #include "rondo/load_balancer.h"
 #include "rondo/options.h"
+#include "rondo/platform.h"
 #include "rondo/socket_address.h"
 #include "rondo/socket_options.h"
 #include "rondo/unique_fd.h"

@@ -21,6 +21,8 @@
 #include <string>
 #include <string_view>
 
+#include "rondo/platform.h"
+
 namespace rondo {
 
 class SocketAddress {

@@ -11,6 +11,8 @@
 
 #include "absl/time/time.h"
 
+#include "rondo/platform.h"
+
 namespace rondo {
 
 // TCP keep-alive probes (tcp(7)); each duration in whole seconds, 1 s to 9 h.

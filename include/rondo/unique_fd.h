@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "rondo/platform.h"
+
 namespace rondo {
 
 class UniqueFd {

@@ -22,6 +22,10 @@ const Ratchet kUnclearPhrasesGranted = {};
 
 // Path and directive of what is compiled only sometimes, besides include guards.
 const Grants kConditionals = {
+    // What users compile with, and on what: a sentence for those who cannot have Rondo there.
+    {"include/rondo/platform.h", "#if __cplusplus <= 201703L"},
+    {"include/rondo/platform.h", "#elif defined(_WIN32)"},
+    {"include/rondo/platform.h", "#elif __SIZEOF_POINTER__ < 8"},
     {"src/base/check.h", "#ifdef NDEBUG"},
 };
 

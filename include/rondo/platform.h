@@ -1,0 +1,21 @@
+// What Rondo asks of the compiler and the system, in sentences rather than in pages of errors from
+// templates. Every public header includes it, most of them by way of another one. There is nothing
+// in it for users.
+
+#ifndef RONDO_PLATFORM_H_
+#define RONDO_PLATFORM_H_
+
+// Compilers go on after an #error, and print everything that is wrong then. They stop for a header
+// that is not there.
+#if __cplusplus <= 201703L
+#error "Rondo needs C++20: compile with -std=c++20 or newer."
+#include "rondo/see_the_error_above"
+#elif defined(_WIN32)
+#error "Rondo does not support Windows: sockets there need an IOCP poller, which it does not have."
+#include "rondo/see_the_error_above"
+#elif __SIZEOF_POINTER__ < 8
+#error "Rondo does not support 32-bit systems: its limits and counters need 64-bit pointers."
+#include "rondo/see_the_error_above"
+#endif
+
+#endif  // RONDO_PLATFORM_H_
