@@ -76,7 +76,7 @@ enum class ReportTooLong { kAtOnce, kAfterSkipping };
 // --- Decoding ----------------------------------------------------------------------------------
 
 // What is wrong with a frame, as numbers: a Status is only made on demand, by ToStatus.
-struct FrameError {
+struct RONDO_API FrameError {
   // kResourceExhausted: too long. kInvalidArgument: corrupt.
   absl::StatusCode code = absl::StatusCode::kInvalidArgument;
   // The beginning of the message, "LineCodec: line too long". A literal: it is not copied.
@@ -108,7 +108,7 @@ struct FrameError {
 };
 
 // DataLoss: a stream ended inside a frame, of which `bytes` bytes were received and not decoded.
-absl::Status UnfinishedFrame(size_t bytes);
+RONDO_API absl::Status UnfinishedFrame(size_t bytes);
 
 // The result of Decode. Small and trivially copyable.
 class Decoded {
@@ -159,7 +159,7 @@ class Decoded {
 // A frame to be sent: the payload by reference, and copies of the headers and trailers that codecs
 // put around it. It lives on the stack, and the payload and the codec must outlive it. Cannot be
 // copied: pieces() points into it.
-class EncodedFrame {
+class RONDO_API EncodedFrame {
  public:
   // The room for headers and trailers together, in bytes, and the number of pieces on each side.
   static constexpr size_t kRoomBytes = 64;

@@ -59,7 +59,7 @@ enum class WriteResult {
 };
 
 // The base of what a handler keeps for a connection (Connection::set_context).
-class ConnectionContext {
+class RONDO_API ConnectionContext {
  public:
   // Tells types of contexts apart by its address, where Rondo itself must do so: it uses no RTTI.
   struct Tag {};
@@ -72,7 +72,7 @@ class ConnectionContext {
   virtual const Tag* context_tag() const { return nullptr; }
 };
 
-class Connection {
+class RONDO_API Connection {
  public:
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -217,7 +217,7 @@ class Connection {
   ConnectionContext* ContextOrNull() const;
 };
 
-class ConnectionHandle {
+class RONDO_API ConnectionHandle {
  public:
   // Runs exactly once, on the connection's loop: OK when the operation is complete, else why not.
   // When the loop has ended (Cancelled), its mailbox is full or there is no memory

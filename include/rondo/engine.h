@@ -38,16 +38,16 @@ class Engine {
   // for a host without an address or an address that is not this machine's, otherwise what the
   // kernel said of which address; Internal for what a HandlerFactory or OnBoot throws. Blocks while
   // names are resolved.
-  static absl::StatusOr<std::unique_ptr<Engine>> Start(const Handlers& handlers,
-                                                       const Addresses& addresses,
-                                                       const Options& options = {});
+  RONDO_API static absl::StatusOr<std::unique_ptr<Engine>> Start(const Handlers& handlers,
+                                                                 const Addresses& addresses,
+                                                                 const Options& options = {});
 
   // Stops without grace and waits for that; an earlier stop that is still in its grace is hastened.
   // Calls of Stop and Wait that wait on other threads have returned by then. In a callback of
   // another engine it works, too, and holds up that loop meanwhile. In a callback of its own (on
   // one of its loops, in OnBoot or OnShutdown) the engine cannot end: there the process ends with
   // a message; call Stop, and have another thread destroy it.
-  ~Engine();
+  RONDO_API ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
@@ -64,34 +64,34 @@ class Engine {
   // OnShutdown), it only requests the stop and returns OK. On another thread while OnBoot runs, it
   // waits for the start as well: OnBoot must not wait for it, and Cancelled says that the start has
   // failed.
-  absl::Status Stop(absl::Duration grace);
+  RONDO_API absl::Status Stop(absl::Duration grace);
   // Any thread. Whether a stop was requested.
-  bool stopping() const;
+  RONDO_API bool stopping() const;
   // Any thread, but not in a callback, of this engine or another: FailedPrecondition. Blocks until
   // the engine has stopped, for any reason, and returns the result of the stop.
-  absl::Status Wait();
+  RONDO_API absl::Status Wait();
 
   // Any thread. As bound, in the order of Start, with port 0 resolved.
-  const std::vector<SocketAddress>& addresses() const;
+  RONDO_API const std::vector<SocketAddress>& addresses() const;
   // Any thread. `index` below loop_count().
-  EventLoop& loop(size_t index) const;
-  size_t loop_count() const;
+  RONDO_API EventLoop& loop(size_t index) const;
+  RONDO_API size_t loop_count() const;
   // Any thread. The poller of its loops: what kAuto has become.
-  PollerKind poller() const;
+  RONDO_API PollerKind poller() const;
   // Any thread. Open connections, as of now.
-  size_t connection_count() const;
+  RONDO_API size_t connection_count() const;
   // Any thread. A duplicate of the (first) listener on `address`, one of addresses(); for handing
   // it to another process. Close-on-exec. NotFound when there is none, FailedPrecondition once a
   // stop was requested.
-  absl::StatusOr<UniqueFd> DuplicateListener(const SocketAddress& address) const;
+  RONDO_API absl::StatusOr<UniqueFd> DuplicateListener(const SocketAddress& address) const;
   // Any thread. The same for all of them, in the order of addresses(): with kReusePort one for each
   // loop. The kernel spreads newcomers over all of these: none may be left without a process that
   // accepts.
-  absl::StatusOr<std::vector<UniqueFd>> DuplicateListeners() const;
+  RONDO_API absl::StatusOr<std::vector<UniqueFd>> DuplicateListeners() const;
 
  private:
-  friend absl::Status Serve(const Handlers&, const Addresses&, const Options&,
-                            absl::AnyInvocable<void(Engine&)>);
+  RONDO_API friend absl::Status Serve(const Handlers&, const Addresses&, const Options&,
+                                      absl::AnyInvocable<void(Engine&)>);
   class Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
 
@@ -99,15 +99,17 @@ class Engine {
 };
 
 // Engine::Start, then Engine::Wait.
-absl::Status Run(const Handlers& handlers, const Addresses& addresses, const Options& options = {});
+RONDO_API absl::Status Run(const Handlers& handlers, const Addresses& addresses,
+                           const Options& options = {});
 
 // The same for a program that is nothing but a server: the first SIGINT or SIGTERM stops the engine
 // with Options::shutdown_grace, the next one at once. `started` is called on this thread once the
 // engine serves and the signals are caught. What they did before is there again at the return. All
 // else of Rondo leaves signals alone, and it causes no SIGPIPE. FailedPrecondition while another
 // Serve of this process runs.
-absl::Status Serve(const Handlers& handlers, const Addresses& addresses,
-                   const Options& options = {}, absl::AnyInvocable<void(Engine&)> started = {});
+RONDO_API absl::Status Serve(const Handlers& handlers, const Addresses& addresses,
+                             const Options& options = {},
+                             absl::AnyInvocable<void(Engine&)> started = {});
 
 }  // namespace rondo
 

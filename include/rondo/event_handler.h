@@ -46,7 +46,7 @@ enum class Action {
   kShutdown,
 };
 
-class EventHandler {
+class RONDO_API EventHandler {
  public:
   virtual ~EventHandler() = default;
 

@@ -35,7 +35,7 @@ enum class PollerKind;
 // Names one scheduled task, for ever: ids are not used twice in an engine. 0 names none.
 enum class TimerId : uint64_t { kNone = 0 };
 
-class EventLoop {
+class RONDO_API EventLoop {
  public:
   using Task = absl::AnyInvocable<void()>;
 

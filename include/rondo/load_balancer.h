@@ -28,7 +28,7 @@ struct LoopLoad {
   size_t connections = 0;
 };
 
-class LoadBalancer {
+class RONDO_API LoadBalancer {
  public:
   virtual ~LoadBalancer() = default;
   // The index into `loops`, which is never empty, of the loop to use. An index that is out of
@@ -37,17 +37,17 @@ class LoadBalancer {
 };
 
 // Every loop in turn. The default.
-std::unique_ptr<LoadBalancer> NewRoundRobin();
+RONDO_API std::unique_ptr<LoadBalancer> NewRoundRobin();
 // By the peer's address without its port: a host stays on one loop as long as the number of loops
 // stays. Of an IPv6 address the /64 prefix counts, which is what a site or a host is given: its
 // temporary addresses share a loop, and its owner cannot choose among loops. The hash is keyed by
 // the seed (SipHash): who does not know it cannot tell which addresses share a loop, so keep it
 // secret. Balancers with the same seed agree, in every process and run: give one seed to engines
 // that share the work, and to those of the next run. Without one the seed is random.
-std::unique_ptr<LoadBalancer> NewSourceAddressHash(uint64_t seed);
-std::unique_ptr<LoadBalancer> NewSourceAddressHash();
+RONDO_API std::unique_ptr<LoadBalancer> NewSourceAddressHash(uint64_t seed);
+RONDO_API std::unique_ptr<LoadBalancer> NewSourceAddressHash();
 // The loop with the fewest connections; among equals, every one in turn.
-std::unique_ptr<LoadBalancer> NewLeastConnections();
+RONDO_API std::unique_ptr<LoadBalancer> NewLeastConnections();
 
 }  // namespace rondo
 

@@ -1,6 +1,6 @@
 // What Rondo asks of the compiler and the system, in sentences rather than in pages of errors from
-// templates. Every public header includes it, most of them by way of another one. There is nothing
-// in it for users.
+// templates, and what its headers tell the compiler. Every public header includes it, most of them
+// by way of another one. There is nothing in it for users.
 
 #ifndef RONDO_PLATFORM_H_
 #define RONDO_PLATFORM_H_
@@ -17,5 +17,10 @@
 #error "Rondo does not support 32-bit systems: its limits and counters need 64-bit pointers."
 #include "rondo/see_the_error_above"
 #endif
+
+// Of a class, or of a function outside classes: the shared library exports it, and hides all that
+// has no mark. Templates and inline functions need none. Engine is marked at its functions: a class
+// that is exported would export Engine::Impl with it.
+#define RONDO_API __attribute__((visibility("default")))
 
 #endif  // RONDO_PLATFORM_H_

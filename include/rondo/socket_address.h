@@ -25,7 +25,7 @@
 
 namespace rondo {
 
-class SocketAddress {
+class RONDO_API SocketAddress {
  public:
   // No address: `ToString()` is "none", `family()` AF_UNSPEC.
   SocketAddress() = default;
@@ -58,7 +58,7 @@ class SocketAddress {
   // The length the kernel expects with `data()`, in bytes.
   socklen_t size() const;
 
-  friend bool operator==(const SocketAddress& a, const SocketAddress& b);
+  RONDO_API friend bool operator==(const SocketAddress& a, const SocketAddress& b);
 
  private:
   union Storage {

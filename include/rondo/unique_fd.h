@@ -10,7 +10,7 @@
 
 namespace rondo {
 
-class UniqueFd {
+class RONDO_API UniqueFd {
  public:
   UniqueFd() = default;
   // Takes over `fd`; a negative one means that there is none.

@@ -20,7 +20,7 @@
 
 namespace rondo {
 
-class DelimiterCodec {
+class RONDO_API DelimiterCodec {
  public:
   struct Options {
     // Frames include their delimiter, and a payload to be encoded must have it.

@@ -13,7 +13,7 @@
 
 namespace rondo {
 
-class FixedLengthCodec {
+class RONDO_API FixedLengthCodec {
  public:
   struct State {
     bool operator==(const State&) const = default;

@@ -18,7 +18,7 @@
 
 namespace rondo {
 
-class JsonCodec {
+class RONDO_API JsonCodec {
  public:
   struct Options {
     // Delivers the elements of an outermost array instead of the array, each as soon as it is

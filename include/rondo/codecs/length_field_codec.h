@@ -25,7 +25,7 @@ namespace rondo {
 
 enum class ByteOrder { kBigEndian, kLittleEndian };
 
-class LengthFieldCodec {
+class RONDO_API LengthFieldCodec {
  public:
   struct Options {
     int length_bytes = 4;

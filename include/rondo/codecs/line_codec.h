@@ -13,7 +13,7 @@
 
 namespace rondo {
 
-class LineCodec {
+class RONDO_API LineCodec {
  public:
   struct Options {
     // What ends a line. kLfOrCrLf accepts both, and the encoder writes LF. With kCrLf a lone LF is

@@ -13,7 +13,7 @@
 
 namespace rondo {
 
-class PassThroughCodec {
+class RONDO_API PassThroughCodec {
  public:
   struct State {
     bool operator==(const State&) const = default;

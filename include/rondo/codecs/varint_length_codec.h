@@ -15,7 +15,7 @@
 
 namespace rondo {
 
-class VarintLengthCodec {
+class RONDO_API VarintLengthCodec {
  public:
   struct State {
     uint64_t skip : 63 = 0;  // Bytes of a frame that is too long and must still be dropped.
