@@ -246,9 +246,9 @@ class RONDO_API ConnectionHandle {
   template <class F>
     requires std::constructible_from<absl::AnyInvocable<void(Connection&)>, F>
   bool Post(F&& task) const {
-    try {
+    RONDO_TRY {
       return PostTask(std::forward<F>(task), sizeof(std::decay_t<F>));
-    } catch (const std::bad_alloc&) {
+    } RONDO_CATCH_BAD_ALLOC {
       return false;
     }
   }

@@ -62,9 +62,9 @@ class RONDO_API EventLoop {
   template <class F>
     requires std::constructible_from<Task, F>
   [[nodiscard]] bool Post(F&& task) {
-    try {
+    RONDO_TRY {
       return PostTask(Task(std::forward<F>(task)), sizeof(std::decay_t<F>));
-    } catch (const std::bad_alloc&) {
+    } RONDO_CATCH_BAD_ALLOC {
       return false;
     }
   }
@@ -75,9 +75,9 @@ class RONDO_API EventLoop {
   template <class F>
     requires std::constructible_from<Task, F>
   TimerId Schedule(absl::Duration delay, F&& task) {
-    try {
+    RONDO_TRY {
       return ScheduleTask(delay, Task(std::forward<F>(task)), sizeof(std::decay_t<F>));
-    } catch (const std::bad_alloc&) {
+    } RONDO_CATCH_BAD_ALLOC {
       return TimerId::kNone;
     }
   }

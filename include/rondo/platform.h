@@ -23,4 +23,14 @@
 // that is exported would export Engine::Impl with it.
 #define RONDO_API __attribute__((visibility("default")))
 
+// `try` and `catch` of the functions that a user's program compiles. With -fno-exceptions a failed
+// allocation in them ends the process, as everywhere else in such a program.
+#ifdef __cpp_exceptions
+#define RONDO_TRY try
+#define RONDO_CATCH_BAD_ALLOC catch (const std::bad_alloc&)
+#else
+#define RONDO_TRY if constexpr (true)
+#define RONDO_CATCH_BAD_ALLOC else
+#endif
+
 #endif  // RONDO_PLATFORM_H_

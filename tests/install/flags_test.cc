@@ -10,17 +10,23 @@ namespace {
 
 class FlagsTest : public InstallTest {
  protected:
-  void RunAndExpectHelloWith(const std::string& flags) const {
-    for (const std::string compiler : {"c++", "clang++"}) {
-      if (!Has(compiler)) continue;
-      RunAndExpectHello(compiler + " -std=c++20 " + flags +
-                        " $consumer/hello.cc -o hello $(pkg-config --cflags --libs rondo)"
-                        "\n ./hello");
-    }
+  void RunAndExpectHelloBy(const std::string& compiler_with_flags) const {
+    RunAndExpectHello(compiler_with_flags +
+                      " -std=c++20 $consumer/hello.cc -o hello"
+                      " $(pkg-config --cflags --libs rondo)\n ./hello");
   }
 };
 
-TEST_F(FlagsTest, AProgramMayBeCompiledWithoutRtti) { RunAndExpectHelloWith("-fno-rtti"); }
+TEST_F(FlagsTest, AProgramMayBeCompiledWithoutRtti) { RunAndExpectHelloBy("c++ -fno-rtti"); }
+
+TEST_F(FlagsTest, AProgramMayBeCompiledWithoutExceptions) {
+  RunAndExpectHelloBy("c++ -fno-exceptions");
+}
+
+TEST_F(FlagsTest, AProgramMayBeCompiledByClangWithoutAnyOfIt) {
+  if (!Has("clang++")) GTEST_SKIP() << "clang++ is not installed";
+  RunAndExpectHelloBy("clang++ -fno-rtti -fno-exceptions -fvisibility=hidden");
+}
 
 }  // namespace
 }  // namespace rondo

@@ -26,6 +26,7 @@ const Grants kConditionals = {
     {"include/rondo/platform.h", "#if __cplusplus <= 201703L"},
     {"include/rondo/platform.h", "#elif defined(_WIN32)"},
     {"include/rondo/platform.h", "#elif __SIZEOF_POINTER__ < 8"},
+    {"include/rondo/platform.h", "#ifdef __cpp_exceptions"},
     {"src/base/check.h", "#ifdef NDEBUG"},
 };
 
