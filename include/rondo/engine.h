@@ -4,7 +4,7 @@
 //   auto engine = rondo::Engine::Start(handler, "tcp://127.0.0.1:0");
 //   if (!engine.ok()) return Fail(engine.status());
 //   std::cout << "listening on " << (*engine)->addresses()[0].ToString() << std::endl;
-//   ...
+//   // ... until it is time to stop.
 //   absl::Status status = (*engine)->Stop(absl::Seconds(5));
 //
 // Addresses are as in socket_address.h; a name resolves to one address, IPv4 before IPv6.

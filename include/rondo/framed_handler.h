@@ -5,7 +5,7 @@
 //   struct Upper : rondo::FramedHandler<rondo::LineCodec> {
 //     Upper() : FramedHandler(rondo::LineCodec(rondo::MaxFrameBytes(8192))) {}
 //     rondo::Action OnFrame(rondo::Connection& connection, std::string_view line) override {
-//       (void)WriteFrame(connection, absl::AsciiStrToUpper(line));
+//       (void)WriteFrame(connection, absl::AsciiStrToUpper(std::string(line)));
 //       return rondo::Action::kNone;
 //     }
 //   };
@@ -18,7 +18,7 @@
 //
 //   struct Member : rondo::FramedHandler<rondo::LineCodec>::Context { std::string name; };
 //   connection.set_context(std::make_unique<Member>());   // in OnOpen
-//   connection.context<Member>()->name
+//   connection.context<Member>()->name = "Ada";           // in another callback
 //
 // Without such a context, a connection between two frames costs no memory beyond its own. While it
 // is inside a frame FramedHandler keeps a few bytes for it, which context<Member>() does not show.

@@ -1,9 +1,9 @@
 // Listen: one address that an engine listens on, and what is special about it. Addresses: all of
 // an engine's, as Engine::Start takes them. Plain values: copy them, keep them on any thread.
 //
-//   Engine::Start(handler, "tcp://:80");
-//   Engine::Start(handler, {"tcp://:80", rondo::Listen{.address = "tcp://127.0.0.1:81",
-//                                                      .handler = &admin}});
+//   auto plain = rondo::Engine::Start(handler, "tcp://:80");
+//   auto with_admin = rondo::Engine::Start(
+//       handler, {"tcp://:80", rondo::Listen{.address = "tcp://[::1]:81", .handler = &admin}});
 //
 // The text is as in socket_address.h. What a Listen leaves out is as in Options, and the handler is
 // the engine's. A text alone is a Listen with nothing but that address.
