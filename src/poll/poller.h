@@ -141,7 +141,8 @@ class Poller {
   // some of them, so a sum of the two asks the socket last.
   virtual void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const
       RONDO_ON_LOOP = 0;
-  // How many bytes were received for one stream, came during a pause and wait for its end.
+  // How many bytes were received for one stream and are still to be delivered, those behind the
+  // ones that OnReceived is delivering as well. To find none left anywhere, ask the socket first.
   virtual size_t HeldInput(EndpointRef) const RONDO_ON_LOOP { return 0; }
 
   // --- Every other kind.

@@ -157,9 +157,9 @@ bool Streams::Linger(StreamConnection& connection) {
 void Streams::EndIfServed(StreamConnection& connection) {
   if (connection.state.IsAbortingOrEnded()) return;
   if (connection.state.AcceptsInput()) {
-    // The socket first: to ask the poller takes longer.
+    // The socket first: meanwhile the poller may take some of its bytes.
     if (HasInputLeft(connection) || connection.entry().transport.Unread(connection.socket) > 0 ||
-        Unread(connection) > 0) {
+        poller_.HeldInput(connection.ref()) > 0) {
       return;
     }
     // Where the peer may have sent its FIN the poller still tells: a receive may meet the reset.

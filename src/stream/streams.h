@@ -236,8 +236,7 @@ class Streams final : private StreamTimers {
   }
   // Whether the peer's bytes wait because its handler has paused reading.
   bool IsHeldUp(StreamConnection& connection) const RONDO_ON_LOOP;
-  // Bytes that have arrived and were not delivered. A timeout acts only once the poller has brought
-  // all it could, so what it holds for other reasons need not be looked for.
+  // Bytes that have arrived and were not delivered.
   size_t Unread(StreamConnection& connection) const RONDO_ON_LOOP;
   // Whether a read deadline that is over acts later: after what has arrived was delivered.
   bool PutOffReadDeadline(StreamConnection& connection) RONDO_ON_LOOP;

@@ -294,6 +294,30 @@ TEST_P(FailedSendTest, WhatCompletesAMessageIsReceivedAfterYield) {
   EXPECT_EQ(got, "!" + RandomBytes(kMessage));
 }
 
+// io_uring may have received it when the failure is reported: it waits in the ring.
+TEST_P(FailedSendTest, WhatThePollerHasReceivedIsDelivered) {
+  options.loops = 1;
+  std::atomic<size_t> got = 0;
+  handler.on_traffic = [&](Connection& connection) {
+    got += connection.Next().size();
+    return Action::kNone;
+  };
+  const auto server = Start();
+  Client client = Connect();
+  ASSERT_TRUE(handler.WaitForOpened(1));
+  absl::Notification begun, ended;
+  ASSERT_TRUE(engine->loop(0).Post([&] {
+    begun.Notify();
+    EXPECT_TRUE(ended.WaitForNotificationWithTimeout(kPatience));
+    engine->loop(0).ForEach([](Connection& connection) { connection.Write("late"); });
+  }));
+  ASSERT_TRUE(begun.WaitForNotificationWithTimeout(kPatience));
+  SendAndEnd(client, RandomBytes(10'000), PeerEnd::kReset);
+  ended.Notify();
+  ASSERT_TRUE(handler.WaitForClosed(1));
+  EXPECT_EQ(got, 10'000u) << handler.reason();
+}
+
 TEST_P(FailedSendTest, ALingeringConnectionEndsAtTheCloseTimeout) {
   options.connection.close_timeout = absl::Milliseconds(50);
   handler.on_open = [](Connection& connection) {

@@ -13,6 +13,8 @@
 namespace rondo::poll {
 namespace {
 
+enum class FirstPaused { kNo, kYes };
+
 TEST_P(ContractTest, BytesThatArrivedEarlierAreReceived) {
   auto [ours, peer] = ConnectedSockets();
   WriteAll(peer.get(), "before");
@@ -182,6 +184,30 @@ TEST_P(ContractTest, BytesBehindUrgentDataAreNotForgotten) {
   WriteUrgent(peer.get(), '!');
   WriteAll(peer.get(), "behind");
   EXPECT_TRUE(RunUntil([&, probe = probe] { return probe->received == "beforebehind"; }));
+}
+
+TEST_P(ContractTest, WhatIsBehindTheBytesThatAreDeliveredIsKnown) {
+  for (const auto input : {FirstPaused::kNo, FirstPaused::kYes}) {
+    auto [probe, peer] = AddConnected();
+    Turn();
+    if (input == FirstPaused::kYes) Pause(*probe);
+    const std::string sent = Pattern(50'000);
+    WriteAll(peer.get(), sent);
+    ASSERT_TRUE(testing::Eventually(
+        [&, probe = probe] { return sys::UnreadBytes(probe->socket) == sent.size(); }));
+    probe->on_received = [&, probe = probe](std::string_view) {
+      const size_t held = poller().HeldInput(probe->ref());
+      const size_t unread = sys::UnreadBytes(probe->socket);
+      EXPECT_EQ(probe->received.size() + held + unread, sent.size());
+    };
+    if (input == FirstPaused::kYes) {
+      DeliverEverything();
+      Resume(*probe);
+    }
+    EXPECT_TRUE(RunUntil([&, probe = probe] { return probe->received == sent; }));
+    EXPECT_EQ(poller().HeldInput(probe->ref()), 0u);
+    probe->on_received = nullptr;
+  }
 }
 
 // Without buffers a backend waits for some; no endpoint fails.

@@ -39,15 +39,24 @@ void Receiver::Resume(EndpointRef ref) {
 }
 
 size_t Receiver::HeldInput(EndpointRef ref) const {
+  size_t held = behind_delivery_.id == ref.id ? behind_delivery_.bytes : 0;
   const auto found = paused_input_.find(ref.id.Pack());
-  return found == paused_input_.end() ? 0 : found->second.size();
+  if (found != paused_input_.end()) held += found->second.size();
+  ForEachReceived([&](EndpointId id, size_t bytes) {
+    if (id == ref.id) held += bytes;
+  });
+  return held;
 }
 
 void Receiver::ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const {
-  ring_.FetchOverflow();
+  ForEachReceived(visit);
   for (const auto& [packed, bytes] : paused_input_) {
     visit(EndpointId::Unpack(packed), bytes.size());
   }
+}
+
+void Receiver::ForEachReceived(absl::FunctionRef<void(EndpointId, size_t)> visit) const {
+  ring_.FetchOverflow();
   ring_.ForEachCompletion([visit](const io_uring_cqe& completion) {
     if (OperationOf(completion) != Operation::kReceive || completion.res <= 0) return;
     visit(EndpointOf(completion), static_cast<size_t>(completion.res));
@@ -257,7 +266,9 @@ void Receiver::DeliverPaused(EndpointRef ref, Events& events) {
   const size_t length = std::min(bytes.size(), read_buffer_bytes_);
   const std::string_view piece = bytes.Front(length);
   bytes.Consume(length);
+  behind_delivery_ = {ref.id, bytes.size()};
   events.OnReceived(ref, piece);
+  behind_delivery_ = {};
   if (events.Find(ref.id) != &ref.endpoint || MirrorOf(ref).closed_or_failed()) return;
   const auto place = paused_input_.find(ref.id.Pack());
   if (bytes.size() > 0) {

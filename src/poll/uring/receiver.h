@@ -94,6 +94,8 @@ class Receiver {
   void OnReceiveOver(int result, EndpointRef ref, Events& events) RONDO_ON_LOOP;
   // The watch has met a failure.
   void ReportWatched(EndpointRef ref, Events& events) RONDO_ON_LOOP;
+  // What is in completions that were not handled yet.
+  void ForEachReceived(absl::FunctionRef<void(EndpointId, size_t)> visit) const RONDO_ON_LOOP;
   bool HasPausedInput(EndpointRef ref) const { return paused_input_.contains(ref.id.Pack()); }
   void DeliverPaused(EndpointRef ref, Events& events) RONDO_ON_LOOP;
   // Keeps what came in during a pause. False when there is no memory.
@@ -111,6 +113,11 @@ class Receiver {
   // What came in during a pause, by packed id. In a standard map, which stays as it was when an
   // allocation fails; Abseil's maps do not.
   std::unordered_map<uint64_t, PausedInput> paused_input_;
+  // What comes behind the bytes that are being delivered of it.
+  struct {
+    EndpointId id;
+    size_t bytes = 0;
+  } behind_delivery_;
 };
 
 }  // namespace rondo::poll::uring
