@@ -63,11 +63,11 @@ bool Streams::Wake(StreamConnection& connection) {
     const bool was_held = connection.state.IsHeld();
     Offer(connection);
     // It has resumed, has seen all, and may be plain by now: the poller must be told here.
-    const bool ends = connection.state.IsAbortingOrEnded();
-    if (was_held && !ends && !connection.state.IsHeld()) {
+    if (was_held && !connection.state.IsHeld() && !connection.state.IsAbortingOrEnded()) {
       CloseAboveInputLimit(connection);
       UpdateReceiving(connection);
     }
+    if (connection.state.HasOutputFailed()) [[unlikely]] EndIfServed(connection);
     ApplyIfPending(connection);
   });
   return true;
@@ -80,6 +80,7 @@ void Streams::RunTask(StreamConnection& connection, absl::FunctionRef<void(Conne
       task(connection);
       return Action::kNone;
     });
+    if (connection.state.HasOutputFailed()) [[unlikely]] EndIfServed(connection);
     ApplyIfPending(connection);
   });
 }

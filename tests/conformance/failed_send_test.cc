@@ -350,5 +350,27 @@ TEST_P(FailedSendTest, APausedConnectionWithNothingLeftToReadEndsAtOnce) {
   EXPECT_FALSE(handler.reason().ok());
 }
 
+TEST_P(FailedSendTest, APausedConnectionEndsWhenATaskHasTakenWhatWasLeft) {
+  options.connection.close_timeout = absl::Hours(1);
+  std::atomic<bool> failed = false;
+  handler.on_traffic = [](Connection& connection) {
+    connection.PauseReading();
+    return Action::kNone;
+  };
+  const auto server = Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("pause"));
+  ASSERT_TRUE(handler.WaitForOpened(1));
+  client.Reset();
+  const ConnectionHandle handle = handler.handles()[0];
+  ASSERT_TRUE(Eventually([&] {
+    handle.Write("late", [&](const absl::Status& status) { failed = failed || !status.ok(); });
+    return failed.load();
+  }));
+  EXPECT_EQ(handler.closed(), 0u);
+  ASSERT_TRUE(handle.Post([](Connection& connection) { (void)connection.Next(); }));
+  ASSERT_TRUE(handler.WaitForClosed(1));
+}
+
 }  // namespace
 }  // namespace rondo::testing
