@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/synchronization/notification.h"
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 
 #include "rondo/rondo.h"
 
@@ -85,8 +86,9 @@ class Broadcaster : public EventHandler {
   }
   // Of the broadcast that began last.
   size_t WaitForAllocations() {
-    done_->WaitForNotification();
-    done_ = std::make_unique<absl::Notification>();
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(&is_done_));
+    is_done_ = false;
     return allocations_;
   }
 
@@ -96,8 +98,10 @@ class Broadcaster : public EventHandler {
 
   // A turn later: what was written has been sent by then.
   void Deliver() {
-    allocations_ = AllocationCount() - before_;
-    done_->Notify();
+    const size_t allocations = AllocationCount() - before_;
+    absl::MutexLock lock(&mutex_);
+    allocations_ = allocations;
+    is_done_ = true;
   }
   Action OnTraffic(Connection& connection) override {
     connection.Next();
@@ -105,9 +109,11 @@ class Broadcaster : public EventHandler {
     return Action::kNone;
   }
 
-  // Loop thread, then the thread that waits.
-  size_t before_ = 0, allocations_ = 0;
-  std::unique_ptr<absl::Notification> done_ = std::make_unique<absl::Notification>();
+  // Loop thread only.
+  size_t before_ = 0;
+  absl::Mutex mutex_;
+  size_t allocations_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool is_done_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 TEST_P(AllocationTest, ABroadcastAllocatesNothingAndLeavesNoMemoryBehind) {

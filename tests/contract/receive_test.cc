@@ -194,7 +194,7 @@ TEST_P(ContractTest, WhatIsBehindTheBytesThatAreDeliveredIsKnown) {
     const std::string sent = Pattern(50'000);
     WriteAll(peer.get(), sent);
     ASSERT_TRUE(testing::Eventually(
-        [&, probe = probe] { return sys::UnreadBytes(probe->socket) == sent.size(); }));
+        [&, probe = probe] { return sys::UnreadBytes(probe->socket) == 50'000; }));
     probe->on_received = [&, probe = probe](std::string_view) {
       const size_t held = poller().HeldInput(probe->ref());
       const size_t unread = sys::UnreadBytes(probe->socket);
