@@ -31,7 +31,11 @@ std::string ExampleProgram(const std::string& name) {
 ExampleServer::ExampleServer(const std::string& name, const std::vector<std::string>& flags,
                              const ChildProcess::Options& options)
     : process_(CommandLine(name, flags), options) {
-  const std::string line = process_.ReadLine();
+  // Behind what it logs while it starts, where errors are read as well.
+  std::string line;
+  do {
+    line = process_.ReadLine();
+  } while (!line.empty() && !line.starts_with("listening on "));
   const size_t port = line.rfind(':') + 1;
   address_ = LoopbackAddress(static_cast<uint16_t>(std::atoi(line.c_str() + port)));
 }
