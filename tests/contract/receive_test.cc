@@ -187,6 +187,7 @@ TEST_P(ContractTest, BytesBehindUrgentDataAreNotForgotten) {
 }
 
 TEST_P(ContractTest, WhatIsBehindTheBytesThatAreDeliveredIsKnown) {
+  base::AssertOnLoop();
   for (const auto input : {FirstPaused::kNo, FirstPaused::kYes}) {
     auto [probe, peer] = AddConnected();
     Turn();
@@ -196,6 +197,7 @@ TEST_P(ContractTest, WhatIsBehindTheBytesThatAreDeliveredIsKnown) {
     ASSERT_TRUE(testing::Eventually(
         [&, probe = probe] { return sys::UnreadBytes(probe->socket) == 50'000; }));
     probe->on_received = [&, probe = probe](std::string_view) {
+      base::AssertOnLoop();
       const size_t held = poller().HeldInput(probe->ref());
       const size_t unread = sys::UnreadBytes(probe->socket);
       EXPECT_EQ(probe->received.size() + held + unread, sent.size());

@@ -56,7 +56,10 @@ class HeldInputTest : public ::testing::Test, private poll::Events {
   };
 
   // A task of the user, or the callback of another connection.
-  void Elsewhere(absl::FunctionRef<void(Connection&)> code) { streams_->ForEach(code); }
+  void Elsewhere(absl::FunctionRef<void(Connection&)> code) {
+    base::AssertOnLoop();
+    streams_->ForEach(code);
+  }
   void Receive(std::string_view bytes) {
     base::AssertOnLoop();
     streams_->OnReceived(*connection_, bytes);
