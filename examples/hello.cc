@@ -19,7 +19,7 @@ class Hello : public rondo::EventHandler {
 
 int main() {
   Hello hello;
-  absl::Status status = rondo::Run(hello, "tcp://127.0.0.1:7000");
+  absl::Status status = rondo::Serve(hello, "tcp://127.0.0.1:7000");
   std::cerr << status << "\n";
   return status.ok() ? 0 : 1;
 }
