@@ -15,7 +15,7 @@
 #include "net/socket.h"
 #include "poll/endpoint.h"
 #include "reactor/loop_services.h"
-#include "stream/acceptor.h"
+#include "stream/accept/acceptor.h"
 
 namespace rondo::loop {
 

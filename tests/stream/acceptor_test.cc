@@ -1,7 +1,7 @@
 // An acceptor on a poller of its own: which connections it takes, and what it does when accept(2)
 // fails.
 
-#include "stream/acceptor.h"
+#include "stream/accept/acceptor.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -42,7 +42,7 @@ const Grants kCastsGranted = {
     // From the public face, which is only ever the base of one.
     {"src/stream/connection/connection.cc", "StreamConnection"},
     // From its timer.
-    {"src/stream/acceptor.cc", "Acceptor"},
+    {"src/stream/accept/acceptor.cc", "Acceptor"},
 };
 
 // --- What is held.

@@ -1,4 +1,4 @@
-#include "stream/acceptor.h"
+#include "stream/accept/acceptor.h"
 
 #include <cerrno>
 #include <new>

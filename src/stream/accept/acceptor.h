@@ -9,8 +9,8 @@
 // Options::max_connections it pauses, too, and newcomers wait in the backlog until a connection has
 // ended.
 
-#ifndef RONDO_STREAM_ACCEPTOR_H_
-#define RONDO_STREAM_ACCEPTOR_H_
+#ifndef RONDO_STREAM_ACCEPT_ACCEPTOR_H_
+#define RONDO_STREAM_ACCEPT_ACCEPTOR_H_
 
 #include <array>
 #include <cstdint>
@@ -94,4 +94,4 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
 
 }  // namespace rondo::stream
 
-#endif  // RONDO_STREAM_ACCEPTOR_H_
+#endif  // RONDO_STREAM_ACCEPT_ACCEPTOR_H_
