@@ -39,6 +39,8 @@
 namespace rondo {
 
 class ConnectionHandle;
+class EventHandler;
+class FrameTurn;
 namespace reactor {
 class Mailbox;
 }
@@ -141,6 +143,16 @@ class RONDO_API Connection {
   // received. No effect if !reading().
   void Yield();
 
+  // --- A change of protocol.
+
+  // Has `handler` serve this connection from its next callback on, up to OnClose; it must outlive
+  // the connection. What is left of the input is offered to it once the others have had their
+  // turns, and then the end of the input, also if the handler before was told of that already. It
+  // gets no OnOpen. Context, options and listener() stay, and what was written is sent. OnBoot,
+  // OnTick and OnShutdown are for the handlers that the engine was started with. A FramedHandler
+  // has SwitchTo for this.
+  void SetHandler(EventHandler& handler);
+
   // --- Ending. After each of these writing is refused, and after all but ShutdownWrite nothing
   // --- more is received. OnClose follows later, never inside the call. The peer sees the end that
   // --- was chosen, also while a forked child holds copies of the descriptor; but elsewhere than on
@@ -210,6 +222,12 @@ class RONDO_API Connection {
   ~Connection() = default;
 
  private:
+  friend class FrameTurn;
+  // Whether a reader of frames may go on with the next one: input is wanted, there is no backlog,
+  // and the handler was not replaced.
+  bool MayGoOn() const;
+  bool IsServedBy(const EventHandler& handler) const;
+
   template <class T>
   static constexpr bool HasContextTag = requires {
     { &T::kContextTag } -> std::same_as<const ConnectionContext::Tag*>;

@@ -31,7 +31,8 @@ struct HandlerEntry {
 class HandlerTable {
  public:
   using Index = uint8_t;
-  static constexpr size_t kMostEntries = size_t{1} << 8;
+  // The last index names none of them: see StreamConnection.
+  static constexpr size_t kMostEntries = (size_t{1} << 8) - 1;
 
   // Before the loop runs. REQUIRES: size() < kMostEntries.
   Index Add(HandlerEntry entry) {

@@ -254,7 +254,7 @@ void Streams::CloseSomeEnded() {
 
 void Streams::CloseOne(StreamConnection& connection) {
   const absl::Status reason = connection.reason();
-  Call(connection, [&] { return connection.entry().handler.OnClose(connection, reason); });
+  Call(connection, [&] { return connection.event_handler().OnClose(connection, reason); });
   Release(connection);
 }
 
@@ -265,6 +265,7 @@ void Streams::Release(StreamConnection& connection) {
   const absl::Status reason = connection.reason();
   const bool by_reset = connection.state.IsEndedByReset();
   connection.state.SetGone();
+  connection.ForgetHandler();
   const std::unique_ptr<RareState> rare = std::move(connection.rare);
   shared_.input.Clear(connection);
   std::vector<ConnectionHandle::Done> unsent;

@@ -18,9 +18,10 @@ namespace {
 // Of many connections that something was requested of, how many have it done in one turn.
 constexpr size_t kAppliesPerTurn = 256;
 
-std::vector<EventHandler*> HandlersOf(const reactor::HandlerTable& table) {
+std::vector<EventHandler*> HandlersOf(const reactor::HandlerTable& table, EventHandler& own) {
   std::vector<EventHandler*> handlers;
   for (const reactor::HandlerEntry& entry : table) handlers.push_back(&entry.handler);
+  handlers.resize(StreamConnection::kOwnHandler + 1, &own);
   return handlers;
 }
 
@@ -30,7 +31,7 @@ Streams::Streams(const reactor::LoopServices& services, Generations generations)
     : engine_(services.engine),
       poller_(services.poller),
       connections_(services.connections),
-      handlers_(HandlersOf(services.handlers)),
+      handlers_(HandlersOf(services.handlers, own_handler_)),
       shared_(services, *this, generations) {}
 
 void Streams::OnNoMemory(StreamConnection& connection) noexcept {
@@ -102,7 +103,7 @@ void Streams::ForEach(absl::FunctionRef<void(Connection&)> visit) {
 void Streams::Offer(StreamConnection& connection) {
   shared_.input.ShowKept(connection, [&] {
     base::AssertOnLoop();
-    Call(connection, [&] { return connection.entry().handler.OnTraffic(connection); });
+    Call(connection, [&] { return connection.event_handler().OnTraffic(connection); });
   });
 }
 
@@ -179,7 +180,7 @@ void Streams::EndInput(StreamConnection& connection) {
   if (!connection.state.AcceptsInput()) return;
   // Not before what was received is delivered; OfferInput ends the input then.
   if (Input::MustDecode(connection)) return connection.Yield();
-  const bool waits = connection.state.IsHeld() || connection.state.HasYielded();
+  const bool waits = connection.state.IsPaused() || connection.state.HasPutInputOff();
   if (waits && shared_.input.Size(connection) > 0) return;
   // It may be no FIN that has ended it.
   if (connection.state.HasOutputFailed() && !connection.rare->peer_has_finished) {
@@ -187,7 +188,7 @@ void Streams::EndInput(StreamConnection& connection) {
   }
   connection.state.SetInputEnded();
   shared_.pending.Mark(connection);
-  EventHandler& handler = connection.entry().handler;
+  EventHandler& handler = connection.event_handler();
   CallAndPostpone(connection, [&] { return handler.OnPeerShutdown(connection); });
 }
 
@@ -321,6 +322,7 @@ void Streams::OfferInput(StreamConnection& connection) {
   if (connection.state.HasYielded()) {
     // It is looked at again at the end of the turn.
     connection.state.EndYield();
+    if (connection.rare != nullptr) connection.rare->has_new_handler = false;
     return shared_.pending.Mark(connection);
   }
   // What a backlog holds is offered when that ends.
@@ -366,7 +368,7 @@ void Streams::EndBacklog(StreamConnection& connection) {
   if (end_waits || shared_.input.HasWaiting(connection)) connection.state.Yield();
   UpdateReceiving(connection);
   CallAndPostpone(connection, [&] {
-    connection.entry().handler.OnWritable(connection);
+    connection.event_handler().OnWritable(connection);
     return Action::kNone;
   });
   EndInputIfDrained(connection);

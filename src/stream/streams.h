@@ -258,7 +258,8 @@ class Streams final : private StreamTimers {
   reactor::EngineLink& engine_;
   poll::Poller& poller_;
   std::atomic<size_t>& connections_;
-  // Of each entry of the table, for the way of nearly every byte.
+  OwnHandler own_handler_;
+  // By the index that connections have, for the way of nearly every byte.
   const std::vector<EventHandler*> handlers_;
 
   // Loop thread only.

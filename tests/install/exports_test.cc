@@ -21,6 +21,7 @@ const Names kExported = {
     "rondo::DelimiterCodec",
     "rondo::EncodedFrame",
     "rondo::Engine",
+    "rondo::EventHandler",
     "rondo::EventLoop",
     "rondo::FixedLengthCodec",
     "rondo::FrameError",

@@ -141,5 +141,27 @@ TEST_F(HeldInputTest, NothingIsOfferedAfterAPauseFromElsewhere) {
   EXPECT_EQ(handler_.offered[0], "abc" + std::string(2000, '.'));
 }
 
+TEST_F(HeldInputTest, ANewHandlerIsOfferedTheRestBeforeItIsToldOfTheEnd) {
+  struct Next final : EventHandler {
+    Action OnTraffic(Connection& connection) override {
+      told += connection.Next();
+      return Action::kNone;
+    }
+    Action OnPeerShutdown(Connection&) override { return told += " end", Action::kNone; }
+    std::string told;
+  } next;
+  Receive("rest");
+  Elsewhere([&](Connection& connection) { connection.SetHandler(next); });
+  EndTurn();
+  EXPECT_EQ(next.told, "") << "the others have their turns first";
+  ReceiveEnd();
+  EndTurn();
+  EXPECT_EQ(next.told, "rest end");
+  EXPECT_EQ(handler_.ends, 0);
+  // Its handler must be there until then.
+  Elsewhere([](Connection& connection) { connection.Abort(); });
+  EndTurn();
+}
+
 }  // namespace
 }  // namespace rondo::stream

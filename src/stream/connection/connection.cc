@@ -155,6 +155,25 @@ void Connection::Yield() {
   MarkPending(self);
 }
 
+// --- A change of protocol.
+
+void Connection::SetHandler(EventHandler& handler) { Of(*this).SetHandler(handler); }
+
+bool Connection::MayGoOn() const {
+  const StreamConnection& self = Of(*this);
+  if (self.state.IsPlain()) [[likely]] return true;
+  if (!reading() || self.state.IsBacklogged()) return false;
+  return self.rare == nullptr || !self.rare->has_new_handler;
+}
+
+bool Connection::IsServedBy(const EventHandler& handler) const {
+  return &Of(*this).event_handler() == &handler;
+}
+
+Action stream::OwnHandler::OnTraffic(Connection& connection) {
+  return Of(connection).event_handler().OnTraffic(connection);
+}
+
 // --- Ending.
 
 void Connection::Close() { Of(*this).CloseBecause(absl::OkStatus()); }
@@ -203,7 +222,7 @@ int Connection::fd() const { return Of(*this).socket; }
 
 EventLoop& Connection::loop() const { return Of(*this).services().loop; }
 
-size_t Connection::listener() const { return Of(*this).handler; }
+size_t Connection::listener() const { return Of(*this).listener_index(); }
 
 ConnectionHandle Connection::handle() const {
   const StreamConnection& self = Of(*this);

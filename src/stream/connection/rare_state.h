@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 
 #include "buffer/byte_transform.h"
+#include "reactor/handler_table.h"
 #include "rondo/connection.h"
 #include "stream/time/closing.h"
 #include "stream/time/deadlines.h"
@@ -41,6 +42,12 @@ struct RareState {
   std::vector<ConnectionHandle::Done> when_closed;
   // Of one that lived when a later era began: its own. See Generations.
   std::optional<uint32_t> era;
+  // Serves the connection in place of its listener's; null: none does. See
+  // StreamConnection::SetHandler.
+  EventHandler* handler = nullptr;
+  reactor::HandlerTable::Index listener = 0;
+  // It was replaced in this turn of the connection.
+  bool has_new_handler = false;
   // Of a link-local IPv6 peer (RFC 4007).
   uint32_t scope_id = 0;
 };

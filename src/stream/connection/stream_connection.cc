@@ -33,7 +33,20 @@ StreamConnection::StreamConnection(int fd, uint32_t generation, const SocketAddr
 }
 
 const reactor::HandlerEntry& StreamConnection::entry() const {
-  return services().handlers[handler];
+  return services().handlers[listener_index()];
+}
+
+void StreamConnection::SetHandler(EventHandler& next) {
+  RareState& own = EnsureRareState();
+  own.listener = listener_index();
+  own.handler = &next;
+  own.has_new_handler = true;
+  // Where it is its listener's again, it is found as fast as that.
+  handler = &next == &entry().handler ? own.listener : kOwnHandler;
+  if (state.IsClosing() || state.IsAbortingOrEnded()) return;
+  state.Yield();
+  state.ReopenInput();
+  services().pending.Mark(*this);
 }
 
 ConnectionName StreamConnection::name() const {

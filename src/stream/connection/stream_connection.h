@@ -20,6 +20,7 @@
 #include "poll/endpoint.h"
 #include "reactor/handler_table.h"
 #include "rondo/connection.h"
+#include "rondo/event_handler.h"
 #include "rondo/socket_address.h"
 #include "stream/connection/generations.h"
 #include "stream/connection/rare_state.h"
@@ -36,6 +37,8 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   static constexpr poll::EndpointKind kKind = poll::EndpointKind::kStream;
   // For Slab: a generation is never 0.
   static constexpr bool kFirstWordIsNeverZero = true;
+  // In place of an index into the table: the handler is in the rare state.
+  static constexpr reactor::HandlerTable::Index kOwnHandler = reactor::HandlerTable::kMostEntries;
 
   StreamConnection(int fd, uint32_t generation, const SocketAddress& peer,
                    reactor::HandlerTable::Index handler);
@@ -46,10 +49,23 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   poll::EndpointId id() const { return {StreamTable::SlotOf(*this), generation}; }
   poll::EndpointRef ref() { return {*this, id()}; }
   ConnectionName name() const;
+  // Of the listener that it came from.
+  reactor::HandlerTable::Index listener_index() const {
+    return handler == kOwnHandler ? rare->listener : handler;
+  }
   const reactor::HandlerEntry& entry() const;
   const ConnectionOptions& options() const { return entry().options; }
   SocketAddress peer() const;
   RareState& EnsureRareState();
+
+  // Who is called for it.
+  EventHandler& event_handler() const {
+    return handler == kOwnHandler ? *rare->handler : entry().handler;
+  }
+  // As Connection::SetHandler.
+  void SetHandler(EventHandler& next);
+  // Its listener's serves it again, without the rare state.
+  void ForgetHandler() { handler = listener_index(); }
 
   // As Connection::Close; OnClose gets `reason`, unless there is a reason already.
   void CloseBecause(absl::Status reason) noexcept;
@@ -66,13 +82,18 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   absl::Status reason() const;
 
   // These follow the endpoint without a gap: see the size below.
-  const reactor::HandlerTable::Index handler;
+  reactor::HandlerTable::Index handler;
   StreamState state;
   in_port_t peer_port;  // network order
   std::array<char, 16> peer_host;
   buffer::RingBuffer inbound;
   std::unique_ptr<ConnectionContext> user_context;
   std::unique_ptr<RareState> rare;
+};
+
+// Has the place of the handlers that connections were given of their own, by kOwnHandler.
+class OwnHandler final : public EventHandler {
+  Action OnTraffic(Connection& connection) override;
 };
 
 // All that an idle connection costs in user space.

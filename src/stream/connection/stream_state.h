@@ -7,7 +7,8 @@
 //
 //            OnClose is owed from open until gone. A phase never goes back.
 //   input    open, until OnPeerShutdown was called: because the peer's FIN came, or because the
-//            engine drains. Both may happen, in either order; it is called once.
+//            engine drains. Both may happen, in either order; it is called once. Open again for
+//            another handler, which is told as well
 //   output   open ─▶ FIN wanted (ShutdownWrite) ─▶ FIN sent; or from each of them ─▶ failed: no
 //            more can be sent, and the connection lingers only for the input that had arrived
 //   holds    why input is not wanted just now: the user paused it, output has a backlog, the
@@ -99,6 +100,7 @@ class StreamState {
 
   void SetPeerEnded() { Set(kPeerEnded); }
   void SetInputEnded() { Set(kInputEnded); }
+  void ReopenInput() { Clear(kInputEnded); }
   void WantFin() {
     if ((bits_ & kOutputMask) == 0) Set(kFinWanted);
   }

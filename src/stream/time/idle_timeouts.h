@@ -93,7 +93,9 @@ class IdleTimeouts {
   };
 
   RONDO_COLD void BecomeActive(StreamConnection& connection);
-  Queue* QueueOf(const StreamConnection& connection) { return queues_[connection.handler].get(); }
+  Queue* QueueOf(const StreamConnection& connection) {
+    return queues_[connection.listener_index()].get();
+  }
   Place& At(uint32_t index) {
     return blocks_[index / StreamTable::kCells]->places[index % StreamTable::kCells];
   }
