@@ -41,13 +41,26 @@ namespace rondo {
 template <Codec C>
 class FramedHandler;
 
+// What FrameReader and FramedHandler ask of a connection.
+class FrameTurn {
+ private:
+  template <Codec C>
+  friend class FrameReader;
+  template <Codec C>
+  friend class FramedHandler;
+  static bool MayGoOn(const Connection& connection) { return connection.MayGoOn(); }
+  static bool IsServedBy(const Connection& connection, const EventHandler& handler) {
+    return connection.IsServedBy(handler);
+  }
+};
+
 // Why a turn of reading frames is over.
 enum class FrameProgress {
   // Everything that had arrived is decoded.
   kNeedMore,
   // The visitor returned kStop, or paused reading, closed or aborted. More frames may have arrived:
   // Drain delivers them when it is called again: by the OnTraffic that Yield or a later
-  // ResumeReading brings.
+  // ResumeReading brings. Or it gave the connection another handler, whose they are.
   kStopped,
   // The connection is backlogged(), so the frames that have arrived wait. OnTraffic is called for
   // them once the peer has read enough.
@@ -123,8 +136,10 @@ template <class Visit>
 FrameProgress FrameReader<C>::Decode(Connection& connection, const C& codec, Visit& visit,
                                      std::string_view& input) {
   for (int step = 0; step < kStepsPerTurn; ++step) {
-    if (!connection.reading()) return FrameProgress::kStopped;
-    if (connection.backlogged()) return FrameProgress::kBacklogged;
+    if (!FrameTurn::MayGoOn(connection)) {
+      const bool waits = connection.reading() && connection.backlogged();
+      return waits ? FrameProgress::kBacklogged : FrameProgress::kStopped;
+    }
     const Decoded decoded = codec.Decode(input, state_);
     if (decoded.kind() == Decoded::Kind::kNeedMore) return FrameProgress::kNeedMore;
     input.remove_prefix(decoded.consumed());

@@ -37,6 +37,16 @@
 //     return rondo::Action::kNone;
 //   }
 //
+// A change of protocol in mid-stream: SwitchTo gives the connection to another handler, of frames
+// or of bytes, with all that the peer has sent behind the last frame. An Upgrade of HTTP, for one:
+//
+//   rondo::Action OnFrame(rondo::Connection& connection, std::string_view head) override {
+//     if (!AsksForUpgrade(head)) return Answer(connection, head);
+//     connection.Write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+//     SwitchTo(connection, messages, std::make_unique<Session>());
+//     return rondo::Action::kNone;
+//   }
+//
 // A codec's limit must be below ConnectionOptions::inbound_limit_bytes, or that closes the
 // connection first.
 
@@ -60,6 +70,18 @@ namespace rondo {
 
 template <Codec C>
 class FramedHandler : public EventHandler {
+  // Who serves the connection when no answer is owed any more.
+  struct Successor {
+    EventHandler& handler;
+    std::unique_ptr<ConnectionContext> context;
+    // SwitchTo has paused it.
+    bool resumes;
+  };
+  struct Debts {
+    size_t owed = 0;
+    std::unique_ptr<Successor> next;
+  };
+
  public:
   // The base of every context of a connection of this handler. Set it in OnOpen, OnFrame or
   // OnFrameError: a context that replaces another one elsewhere loses the place inside a frame. A
@@ -72,7 +94,7 @@ class FramedHandler : public EventHandler {
    private:
     friend class FramedHandler;
     const Tag* context_tag() const final { return &kContextTag; }
-    size_t owed_ = 0;
+    Debts debts_;
   };
 
   // An answer that a connection owes its peer: a value that goes with the work, from Owe until the
@@ -143,6 +165,15 @@ class FramedHandler : public EventHandler {
   // Loop only. How many answers are owed to the connection's peer.
   static size_t owed(Connection& connection);
 
+  // Loop only. Has `next` serve the connection, with `context`, as Connection::SetHandler: it gets
+  // the rest of the input, and OnClose. Call it last: the present context is destroyed with this
+  // call. But while answers are owed, which are of this protocol, the connection waits for them:
+  // nothing of it is read, context and OnClose are still this handler's, and the switch comes with
+  // the last OwedAnswer. A connection that was paused before stays so. The context of a `next` that
+  // is a FramedHandler is of its own Context, or null.
+  static void SwitchTo(Connection& connection, EventHandler& next,
+                       std::unique_ptr<ConnectionContext> context = nullptr);
+
   const C& codec() const { return codec_; }
 
  private:
@@ -151,7 +182,7 @@ class FramedHandler : public EventHandler {
   struct PartialFrame final : ConnectionContext {
     static constexpr Tag kContextTag{};
     FrameReader<C> reader;
-    size_t owed = 0;
+    Debts debts;
 
    private:
     const Tag* context_tag() const override { return &kContextTag; }
@@ -159,11 +190,16 @@ class FramedHandler : public EventHandler {
 
   static std::optional<FrameReader<C>> Load(Connection& connection);
   static void Store(Connection& connection, const FrameReader<C>& reader);
+  // The rest of the input is another handler's.
+  static void Forget(Connection& connection) {
+    if (connection.context<PartialFrame>() != nullptr) connection.set_context(nullptr);
+  }
 
   Action EndOfFrames(Connection& connection, FrameReader<C>& reader);
   static void Settle(Connection& connection);
+  static void HandOver(Connection& connection, Successor next);
   // Null while there is no context that counts.
-  static size_t* OwedOrNull(Connection& connection);
+  static Debts* DebtsOrNull(Connection& connection);
 
   const C codec_;
 };
@@ -183,6 +219,10 @@ Action FramedHandler<C>::OnTraffic(Connection& connection) {
     return action == Action::kNone ? FrameVisit::kContinue : FrameVisit::kStop;
   });
   if (action == Action::kClose) return action;
+  if (progress != FrameProgress::kNeedMore && !FrameTurn::IsServedBy(connection, *this)) {
+    Forget(connection);
+    return action;
+  }
   Store(connection, *reader);
   // The frames that have arrived are still served, in the next turn.
   if (action == Action::kShutdown) connection.Yield();
@@ -211,17 +251,18 @@ auto FramedHandler<C>::Owe(Connection& connection) -> OwedAnswer {
   if (connection.context<ConnectionContext>() == nullptr) {
     connection.set_context(std::make_unique<PartialFrame>());
   }
-  size_t* const owed = OwedOrNull(connection);
+  Debts* const debts = DebtsOrNull(connection);
   // Of another type: OnTraffic closes the connection.
-  if (owed == nullptr) return {};
-  ++*owed;
+  if (debts == nullptr) return {};
+  ++debts->owed;
   return OwedAnswer(connection.handle());
 }
 
 template <Codec C>
 void FramedHandler<C>::Settle(Connection& connection) {
-  size_t* const owed = OwedOrNull(connection);
-  if (owed == nullptr || *owed == 0 || --*owed > 0) return;
+  Debts* const debts = DebtsOrNull(connection);
+  if (debts == nullptr || debts->owed == 0 || --debts->owed > 0) return;
+  if (debts->next != nullptr) return HandOver(connection, std::move(*debts->next));
   const std::optional<FrameReader<C>> reader = Load(connection);
   // Frees a context that was there for the count alone.
   Store(connection, *reader);
@@ -229,25 +270,51 @@ void FramedHandler<C>::Settle(Connection& connection) {
 }
 
 template <Codec C>
-size_t FramedHandler<C>::owed(Connection& connection) {
-  const size_t* const owed = OwedOrNull(connection);
-  return owed == nullptr ? 0 : *owed;
+void FramedHandler<C>::SwitchTo(Connection& connection, EventHandler& next,
+                                std::unique_ptr<ConnectionContext> context) {
+  Debts* const debts = DebtsOrNull(connection);
+  Successor successor{next, std::move(context), false};
+  if (debts == nullptr || debts->owed == 0) return HandOver(connection, std::move(successor));
+  successor.resumes = debts->next != nullptr ? debts->next->resumes : connection.reading();
+  debts->next = std::make_unique<Successor>(std::move(successor));
+  connection.PauseReading();
 }
 
 template <Codec C>
-size_t* FramedHandler<C>::OwedOrNull(Connection& connection) {
+void FramedHandler<C>::HandOver(Connection& connection, Successor next) {
+  connection.SetHandler(next.handler);
+  if (next.resumes) connection.ResumeReading();
+  connection.set_context(std::move(next.context));
+}
+
+template <Codec C>
+size_t FramedHandler<C>::owed(Connection& connection) {
+  const Debts* const debts = DebtsOrNull(connection);
+  return debts == nullptr ? 0 : debts->owed;
+}
+
+template <Codec C>
+auto FramedHandler<C>::DebtsOrNull(Connection& connection) -> Debts* {
   if (connection.context<ConnectionContext>() == nullptr) return nullptr;
-  if (auto* users = connection.context<Context>()) return &users->owed_;
-  if (auto* partial = connection.context<PartialFrame>()) return &partial->owed;
+  if (auto* users = connection.context<Context>()) return &users->debts_;
+  if (auto* partial = connection.context<PartialFrame>()) return &partial->debts;
   return nullptr;
 }
 
-// Nothing, and the connection is closed, if the context is of another type.
+// Nothing while the connection waits for its next handler. Nor, and it is closed, if the context is
+// of another type.
 template <Codec C>
 std::optional<FrameReader<C>> FramedHandler<C>::Load(Connection& connection) {
   if (connection.context<ConnectionContext>() == nullptr) return FrameReader<C>();
-  if (const auto* users = connection.context<Context>()) return users->reader;
-  if (const auto* partial = connection.context<PartialFrame>()) return partial->reader;
+  const auto unless_switching = [](const FrameReader<C>& reader, const Debts& debts) {
+    return debts.next == nullptr ? std::optional(reader) : std::nullopt;
+  };
+  if (const auto* users = connection.context<Context>()) {
+    return unless_switching(users->reader, users->debts_);
+  }
+  if (const auto* partial = connection.context<PartialFrame>()) {
+    return unless_switching(partial->reader, partial->debts);
+  }
   connection.Close(absl::FailedPreconditionError(
       "the connection's context does not derive from FramedHandler<C>::Context; make it do so"));
   return std::nullopt;
@@ -265,7 +332,7 @@ void FramedHandler<C>::Store(Connection& connection, const FrameReader<C>& reade
     users->reader = reader;
   } else if (auto* partial = connection.context<PartialFrame>()) {
     partial->reader = reader;
-    if (between_frames && partial->owed == 0) connection.set_context(nullptr);
+    if (between_frames && partial->debts.owed == 0) connection.set_context(nullptr);
   }
 }
 

@@ -53,7 +53,12 @@ const std::vector<Frame> kFrames = {
     {"framed_handler.h", "struct Upper", "", ""},
     {"framed_handler.h", "struct Member", kInCallback, "}"},
     {"framed_handler.h", "rondo::Action OnFrame",
-     kPool + "struct Sample : rondo::FramedHandler<rondo::LineCodec> { Pool pool;", "};"},
+     kPool + "struct Session : rondo::FramedHandler<rondo::JsonCodec>::Context {};\n"
+     "struct Sample : rondo::FramedHandler<rondo::LineCodec> {\n"
+     "Sample(); Pool pool; static rondo::FramedHandler<rondo::JsonCodec>& messages;\n"
+     "bool AsksForUpgrade(std::string_view);\n"
+     "rondo::Action Answer(rondo::Connection&, std::string_view);",
+     "};"},
     {"listen.h", "auto plain = ",
      "void Sample(rondo::EventHandler& handler, rondo::EventHandler& admin) {", "}"},
     {"load_balancer.h", "// A policy of one's own", "", ""},
