@@ -135,6 +135,7 @@ absl::Status IoUringPoller::Create(size_t read_buffer_bytes) {
 void IoUringPoller::Wait(int64_t timeout_ns, Events& events) {
   ring_.SubmitAndWait(has_more() ? 0 : timeout_ns);
   sender_.BeginTurn(ring_.completions());
+  receiver_.BeginTurn();
   events.OnWaitReturned();
   handled_ = 0;
   for (io_uring_cqe completion; handled_ < kCompletionsPerWait; ++handled_) {

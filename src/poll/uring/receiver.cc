@@ -42,10 +42,8 @@ size_t Receiver::HeldInput(EndpointRef ref) const {
   size_t held = behind_delivery_.id == ref.id ? behind_delivery_.bytes : 0;
   const auto found = paused_input_.find(ref.id.Pack());
   if (found != paused_input_.end()) held += found->second.size();
-  ForEachReceived([&](EndpointId id, size_t bytes) {
-    if (id == ref.id) held += bytes;
-  });
-  return held;
+  ring_.FetchOverflow();
+  return held + completed_input_.Of(ring_, ref.id);
 }
 
 void Receiver::ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const {

@@ -19,6 +19,7 @@
 #include "base/on_loop.h"
 #include "poll/large_streams.h"
 #include "poll/poller.h"
+#include "poll/uring/completed_input.h"
 #include "poll/uring/mirror.h"
 #include "poll/uring/paused_input.h"
 #include "poll/uring/rearm_list.h"
@@ -42,6 +43,8 @@ class Receiver {
   void Resume(EndpointRef ref) RONDO_ON_LOOP;
   void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const RONDO_ON_LOOP;
   size_t HeldInput(EndpointRef ref) const RONDO_ON_LOOP;
+  // A wait has returned.
+  void BeginTurn() { completed_input_.Forget(); }
   // For good: drops what came in during a pause, and cancels what is under way.
   void Stop(EndpointRef ref) RONDO_ON_LOOP;
 
@@ -113,6 +116,8 @@ class Receiver {
   // What came in during a pause, by packed id. In a standard map, which stays as it was when an
   // allocation fails; Abseil's maps do not.
   std::unordered_map<uint64_t, PausedInput> paused_input_;
+  // Of what is in completions, for the streams that are asked about.
+  mutable CompletedInput completed_input_;
   // What comes behind the bytes that are being delivered of it.
   struct {
     EndpointId id;

@@ -126,6 +126,10 @@ class Ring {
   unsigned completions() const {
     return io_uring_cq_ready(&ring_) + static_cast<unsigned>(fetched_.size() - taken_);
   }
+  // The number of the one that is taken next, counted since the ring was created, modulo 2^32.
+  unsigned next_completion() const {
+    return *ring_.cq.khead - static_cast<unsigned>(fetched_.size() - taken_);
+  }
   // Whether the kernel keeps some that have found no room, until others are taken.
   bool has_overflow() const { return io_uring_cq_has_overflow(&ring_); }
   // Makes room for them by taking the others over, so that there is no overflow any more; while
