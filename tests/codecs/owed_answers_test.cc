@@ -117,16 +117,25 @@ class OwedAnswersTest
     : public ::testing::TestWithParam<std::tuple<PollerKind, Later::Keeps>> {
  protected:
   Options On() const { return {.poller = std::get<0>(GetParam())}; }
+  // A client that has sent requests and ended its side, and what the server owes it.
+  struct Asked {
+    Client client;
+    std::vector<Later::Debt> debts;
+  };
+  // The answers to `requests`, but to "now", are owed: `count` of them.
+  Asked Ask(const SocketAddress& server, std::string_view requests, size_t count) {
+    Client client(server);
+    client.Send(requests);
+    client.ShutdownWrite();
+    return {std::move(client), handler.Take(count)};
+  }
   Later handler{std::get<1>(GetParam())};
 };
 
 TEST_P(OwedAnswersTest, TheEndWaitsForAllOfThem) {
   const Server server(handler, On());
-  Client client(server.address());
-  client.Send("1\n2\n3\n4\n5\n6\n7\n8\n9\n10\nnow\n");
-  client.ShutdownWrite();
+  auto [client, debts] = Ask(server.address(), "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\nnow\n", 10);
   EXPECT_EQ(client.Receive(4), "now\n");
-  std::vector<Later::Debt> debts = handler.Take(10);
   EXPECT_EQ(handler.most_owed(), 10u);
   std::string expected;
   for (; !debts.empty(); debts.pop_back()) {
@@ -139,10 +148,7 @@ TEST_P(OwedAnswersTest, TheEndWaitsForAllOfThem) {
 
 TEST_P(OwedAnswersTest, OneThatIsDroppedIsOwedNoMore) {
   const Server server(handler, On());
-  Client client(server.address());
-  client.Send("1\n2\n");
-  client.ShutdownWrite();
-  std::vector<Later::Debt> debts = handler.Take(2);
+  auto [client, debts] = Ask(server.address(), "1\n2\n", 2);
   debts[1].handle.Write("second");
   debts.clear();
   EXPECT_EQ(client.ReceiveAll(), "secondend");
@@ -150,15 +156,12 @@ TEST_P(OwedAnswersTest, OneThatIsDroppedIsOwedNoMore) {
 
 TEST_P(OwedAnswersTest, ThreadsSettleThemSideBySide) {
   const Server server(handler, On());
-  Client client(server.address());
   std::string requests;
   for (int i = 0; i < 64; ++i) requests += "request\n";
-  client.Send(requests);
-  client.ShutdownWrite();
-  std::vector<Later::Debt> debts = handler.Take(64);
+  auto [client, debts] = Ask(server.address(), requests, 64);
   std::vector<std::thread> threads;
   for (size_t first = 0; first < 4; ++first) {
-    threads.emplace_back([&debts, first] {
+    threads.emplace_back([&debts = debts, first] {
       for (size_t i = first; i < debts.size(); i += 4) {
         const Later::Debt debt = std::move(debts[i]);
         debt.handle.Write(debt.text);
@@ -171,10 +174,7 @@ TEST_P(OwedAnswersTest, ThreadsSettleThemSideBySide) {
 
 TEST_P(OwedAnswersTest, AssignmentSettlesWhatWasOwedBefore) {
   const Server server(handler, On());
-  Client client(server.address());
-  client.Send("1\n2\n3\n");
-  client.ShutdownWrite();
-  std::vector<Later::Debt> debts = handler.Take(3);
+  auto [client, debts] = Ask(server.address(), "1\n2\n3\n", 3);
   debts[0].owed = std::move(debts[1].owed);
   debts[0].owed = std::move(debts[2].owed);
   Later::OwedAnswer& same = debts[0].owed;
@@ -186,10 +186,7 @@ TEST_P(OwedAnswersTest, AssignmentSettlesWhatWasOwedBefore) {
 
 TEST_P(OwedAnswersTest, TheEndIsToldWhileTheHandlerHasPausedReading) {
   const Server server(handler, On());
-  Client client(server.address());
-  client.Send("1\n2\n");
-  client.ShutdownWrite();
-  std::vector<Later::Debt> debts = handler.Take(2);
+  auto [client, debts] = Ask(server.address(), "1\n2\n", 2);
   AfterFin(debts[0].handle, [](Connection& connection) {
     connection.PauseReading();
     connection.Write("paused, ");
@@ -214,10 +211,7 @@ TEST_P(OwedAnswersTest, TheyMayOutliveTheirConnectionAndTheEngine) {
     first.Reset();
     handler.AwaitClosed(1);
     // In the same place perhaps; what the first one was owed does not count for it.
-    Client second(server.address());
-    second.Send("3\n");
-    second.ShutdownWrite();
-    std::vector<Later::Debt> others = handler.Take(1);
+    auto [second, others] = Ask(server.address(), "3\n", 1);
     debts.pop_back();
     others[0].handle.Write(others[0].text);
     others.clear();
@@ -259,10 +253,7 @@ TEST_P(OwedAnswersTest, WithoutAnEndTheConnectionGoesOn) {
 
 TEST_P(OwedAnswersTest, OneInATaskOfTheConnectionIsWrittenFirst) {
   const Server server(handler, On());
-  Client client(server.address());
-  client.Send("1\n");
-  client.ShutdownWrite();
-  std::vector<Later::Debt> debts = handler.Take(1);
+  auto [client, debts] = Ask(server.address(), "1\n", 1);
   const ConnectionHandle handle = debts[0].handle;
   EXPECT_TRUE(handle.Post([debt = std::move(debts[0])](Connection& connection) {
     connection.Write(debt.text);
@@ -289,10 +280,8 @@ TEST_P(OwedAnswersTest, TheEndMayStopTheEngine) {
   handler.at_end = Action::kShutdown;
   auto engine = Engine::Start(handler, "tcp4://127.0.0.1:0", On());
   ASSERT_TRUE(engine.ok());
-  Client client((*engine)->addresses()[0]);
-  client.Send("1\n");
-  client.ShutdownWrite();
-  handler.Take(1).clear();
+  auto [client, debts] = Ask((*engine)->addresses()[0], "1\n", 1);
+  debts.clear();
   EXPECT_EQ(client.Receive(3), "end");
   EXPECT_TRUE((*engine)->Stop(absl::Seconds(0)).code() != absl::StatusCode::kInternal);
 }

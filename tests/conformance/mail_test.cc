@@ -41,10 +41,18 @@ class MailTest : public ConformanceTest {
     }));
     ASSERT_TRUE(held.inside.WaitForNotificationWithTimeout(kPatience));
   }
-  static int Fill(EventLoop& loop) {
+  // The same, and fills its mailbox.
+  void HoldFull(EventLoop& loop, Held& held) {
+    ASSERT_NO_FATAL_FAILURE(Hold(loop, held));
     int posted = 0;
     while (loop.Post([] {})) ++posted;
-    return posted;
+    EXPECT_GT(posted, 0);
+  }
+  // The server's end of a connection that `client` makes.
+  ConnectionHandle Accept(Client& client) {
+    client = Connect();
+    EXPECT_TRUE(handler.WaitForOpened(1));
+    return handler.handles().empty() ? ConnectionHandle() : handler.handles()[0];
   }
   void Settle(EventLoop& loop) {
     absl::Notification reached;
@@ -64,8 +72,7 @@ TEST_P(MailTest, AFloodOfCancelsFromAnotherThreadHoldsNoMemory) {
   const TimerId dead = loop.Schedule(absl::ZeroDuration(), [] {});
   Settle(loop);
   Held held;
-  Hold(loop, held);
-  Fill(loop);
+  HoldFull(loop, held);
   const size_t before = ResidentBytes();
   for (int i = 0; i < 200'000; ++i) {
     loop.Cancel(static_cast<TimerId>(12345));
@@ -156,9 +163,8 @@ TEST_P(MailTest, PiecesCountWithTheirCapacity) {
   options.mailbox_limit_bytes = kLimit;
   options.loops = 1;
   const auto server = Start();
-  Client client = Connect();
-  ASSERT_TRUE(handler.WaitForOpened(1));
-  const ConnectionHandle handle = handler.handles()[0];
+  Client client;
+  const ConnectionHandle handle = Accept(client);
   Held held;
   Hold(engine->loop(0), held);
   int refused = 0;
@@ -185,8 +191,7 @@ TEST_P(MailTest, AFullMailboxCostsNoConnectionItsOnOpen) {
   std::vector<std::unique_ptr<Held>> held;
   for (size_t i = 0; i < engine->loop_count(); ++i) {
     held.push_back(std::make_unique<Held>());
-    Hold(engine->loop(i), *held.back());
-    EXPECT_GT(Fill(engine->loop(i)), 0);
+    HoldFull(engine->loop(i), *held.back());
   }
   std::vector<Client> clients;
   for (int i = 0; i < 20; ++i) {
@@ -208,14 +213,13 @@ TEST_P(MailTest, ADoneThatTriesAgainDoesNotExhaustTheStack) {
   options.mailbox_limit_bytes = kLimit;
   options.loops = 1;
   const auto server = Start();
-  Client client = Connect();
-  ASSERT_TRUE(handler.WaitForOpened(1));
+  Client client;
+  const ConnectionHandle open = Accept(client);
   Held held;
-  Hold(engine->loop(0), held);
-  Fill(engine->loop(0));
+  HoldFull(engine->loop(0), held);
   // More than a stack has room for, one inside the other.
   constexpr int kTries = 50'000;
-  for (const ConnectionHandle& handle : {handler.handles()[0], ConnectionHandle()}) {
+  for (const ConnectionHandle& handle : {open, ConnectionHandle()}) {
     int tries = 0, depth = 0, deepest = 0;
     std::function<void(const absl::Status&)> again = [&](const absl::Status& status) {
       EXPECT_FALSE(status.ok());
@@ -258,8 +262,7 @@ TEST_P(MailTest, ATaskWhoseDestructorPostsDoesNotExhaustTheStack) {
   const auto server = Start();
   EventLoop& loop = engine->loop(0);
   Held held;
-  Hold(loop, held);
-  Fill(loop);
+  HoldFull(loop, held);
   int left = 300'000;
   EXPECT_FALSE(loop.Post(PostsAgain(&loop, &left)));
   EXPECT_LE(left, 0);
@@ -316,9 +319,8 @@ TEST_P(MailTest, WhatTheLastTasksWantIsRefusedInOrder) {
   std::atomic<int64_t> told = 0, asked = 0;
   options.loops = 1;
   const auto server = Start();
-  Client client = Connect();
-  ASSERT_TRUE(handler.WaitForOpened(1));
-  const ConnectionHandle handle = handler.handles()[0];
+  Client client;
+  const ConnectionHandle handle = Accept(client);
   EventLoop& loop = engine->loop(0);
   const auto done = [&](const absl::Status& status) {
     EXPECT_FALSE(status.ok());
