@@ -23,8 +23,11 @@
 // that is exported would export Engine::Impl with it.
 #define RONDO_API __attribute__((visibility("default")))
 
-// `try` and `catch` of the functions that a user's program compiles. With -fno-exceptions a failed
-// allocation in them ends the process, as everywhere else in such a program.
+// `try` and `catch` of the functions that a user's program compiles. With -fno-exceptions these do
+// not refuse when there is no memory: std::bad_alloc leaves them, as it leaves functions of the
+// library. Thrown in a callback or a task it passes through the program's functions, without the
+// destructors of their variables, and ends that connection with ResourceExhausted, as it does with
+// exceptions; elsewhere it ends the process.
 #ifdef __cpp_exceptions
 #define RONDO_TRY try
 #define RONDO_CATCH_BAD_ALLOC catch (const std::bad_alloc&)
