@@ -41,6 +41,7 @@ namespace rondo {
 class ConnectionHandle;
 class EventHandler;
 class FrameTurn;
+class SettlingVisit;
 namespace reactor {
 class Mailbox;
 }
@@ -281,6 +282,7 @@ class RONDO_API ConnectionHandle {
 
  private:
   friend class Connection;
+  friend class SettlingVisit;
   friend class loop::EventLoopImpl;
   ConnectionHandle(std::shared_ptr<reactor::Mailbox> mailbox, uint32_t slot, uint32_t generation,
                    uint32_t era)

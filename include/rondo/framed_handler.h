@@ -68,6 +68,41 @@
 
 namespace rondo {
 
+namespace reactor {
+class Mail;
+}
+
+// Runs a task on a connection's loop at the end of its own life, on any thread: the mail is made
+// beforehand and goes beyond the mailbox's bound, so it arrives unless the loop has ended. It is
+// what an OwedAnswer holds.
+class RONDO_API SettlingVisit {
+ public:
+  // True: OnTraffic is called behind it, as by ConnectionHandle::Wake.
+  using Task = bool (*)(Connection& connection);
+
+  SettlingVisit() = default;
+  SettlingVisit(const ConnectionHandle& to, Task task);
+  SettlingVisit(SettlingVisit&& other) noexcept
+      : mailbox_(std::move(other.mailbox_)), mail_(std::exchange(other.mail_, nullptr)) {}
+  SettlingVisit& operator=(SettlingVisit&& other) noexcept {
+    // Ends with what this held before, which may be the same.
+    SettlingVisit taken(std::move(other));
+    mailbox_.swap(taken.mailbox_);
+    std::swap(mail_, taken.mail_);
+    return *this;
+  }
+  ~SettlingVisit() {
+    if (mail_ != nullptr) Send();
+  }
+
+ private:
+  void Send() noexcept;
+
+  std::shared_ptr<reactor::Mailbox> mailbox_;
+  // Owned until it is sent.
+  reactor::Mail* mail_ = nullptr;
+};
+
 template <Codec C>
 class FramedHandler : public EventHandler {
   // Who serves the connection when no answer is owed any more.
@@ -101,28 +136,17 @@ class FramedHandler : public EventHandler {
   // answer has been written. Meanwhile OnEndOfFrames is not called, also when the engine stops.
   // The end of its life, on any thread, settles it, whether an answer was written or not: what the
   // same thread, or the task that held it, has written before is sent. It may outlive connection
-  // and engine. Where there is no room in the loop's mailbox for settling it, or no memory, only a
-  // timeout or a stop ends a connection whose peer has ended.
+  // and engine. Settling needs no memory and no room in the loop's mailbox; a write does.
   class OwedAnswer {
    public:
     // Nothing is owed.
     OwedAnswer() = default;
-    OwedAnswer(OwedAnswer&& other) noexcept : to_(std::exchange(other.to_, {})) {}
-    // Settles what it held.
-    OwedAnswer& operator=(OwedAnswer&& other) noexcept {
-      const OwedAnswer settled(std::exchange(to_, std::exchange(other.to_, {})));
-      return *this;
-    }
-    ~OwedAnswer() {
-      if (to_ == ConnectionHandle()) return;
-      (void)to_.Post([](Connection& connection) { Settle(connection); });
-    }
 
    private:
     friend class FramedHandler;
-    explicit OwedAnswer(ConnectionHandle to) : to_(std::move(to)) {}
+    explicit OwedAnswer(const ConnectionHandle& to) : visit_(to, &Settle) {}
 
-    ConnectionHandle to_;
+    SettlingVisit visit_;
   };
 
   explicit FramedHandler(C codec) : codec_(std::move(codec)) {}
@@ -196,7 +220,8 @@ class FramedHandler : public EventHandler {
   }
 
   Action EndOfFrames(Connection& connection, FrameReader<C>& reader);
-  static void Settle(Connection& connection);
+  // Whether the end that was put off must be told now.
+  static bool Settle(Connection& connection);
   static void HandOver(Connection& connection, Successor next);
   // Null while there is no context that counts.
   static Debts* DebtsOrNull(Connection& connection);
@@ -254,19 +279,23 @@ auto FramedHandler<C>::Owe(Connection& connection) -> OwedAnswer {
   Debts* const debts = DebtsOrNull(connection);
   // Of another type: OnTraffic closes the connection.
   if (debts == nullptr) return {};
+  OwedAnswer owed(connection.handle());
   ++debts->owed;
-  return OwedAnswer(connection.handle());
+  return owed;
 }
 
 template <Codec C>
-void FramedHandler<C>::Settle(Connection& connection) {
+bool FramedHandler<C>::Settle(Connection& connection) {
   Debts* const debts = DebtsOrNull(connection);
-  if (debts == nullptr || debts->owed == 0 || --debts->owed > 0) return;
-  if (debts->next != nullptr) return HandOver(connection, std::move(*debts->next));
+  if (debts == nullptr || debts->owed == 0 || --debts->owed > 0) return false;
+  if (debts->next != nullptr) {
+    HandOver(connection, std::move(*debts->next));
+    return false;
+  }
   const std::optional<FrameReader<C>> reader = Load(connection);
   // Frees a context that was there for the count alone.
   Store(connection, *reader);
-  if (reader->ended_) connection.handle().Wake();
+  return reader->ended_;
 }
 
 template <Codec C>

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "rondo/connection.h"
+#include "rondo/framed_handler.h"
 
 #include "loop/event_loop_impl.h"
 #include "loop/loop_mail.h"
@@ -148,6 +149,24 @@ class VisitMail final : public ConnectionMail {
   absl::AnyInvocable<void(Connection&)> task_;
 };
 
+// Takes no room from other mail: it is made in a callback, for work that is bounded otherwise.
+class SettlingMail final : public ConnectionMail {
+ public:
+  SettlingMail(ConnectionName name, SettlingVisit::Task task)
+      : ConnectionMail(0, name, {}), task_(task) {}
+
+ private:
+  void Deliver(EventLoopImpl& loop, StreamConnection& connection) override RONDO_ON_LOOP {
+    bool wakes = false;
+    loop.streams().RunTask(connection, [&](Connection& visited) { wakes = task_(visited); });
+    StreamConnection* const same = loop.streams().Find(name_);
+    if (wakes && same != nullptr) (void)loop.streams().Wake(*same);
+  }
+  void DeliverGone(EventLoopImpl&) override RONDO_ON_LOOP {}
+
+  const SettlingVisit::Task task_;
+};
+
 // To the mailbox of a handle that may name nothing.
 bool Send(reactor::Mailbox* mailbox, std::unique_ptr<ConnectionMail> mail) {
   if (mailbox != nullptr) return mailbox->Post(std::move(mail));
@@ -212,6 +231,14 @@ bool ConnectionHandle::PostTask(absl::AnyInvocable<void(Connection&)> task, size
   const ConnectionName name = {{slot_, generation_}, era_};
   std::unique_ptr<ConnectionMail> mail(new (std::nothrow) VisitMail(name, std::move(task), bytes));
   return mail != nullptr && Send(mailbox_.get(), std::move(mail));
+}
+
+SettlingVisit::SettlingVisit(const ConnectionHandle& to, Task task)
+    : mailbox_(to.mailbox_),
+      mail_(new SettlingMail({{to.slot_, to.generation_}, to.era_}, task)) {}
+
+void SettlingVisit::Send() noexcept {
+  (void)mailbox_->PostUrgent(std::unique_ptr<reactor::Mail>(mail_));
 }
 
 }  // namespace rondo

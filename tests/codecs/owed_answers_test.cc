@@ -15,12 +15,14 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 
 #include "rondo/codecs.h"
 #include "rondo/framed_handler.h"
 #include "rondo/rondo.h"
 
 #include "tests/codecs/server.h"
+#include "tests/process/allocator.h"
 #include "tests/server/client.h"
 
 namespace rondo {
@@ -152,6 +154,35 @@ TEST_P(OwedAnswersTest, OneThatIsDroppedIsOwedNoMore) {
   debts[1].handle.Write("second");
   debts.clear();
   EXPECT_EQ(client.ReceiveAll(), "secondend");
+}
+
+TEST_P(OwedAnswersTest, TheyAreSettledThoughTheMailboxIsFull) {
+  Options options = On();
+  options.mailbox_limit_bytes = 64 << 10;
+  const Server server(handler, options);
+  auto [client, debts] = Ask(server.address(), "1\n2\n", 2);
+  const ConnectionHandle handle = debts[0].handle;
+  absl::Notification held, filled;
+  ASSERT_TRUE(handle.Post([&](Connection&) {
+    held.Notify();
+    filled.WaitForNotification();
+  }));
+  held.WaitForNotification();
+  while (handle.Post([](Connection&) {})) {
+  }
+  debts.clear();
+  filled.Notify();
+  EXPECT_EQ(client.ReceiveAll(), "end");
+}
+
+TEST_P(OwedAnswersTest, TheyAreSettledThoughThereIsNoMemory) {
+  const Server server(handler, On());
+  auto [client, debts] = Ask(server.address(), "1\n2\n", 2);
+  {
+    const testing::NoMemory no_memory;
+    debts.clear();
+  }
+  EXPECT_EQ(client.ReceiveAll(), "end");
 }
 
 TEST_P(OwedAnswersTest, ThreadsSettleThemSideBySide) {

@@ -35,6 +35,7 @@ const Names kExported = {
     "rondo::PassThroughCodec",
     "rondo::Run",
     "rondo::Serve",
+    "rondo::SettlingVisit",
     "rondo::SocketAddress",
     "rondo::UnfinishedFrame",
     "rondo::UniqueFd",
