@@ -185,6 +185,10 @@ class RONDO_API Connection {
 
   // --- Who.
 
+  // A number for logs and statistics. No other connection of this process has it, of whichever
+  // engine and however long ago; it is never 0. Each line of Options::log about a connection names
+  // it: "connection 17 of tcp://192.0.2.1:5000: ...". It is no secret: peers can guess it.
+  uint64_t id() const;
   // The peer, also after it has gone.
   SocketAddress remote_address() const;
   // This side, as bound: getsockname(2).
@@ -247,6 +251,9 @@ class RONDO_API ConnectionHandle {
 
   // Names no connection.
   ConnectionHandle() = default;
+
+  // Any thread. The connection's id, also when it has gone; 0: the handle names none.
+  uint64_t id() const { return uint64_t{era_} << 32 | generation_; }
 
   // Any thread. Writes `bytes`, after what the same thread wrote before. `done` gets OK once the
   // kernel has taken the last byte.

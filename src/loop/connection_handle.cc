@@ -68,7 +68,7 @@ class ConnectionMail : public reactor::Mail {
     Finish(loop, absl::UnavailableError("the connection has ended"));
   }
   void Finish(EventLoopImpl& loop, const absl::Status& status) RONDO_ON_LOOP {
-    loop.streams().Complete(TakeDone(), status);
+    loop.streams().Complete(name_.number(), TakeDone(), status);
   }
   Done TakeDone() { return std::exchange(done_, nullptr); }
 

@@ -14,42 +14,47 @@
 namespace rondo::reactor {
 namespace {
 
-// A text on the stack, cut off at its end: for when there is no memory for a string.
+// Three texts as one; cut off at its end when there is no memory for all of it.
 class Text {
  public:
-  void Append(std::string_view more) {
-    more = more.substr(0, text_.size() - length_);
-    std::copy(more.begin(), more.end(), text_.begin() + static_cast<std::ptrdiff_t>(length_));
-    length_ += more.size();
+  Text(std::string_view first, std::string_view second, std::string_view third) {
+    try {
+      whole_ = absl::StrCat(base::ToAbsl(first), base::ToAbsl(second), base::ToAbsl(third));
+    } catch (const std::bad_alloc&) {
+      for (const std::string_view part : {first, second, third}) Append(part);
+    }
   }
-  std::string_view view() const { return {text_.data(), length_}; }
+  std::string_view view() const {
+    return whole_.empty() ? std::string_view(cut_off_.data(), length_) : whole_;
+  }
 
  private:
-  std::array<char, 512> text_;
+  void Append(std::string_view more) {
+    more = more.substr(0, cut_off_.size() - length_);
+    std::copy(more.begin(), more.end(), cut_off_.begin() + static_cast<std::ptrdiff_t>(length_));
+    length_ += more.size();
+  }
+
+  std::string whole_;
+  std::array<char, 512> cut_off_;
   size_t length_ = 0;
 };
 
 }  // namespace
 
-absl::Status UserCode::ReportThrown(EngineLink& engine, LogKind kind, const char* who) {
+absl::Status UserCode::ReportThrown(EngineLink& engine, LogKind kind, const char* who,
+                                    std::string_view about) {
   return Thrown(who, [&](std::string_view text) {
-    (void)engine.log().Write(kind, LogSeverity::kError, text);
+    const Text line(about, about.empty() ? "" : ": ", text);
+    (void)engine.log().Write(kind, LogSeverity::kError, line.view());
   });
 }
 
 absl::Status UserCode::Thrown(const char* who, absl::FunctionRef<void(std::string_view)> log) {
   const auto report = [&](absl::StatusCode code, const char* said, const char* what) {
-    Text cut_off;
-    std::string whole;
-    std::string_view text;
-    try {
-      text = whole = absl::StrCat(who, said, what);
-    } catch (const std::bad_alloc&) {
-      for (const char* const part : {who, said, what}) cut_off.Append(part);
-      text = cut_off.view();
-    }
-    log(text);
-    return base::StatusOrCode(code, text);
+    const Text text(who, said, what);
+    log(text.view());
+    return base::StatusOrCode(code, text.view());
   };
   try {
     throw;

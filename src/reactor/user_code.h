@@ -47,9 +47,11 @@ class UserCode {
   }
 
   // Logs what `who` has thrown, within the limit of that kind, and returns it as Internal,
-  // std::bad_alloc as ResourceExhausted. Needs no memory: without any the status has no text, the
-  // log has it all the same. REQUIRES: in a catch block.
-  RONDO_COLD static absl::Status ReportThrown(EngineLink& engine, LogKind kind, const char* who);
+  // std::bad_alloc as ResourceExhausted. The line begins with `about`, if it is about something in
+  // particular. Needs no memory: without any the status has no text, the log has it all the same.
+  // REQUIRES: in a catch block.
+  RONDO_COLD static absl::Status ReportThrown(EngineLink& engine, LogKind kind, const char* who,
+                                              std::string_view about = {});
 
  private:
   // The same with `log`.

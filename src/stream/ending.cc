@@ -144,8 +144,9 @@ bool Streams::Linger(StreamConnection& connection) {
   (void)EnsureClosing(connection);
   if (connection.outbound != nullptr && connection.outbound->has_done()) {
     const absl::Status reason = connection.reason();
+    const uint64_t id = connection.name().number();
     for (ConnectionHandle::Done& done : connection.outbound->TakeAllDone()) {
-      Complete(std::move(done), reason);
+      Complete(id, std::move(done), reason);
     }
   }
   if (connection.state.IsBacklogged()) EndBacklog(connection);
@@ -264,6 +265,7 @@ void Streams::Release(StreamConnection& connection) {
   EndTimeouts(connection);
   const absl::Status reason = connection.reason();
   const bool by_reset = connection.state.IsEndedByReset();
+  const uint64_t id = connection.name().number();
   connection.state.SetGone();
   connection.ForgetHandler();
   const std::unique_ptr<RareState> rare = std::move(connection.rare);
@@ -280,10 +282,10 @@ void Streams::Release(StreamConnection& connection) {
   if (poller_.Close(connection.ref())) OnReleased(connection);
 
   const absl::Status& lost = reason.ok() ? shared_.closed_unsent : reason;
-  for (ConnectionHandle::Done& done : unsent) Complete(std::move(done), lost);
+  for (ConnectionHandle::Done& done : unsent) Complete(id, std::move(done), lost);
   if (rare == nullptr) return;
   for (ConnectionHandle::Done& done : rare->when_closed) {
-    Complete(std::move(done), absl::OkStatus());
+    Complete(id, std::move(done), absl::OkStatus());
   }
 }
 
@@ -348,13 +350,13 @@ size_t Streams::AbortAll(const absl::Status& reason) {
 void Streams::CompleteAfterClose(ConnectionName name, ConnectionHandle::Done done) {
   StreamConnection* const ending = FindInTable(name.id);
   if (ending == nullptr || ending->name() != name || !ending->state.OwesOnClose()) {
-    return Complete(std::move(done), absl::OkStatus());
+    return Complete(name.number(), std::move(done), absl::OkStatus());
   }
   if (!done) return;
   try {
     ending->EnsureRareState().when_closed.push_back(std::move(done));
   } catch (const std::bad_alloc&) {
-    Complete(std::move(done), shared_.no_memory);
+    Complete(name.number(), std::move(done), shared_.no_memory);
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/status.h"
+#include "stream/connection/connection_text.h"
 #include "stream/streams.h"
 
 namespace rondo::stream {
@@ -18,11 +19,14 @@ using reactor::LogKind;
 
 bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
                    reactor::HandlerTable::Index handler) {
+  if (shared_.generations.used_up()) BeginEra();
+  const uint32_t generation = shared_.generations.Next();
   StreamConnection* connection = nullptr;
-  if (const int result = Make(socket.get(), peer, handler, &connection); result < 0) {
+  if (const int result = Make(socket.get(), generation, peer, handler, &connection); result < 0) {
     shared_.handlers[handler].transport.Reset(socket.get());
     socket.Reset();
-    LogReset(peer, -result);
+    const ConnectionName name = {{.generation = generation}, shared_.generations.era()};
+    LogReset(name.number(), peer, -result);
     return false;
   }
   (void)socket.Release();
@@ -33,13 +37,12 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
   return true;
 }
 
-int Streams::Make(int socket, const SocketAddress& peer, reactor::HandlerTable::Index handler,
-                  StreamConnection** made) {
-  if (shared_.generations.used_up()) BeginEra();
+int Streams::Make(int socket, uint32_t generation, const SocketAddress& peer,
+                  reactor::HandlerTable::Index handler, StreamConnection** made) {
   StreamConnection* connection = nullptr;
   int result = -ENOMEM;
   try {
-    connection = &shared_.table.Create(socket, shared_.generations.Next(), peer, handler);
+    connection = &shared_.table.Create(socket, generation, peer, handler);
     // A loop has room for 2^25 of them, far more than descriptors.
     RONDO_CHECK(connection->id().is_stream());
     if (const buffer::TransformFactory* factory = connection->entry().transform) {
@@ -75,14 +78,16 @@ void Streams::BeginEra() {
   shared_.generations.BeginEra();
 }
 
-void Streams::LogReset(const SocketAddress& peer, int error) {
+void Streams::LogReset(uint64_t id, const SocketAddress& peer, int error) {
+  const ConnectionText about(id, peer);
   const auto text = [&] {
     const absl::Status status = base::ErrnoStatus(
-        error, absl::StrCat("taking ", peer.ToString()), "the connection was reset");
+        error, absl::StrCat("taking ", base::ToAbsl(about.view())), "the connection was reset");
     return std::string(base::ToStd(status.message()));
   };
-  (void)engine_.log().Write(LogKind::kReset, LogSeverity::kError, text,
-                            "a new connection was reset: there was no memory for it");
+  ConnectionText short_text(id);
+  short_text.Append(" was reset: there was no memory for it");
+  (void)engine_.log().Write(LogKind::kReset, LogSeverity::kError, text, short_text.view());
 }
 
 void Streams::BeginWith(StreamConnection& connection) {

@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "stream/connection/connection_text.h"
+
 namespace rondo::stream {
 
 using buffer::ByteTransform;
@@ -48,7 +50,9 @@ void Streams::Apply(StreamConnection& connection, Action action) {
 }
 
 void Streams::OnThrown(StreamConnection& connection) {
-  connection.CloseBecause(UserCode::ReportThrown(engine_, LogKind::kHandler, "the event handler"));
+  const ConnectionText about(connection.name().number(), connection.peer());
+  connection.CloseBecause(
+      UserCode::ReportThrown(engine_, LogKind::kHandler, "the event handler", about.view()));
 }
 
 void Streams::CallAndPostpone(StreamConnection& connection,
@@ -86,10 +90,12 @@ void Streams::RunTask(StreamConnection& connection, absl::FunctionRef<void(Conne
   });
 }
 
-void Streams::Complete(ConnectionHandle::Done done, const absl::Status& status) {
+void Streams::Complete(uint64_t id, ConnectionHandle::Done done, const absl::Status& status) {
   if (!done) return;
-  (void)UserCode::Run(engine_, LogKind::kDone, "the callback of a write",
-                      [&] { done(status); });
+  UserCode::Run([&] { done(status); }, [&] {
+    const ConnectionText about(id);
+    (void)UserCode::ReportThrown(engine_, LogKind::kDone, "the callback of a write", about.view());
+  });
 }
 
 void Streams::ForEach(absl::FunctionRef<void(Connection&)> visit) {
@@ -350,8 +356,9 @@ void Streams::OfferAgain(StreamConnection& connection) {
 void Streams::AfterSending(StreamConnection& connection, int result) {
   if (result < 0) return connection.FailSending("send", -result);
   if (connection.outbound == nullptr) return;
+  const uint64_t id = connection.name().number();
   while (connection.outbound->has_due_done()) {
-    Complete(connection.outbound->TakeDueDone(), absl::OkStatus());
+    Complete(id, connection.outbound->TakeDueDone(), absl::OkStatus());
   }
   if (connection.outbound->empty()) shared_.output.ReturnQueue(connection);
   if (connection.state.IsBacklogged()) EndBacklog(connection);

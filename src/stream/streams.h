@@ -103,8 +103,10 @@ class Streams final : private StreamTimers {
   // Code of the user begins that is no callback of a connection.
   void BeginTask() { shared_.output.BeginTask(); }
   void ForEach(absl::FunctionRef<void(Connection&)> visit) RONDO_ON_LOOP;
-  // Calls `done`, if there is one, with the outcome of an operation.
-  void Complete(ConnectionHandle::Done done, const absl::Status& status) RONDO_ON_LOOP;
+  // Calls `done`, if there is one, with the outcome of an operation on the connection of that id,
+  // which may have gone.
+  void Complete(uint64_t id, ConnectionHandle::Done done,
+                const absl::Status& status) RONDO_ON_LOOP;
   // Runs `done` with OK once OnClose of the connection of that name has run.
   void CompleteAfterClose(ConnectionName name, ConnectionHandle::Done done) RONDO_ON_LOOP;
   // There is no memory for what was to be done with `connection`: ends it, and needs none.
@@ -163,11 +165,11 @@ class Streams final : private StreamTimers {
 
   // Makes the connection of that socket, ready for OnOpen. Returns 0 or a negated errno; then it is
   // gone, and the socket is not.
-  int Make(int socket, const SocketAddress& peer, reactor::HandlerTable::Index handler,
-           StreamConnection** made) RONDO_ON_LOOP;
+  int Make(int socket, uint32_t generation, const SocketAddress& peer,
+           reactor::HandlerTable::Index handler, StreamConnection** made) RONDO_ON_LOOP;
   // Has each connection that lives keep the era that ends.
   RONDO_COLD void BeginEra() RONDO_ON_LOOP;
-  RONDO_COLD void LogReset(const SocketAddress& peer, int error);
+  RONDO_COLD void LogReset(uint64_t id, const SocketAddress& peer, int error);
   // Runs OnOpen.
   void BeginWith(StreamConnection& connection) RONDO_ON_LOOP;
 

@@ -31,16 +31,16 @@ class LogTest : public ConformanceTest {
       log_.emplace_back(text);
     };
   }
-  // The lines that begin with `text`.
+  // The lines with `text`.
   std::vector<std::string> Lines(std::string_view text) const {
     absl::MutexLock lock(&mutex_);
     std::vector<std::string> found;
     for (const std::string& line : log_) {
-      if (line.starts_with(text)) found.push_back(line);
+      if (line.find(text) != std::string::npos) found.push_back(line);
     }
     return found;
   }
-  // A crowd has caused `count` lines that begin with `text`: few of them have come, and once
+  // A crowd has caused `count` lines with `text`: few of them have come, and once
   // `cause` has brought the next, all of them are accounted for.
   void ExpectBounded(const std::string& text, int count, const std::function<void()>& cause) {
     const auto bound = [&] {

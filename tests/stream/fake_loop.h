@@ -50,13 +50,18 @@ class FakeEngine final : public reactor::EngineLink {
   void ReleaseConnection() override { ++places; }
 
   size_t places = std::numeric_limits<size_t>::max();
-  // How many lines were written, and the texts for which there was memory.
+  FakeEngine() { last_line.reserve(1000); }
+
+  // How many lines were written, the texts for which there was memory, and the last one, which
+  // needs none.
   size_t lines = 0;
   std::vector<std::string> logged;
+  std::string last_line;
 
  private:
   reactor::Log log_{[this](LogSeverity, std::string_view text) {
     ++lines;
+    last_line = text;
     reactor::UserCode::RunUnreported([&] { logged.emplace_back(text); });
   }};
 };

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <limits>
+#include <set>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -74,13 +75,38 @@ TEST_F(GenerationsTest, AConnectionThatLivesThroughTheBeginOfAnEraKeepsItsName) 
   const ConnectionName name = lives.name();
   const ConnectionHandle handle = lives.handle();
   const StreamConnection& newer = Open(streams);
-  EXPECT_EQ(newer.name().era, 1u);
+  EXPECT_NE(newer.name().era, name.era);
   EXPECT_EQ(lives.name(), name);
   EXPECT_EQ(lives.handle(), handle);
   EXPECT_EQ(streams.Find(name), &lives);
   CloseAll(streams);
 }
 
+TEST_F(GenerationsTest, AnIdIsOfOneConnectionInAllLoopsAndEras) {
+  base::AssertOnLoop();
+  std::set<uint64_t> ids;
+  const auto take = [&](const StreamConnection& connection) {
+    EXPECT_NE(connection.Connection::id(), 0u);
+    EXPECT_TRUE(ids.insert(connection.Connection::id()).second) << connection.Connection::id();
+    EXPECT_EQ(connection.Connection::id(), connection.handle().id());
+  };
+  for (int loop = 0; loop < 3; ++loop) {
+    Streams streams(loop_.services);
+    // The second one has the slot of the first.
+    for (int i = 0; i < 2; ++i) {
+      take(Open(streams));
+      CloseAll(streams);
+    }
+  }
+  Streams ends(loop_.services, Generations(kLast, kLast - 2));
+  StreamConnection& lives = Open(ends);
+  take(Open(ends));
+  // Of the next era.
+  take(Open(ends));
+  take(lives);
+  CloseAll(ends);
+  EXPECT_EQ(ConnectionHandle().id(), 0u);
+}
 
 }  // namespace
 }  // namespace rondo::stream

@@ -214,6 +214,8 @@ void Connection::SetWriteDeadline(absl::Time deadline) {
 
 // --- Who.
 
+uint64_t Connection::id() const { return Of(*this).name().number(); }
+
 SocketAddress Connection::remote_address() const { return Of(*this).peer(); }
 
 SocketAddress Connection::local_address() const { return net::LocalAddress(fd()); }
