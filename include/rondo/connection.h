@@ -77,6 +77,9 @@ class RONDO_API ConnectionContext {
 
 class RONDO_API Connection {
  public:
+  // What waits for an outcome; see ConnectionHandle::Done.
+  using Done = absl::AnyInvocable<void(const absl::Status&)>;
+
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -129,6 +132,12 @@ class RONDO_API Connection {
   // to outbound_low_bytes since. Meanwhile the connection is not read from, and OnTraffic is called
   // by ConnectionHandle::Wake only; then comes OnWritable, and OnTraffic for what is buffered.
   bool backlogged() const;
+  // Runs `done` once, on this loop and after the present callback or task: with OK as soon as the
+  // kernel has taken all that was written until now, which may be nothing. After Close as well; and
+  // in OnClose, if the connection has ended in order. Otherwise with why not: what OnClose gets, or
+  // Cancelled where that is OK, after Abort for one. When there is no memory, the connection ends
+  // and `done` gets ResourceExhausted before this returns, as that of a handle would.
+  void NotifyWhenSent(Done done);
 
   // --- Flow.
 
@@ -247,7 +256,7 @@ class RONDO_API ConnectionHandle {
   // (ResourceExhausted), the calling thread runs it before the call returns. It may try again then:
   // what is refused inside a `done` is told after it, by the outermost call, and not on top of it.
   // So one that tries until it succeeds keeps its thread busy, but does not exhaust the stack.
-  using Done = absl::AnyInvocable<void(const absl::Status&)>;
+  using Done = Connection::Done;
 
   // Names no connection.
   ConnectionHandle() = default;

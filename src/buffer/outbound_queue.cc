@@ -114,6 +114,11 @@ void OutboundQueue::ConsumeSlow(size_t n) {
   }
 }
 
+size_t OutboundQueue::due_dones() const {
+  const auto begin = due_at_.begin() + static_cast<std::ptrdiff_t>(next_done_);
+  return static_cast<size_t>(std::upper_bound(begin, due_at_.end(), consumed_) - begin);
+}
+
 OutboundQueue::Done OutboundQueue::TakeDueDone() {
   Done done = std::move(done_[next_done_++]);
   // Some may always wait, on a connection that is never idle: taken ones are erased nevertheless.

@@ -137,6 +137,7 @@ class OutboundQueue {
 
   bool has_done() const { return !done_.empty(); }
   bool has_due_done() const { return has_done() && due_at_[next_done_] <= consumed_; }
+  size_t due_dones() const;
   // REQUIRES: has_due_done().
   Done TakeDueDone();
   // All that wait, due or not.

@@ -174,28 +174,9 @@ bool Send(reactor::Mailbox* mailbox, std::unique_ptr<ConnectionMail> mail) {
   return false;
 }
 
-// Tells `done` that there was no memory for its mail. What asks again in a `done`, and finds none
-// again, waits in the frame of the call that runs it: one at a time, so the stack does not grow
-// with a `done` that tries again.
-void RefuseWithoutMail(Done done) {
-  constinit thread_local Done* next_of_outer = nullptr;
-  if (next_of_outer != nullptr && !*next_of_outer) {
-    *next_of_outer = std::move(done);
-    return;
-  }
-  Done next;
-  Done* const outer = std::exchange(next_of_outer, &next);
-  while (done) {
-    const absl::Status status = reactor::StatusOf(reactor::Refusal::kNoMemory);
-    reactor::UserCode::RunUnreported([&] { done(status); });
-    done = std::exchange(next, nullptr);
-  }
-  next_of_outer = outer;
-}
-
 // Sends `mail`, or null when there was no memory for it.
 void SendOrTell(reactor::Mailbox* mailbox, std::unique_ptr<ConnectionMail> mail, Done& done) {
-  if (mail == nullptr) return RefuseWithoutMail(std::move(done));
+  if (mail == nullptr) return reactor::Refusals::TellNoMemory(std::move(done));
   (void)Send(mailbox, std::move(mail));
 }
 

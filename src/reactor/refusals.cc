@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "reactor/user_code.h"
 
 namespace rondo::reactor {
 namespace {
@@ -48,6 +49,24 @@ void Refusals::Refuse(std::unique_ptr<Mail> mail, Refusal why) {
     current->Drop(StatusOf(current->refusal_));
   }
   list.is_running = false;
+}
+
+// One that asks again, and finds no memory again, waits in the frame of the call that runs it: one
+// at a time, so the stack does not grow with a `done` that tries again.
+void Refusals::TellNoMemory(Done done) {
+  constinit thread_local Done* next_of_outer = nullptr;
+  if (next_of_outer != nullptr && !*next_of_outer) {
+    *next_of_outer = std::move(done);
+    return;
+  }
+  Done next;
+  Done* const outer = std::exchange(next_of_outer, &next);
+  while (done) {
+    const absl::Status status = StatusOf(Refusal::kNoMemory);
+    UserCode::RunUnreported([&] { done(status); });
+    done = std::exchange(next, nullptr);
+  }
+  next_of_outer = outer;
 }
 
 }  // namespace rondo::reactor

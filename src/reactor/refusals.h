@@ -9,14 +9,23 @@
 
 #include <memory>
 
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+
 #include "reactor/mail.h"
 
 namespace rondo::reactor {
 
 class Refusals {
  public:
+  using Done = absl::AnyInvocable<void(const absl::Status&)>;
+
   // Drops `mail`, before this returns, or else before the Refuse returns in which it was called.
   static void Refuse(std::unique_ptr<Mail> mail, Refusal why);
+
+  // Tells `done`, if there is one, that there was no memory for what it waits for: before this
+  // returns, or else before the TellNoMemory returns in which it was called.
+  static void TellNoMemory(Done done);
 };
 
 }  // namespace rondo::reactor

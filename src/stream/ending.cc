@@ -270,8 +270,8 @@ void Streams::Release(StreamConnection& connection) {
   connection.ForgetHandler();
   const std::unique_ptr<RareState> rare = std::move(connection.rare);
   shared_.input.Clear(connection);
-  std::vector<ConnectionHandle::Done> unsent;
-  if (connection.outbound != nullptr) unsent = connection.outbound->TakeAllDone();
+  std::vector<ConnectionHandle::Done> waiting;
+  if (connection.outbound != nullptr) waiting = connection.outbound->TakeAllDone();
   connection.user_context.reset();
   // Not left to close(2), which ends nothing while a forked child holds a copy of the descriptor.
   if (by_reset) {
@@ -281,8 +281,10 @@ void Streams::Release(StreamConnection& connection) {
   }
   if (poller_.Close(connection.ref())) OnReleased(connection);
 
+  // One that has ended in order has sent everything.
   const absl::Status& lost = reason.ok() ? shared_.closed_unsent : reason;
-  for (ConnectionHandle::Done& done : unsent) Complete(id, std::move(done), lost);
+  const absl::Status outcome = by_reset ? lost : absl::OkStatus();
+  for (ConnectionHandle::Done& done : waiting) Complete(id, std::move(done), outcome);
   if (rare == nullptr) return;
   for (ConnectionHandle::Done& done : rare->when_closed) {
     Complete(id, std::move(done), absl::OkStatus());

@@ -356,12 +356,20 @@ void Streams::OfferAgain(StreamConnection& connection) {
 void Streams::AfterSending(StreamConnection& connection, int result) {
   if (result < 0) return connection.FailSending("send", -result);
   if (connection.outbound == nullptr) return;
+  // What the poller has copied, before there was a queue, is still on its way.
+  if (connection.outbound->has_done() && !connection.sending) CompleteSent(connection);
+  if (connection.outbound->empty() && !connection.outbound->has_done()) {
+    shared_.output.ReturnQueue(connection);
+  }
+  if (connection.state.IsBacklogged()) EndBacklog(connection);
+}
+
+// One that asks again is told in another turn.
+void Streams::CompleteSent(StreamConnection& connection) {
   const uint64_t id = connection.name().number();
-  while (connection.outbound->has_due_done()) {
+  for (size_t left = connection.outbound->due_dones(); left > 0; --left) {
     Complete(id, connection.outbound->TakeDueDone(), absl::OkStatus());
   }
-  if (connection.outbound->empty()) shared_.output.ReturnQueue(connection);
-  if (connection.state.IsBacklogged()) EndBacklog(connection);
 }
 
 void Streams::EndBacklog(StreamConnection& connection) {

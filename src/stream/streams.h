@@ -207,6 +207,8 @@ class Streams final : private StreamTimers {
   void OfferAgain(StreamConnection& connection) RONDO_ON_LOOP;
   // The rest of a Send that did not simply send everything, or failed.
   RONDO_COLD void AfterSending(StreamConnection& connection, int result) RONDO_ON_LOOP;
+  // Tells those that have waited for it that the kernel has taken everything.
+  RONDO_COLD void CompleteSent(StreamConnection& connection) RONDO_ON_LOOP;
   void EndBacklog(StreamConnection& connection) RONDO_ON_LOOP;
 
   // --- Ending; ending.cc.

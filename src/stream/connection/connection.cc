@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "net/socket.h"
+#include "reactor/refusals.h"
 #include "stream/connection/stream_connection.h"
 #include "stream/stream_services.h"
 
@@ -122,6 +123,13 @@ size_t Connection::outbound_bytes() const {
 }
 
 bool Connection::backlogged() const { return Of(*this).state.IsBacklogged(); }
+
+void Connection::NotifyWhenSent(Done done) {
+  StreamConnection& self = Of(*this);
+  if (!OutputOf(self).NotifyWhenSent(self, done)) {
+    reactor::Refusals::TellNoMemory(std::move(done));
+  }
+}
 
 // --- Flow.
 
