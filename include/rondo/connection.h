@@ -125,6 +125,20 @@ class RONDO_API Connection {
   // is sent at most, and what it writes beyond that is queued: a peer that reads as fast as the
   // handler writes cannot hold the loop in one callback.
   void Flush();
+  // Memory for `n` bytes, for Commit to write them without a copy:
+  //
+  //   absl::Span<char> room = connection.Reserve(sizeof(Reply));
+  //   if (!room.empty()) (void)connection.Commit(MakeReply(room));
+  //
+  // Empty when a Write of `n` bytes would be refused, and when there is no memory. A loop has one
+  // reservation at a time. It ends with the next Reserve, for any connection of the loop; when
+  // something else is written to this one, or Flush or NotifyWhenSent is called; and when the
+  // callback or the task returns. What was put there is forgotten then.
+  absl::Span<char> Reserve(size_t n);
+  // Writes the first `n` bytes of what Reserve has returned, as Write does, and ends the
+  // reservation; of 0 bytes: that alone. Refused also when the reservation has ended before, or is
+  // for fewer bytes.
+  WriteResult Commit(size_t n);
   // Bytes of memory that wait to be sent. What the kernel has been given does not count: its
   // socket's send buffer, and with io_uring at most 16 KiB in a send that is under way.
   size_t outbound_bytes() const;

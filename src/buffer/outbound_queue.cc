@@ -43,6 +43,39 @@ void OutboundQueue::Append(std::string&& bytes) {
   PushBack(piece.release());
 }
 
+OutboundQueue::Chunk::Chunk(ChunkPool& pool, size_t bytes) noexcept {
+  const size_t block_bytes =
+      ChunkPool::BlockBytes(std::max(bytes + sizeof(Piece), kChunkBytes));
+  void* const block = pool.TryBorrow(block_bytes);
+  if (block == nullptr) return;
+  pool_ = &pool;
+  piece_ = MakeChunk(block, block_bytes);
+}
+
+OutboundQueue::Chunk::~Chunk() {
+  if (piece_ != nullptr) pool_->Return(piece_, HeldBy(*piece_));
+}
+
+absl::Span<char> OutboundQueue::Chunk::room() const {
+  if (piece_ == nullptr) return {};
+  return {piece_->end, static_cast<size_t>(piece_->limit - piece_->end)};
+}
+
+void OutboundQueue::Append(Chunk&& chunk, size_t begin, size_t end) {
+  RONDO_CHECK(chunk.pool_ == &pool_ && begin < end && end <= chunk.room().size());
+  Piece* const piece = chunk.piece_;
+  const size_t held = HeldBy(*piece);
+  if (held > kChunkBytes && end - begin <= held / 2) {
+    return Append(std::string_view(piece->begin + begin, end - begin));
+  }
+  chunk.piece_ = nullptr;
+  piece->begin += begin;
+  piece->end += end;
+  memory_bytes_ += end - begin;
+  appended_ += end - begin;
+  PushBack(piece);
+}
+
 void OutboundQueue::AppendFile(UniqueFd file, int64_t offset, size_t length, FileId id) {
   auto piece = std::make_unique<FilePiece>();
   auto open = std::make_unique<OpenFile>();
@@ -158,10 +191,13 @@ size_t OutboundQueue::LengthOf(const Piece& piece) {
 OutboundQueue::Piece* OutboundQueue::NewChunk(size_t bytes) {
   const size_t wanted = std::clamp(bytes + sizeof(Piece), kChunkBytes, ChunkPool::kLargestBytes);
   const size_t block_bytes = ChunkPool::BlockBytes(wanted);
-  char* block = static_cast<char*>(pool_.Borrow(block_bytes));
+  return MakeChunk(pool_.Borrow(block_bytes), block_bytes);
+}
+
+OutboundQueue::Piece* OutboundQueue::MakeChunk(void* block, size_t block_bytes) {
   auto* chunk = new (block) Piece{Kind::kChunk};
   chunk->begin = chunk->end = DataOf(chunk);
-  chunk->limit = block + block_bytes;
+  chunk->limit = static_cast<char*>(block) + block_bytes;
   return chunk;
 }
 

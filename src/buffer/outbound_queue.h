@@ -21,6 +21,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -35,6 +36,15 @@
 namespace rondo::buffer {
 
 class OutboundQueue {
+  enum class Kind : uint8_t { kChunk, kString, kFile };
+  struct Piece {
+    Kind kind;
+    Piece* next = nullptr;
+    const char* begin = nullptr;  // not yet consumed
+    char* end = nullptr;          // filled up to here
+    char* limit = nullptr;        // a chunk's room ends here
+  };
+
  public:
   using FileId = base::FileId;
   using Done = absl::AnyInvocable<void(const absl::Status&)>;
@@ -65,6 +75,46 @@ class OutboundQueue {
   }
   // Takes `bytes` over, or copies them, when the string holds more than twice as much memory.
   void Append(std::string&& bytes);
+
+  // Memory of a pool that is filled first and queued then, without a copy. The holder's until then,
+  // and given back at the end of its life.
+  class Chunk {
+   public:
+    Chunk() = default;
+    // Room for `bytes` at least; none when there is no memory.
+    Chunk(ChunkPool& pool, size_t bytes) noexcept;
+    Chunk(Chunk&& other) noexcept { *this = std::move(other); }
+    Chunk& operator=(Chunk&& other) noexcept {
+      std::swap(pool_, other.pool_);
+      std::swap(piece_, other.piece_);
+      return *this;
+    }
+    ~Chunk();
+
+    absl::Span<char> room() const;
+
+   private:
+    friend class OutboundQueue;
+    ChunkPool* pool_ = nullptr;
+    Piece* piece_ = nullptr;
+  };
+  // Queues the bytes from `begin` to `end` of the room of `chunk`, which is of the queue's pool; or
+  // a copy of them, when the chunk holds more than twice as much memory.
+  // REQUIRES: begin < end <= chunk.room().size().
+  void Append(Chunk&& chunk, size_t begin, size_t end);
+  // Room for `n` bytes behind what is queued; empty when the last chunk has less. It is the
+  // caller's until the queue is filled or consumed.
+  absl::Span<char> RoomBehind(size_t n) const {
+    if (back_ == nullptr || n > static_cast<size_t>(back_->limit - back_->end)) return {};
+    return {back_->end, n};
+  }
+  // Queues the first `n` bytes of that room. REQUIRES: RoomBehind(n) is not empty.
+  void AppendRoom(size_t n) {
+    back_->end += n;
+    memory_bytes_ += n;
+    appended_ += n;
+  }
+
   // Whether a file of `length` may be queued behind `before` bytes: up to 2^62 in all, so that
   // bytes of memory queued behind it cannot overflow the sum.
   static bool MayFollow(uint64_t before, uint64_t length) {
@@ -146,14 +196,6 @@ class OutboundQueue {
   void Clear();
 
  private:
-  enum class Kind : uint8_t { kChunk, kString, kFile };
-  struct Piece {
-    Kind kind;
-    Piece* next = nullptr;
-    const char* begin = nullptr;  // not yet consumed
-    char* end = nullptr;          // filled up to here
-    char* limit = nullptr;        // a chunk's room ends here
-  };
   struct StringPiece : Piece {
     std::string text;
   };
@@ -181,13 +223,13 @@ class OutboundQueue {
   // Puts `bytes` into the last chunk, which has room for them.
   void Fill(std::string_view bytes) {
     std::memcpy(back_->end, bytes.data(), bytes.size());
-    back_->end += bytes.size();
-    memory_bytes_ += bytes.size();
-    appended_ += bytes.size();
+    AppendRoom(bytes.size());
   }
   RONDO_COLD void AppendSlow(std::string_view bytes);
   RONDO_COLD void ConsumeSlow(size_t n);
   Piece* NewChunk(size_t bytes);
+  // A chunk in `block`, which is of that size.
+  static Piece* MakeChunk(void* block, size_t block_bytes);
   // Chunks for `bytes`, linked to each other.
   Piece* NewChunks(size_t bytes);
   void ReturnChunk(Piece* chunk);

@@ -12,6 +12,7 @@
 #include "reactor/loop_services.h"
 #include "stream/time/idle_timeouts.h"
 #include "stream/bytes/input.h"
+#include "stream/bytes/lent_memory.h"
 #include "stream/bytes/output.h"
 #include "stream/bytes/pending_list.h"
 #include "stream/connection/generations.h"
@@ -31,7 +32,7 @@ struct StreamServices {
         generations(generations),
         table(*this),
         idle(table, handlers, clock, timers),
-        output(services.poller, handlers, chunks, pending, idle) {
+        output(services.poller, handlers, chunks, pending, idle, lent_memory) {
     pending.Follow(output.running());
   }
 
@@ -54,7 +55,8 @@ struct StreamServices {
   StreamTable table;
   PendingList pending;
   IdleTimeouts idle;
-  Input input{chunks};
+  LentMemory lent_memory;
+  Input input{chunks, lent_memory};
   Output output;
 };
 

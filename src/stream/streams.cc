@@ -96,6 +96,7 @@ void Streams::Complete(uint64_t id, ConnectionHandle::Done done, const absl::Sta
     const ConnectionText about(id);
     (void)UserCode::ReportThrown(engine_, LogKind::kDone, "the callback of a write", about.view());
   });
+  if (shared_.lent_memory.must_end) EndLentMemory();
 }
 
 void Streams::ForEach(absl::FunctionRef<void(Connection&)> visit) {
@@ -241,7 +242,7 @@ void Streams::OnFailed(StreamConnection& connection, const char* call, int error
 // --- Doing what was requested.
 
 void Streams::ApplyPending() {
-  shared_.input.ReleaseTaken();
+  EndLentMemory();
   if (applying_.empty() && !shared_.pending.Take(applying_)) return ApplyUnlisted();
   for (size_t left = kAppliesPerTurn; left > 0 && applied_ < applying_.size(); ++applied_) {
     base::AssertOnLoop();

@@ -159,7 +159,12 @@ class Streams final : private StreamTimers {
                        absl::FunctionRef<Action()> callback) RONDO_ON_LOOP;
   RONDO_COLD void Apply(StreamConnection& connection, Action action) RONDO_ON_LOOP;
   RONDO_COLD void OnThrown(StreamConnection& connection);
-  RONDO_COLD void ReleaseTaken() { shared_.input.ReleaseTaken(); }
+  // The views that handlers hold of memory of the loop end here.
+  RONDO_COLD void EndLentMemory() {
+    shared_.lent_memory.must_end = false;
+    shared_.input.ReleaseTaken();
+    shared_.output.EndReservation();
+  }
 
   // --- Beginning; opening.cc.
 
@@ -287,7 +292,7 @@ void Streams::Call(StreamConnection& connection, Callback&& callback) {
         if (action != Action::kNone) [[unlikely]] Apply(connection, action);
       },
       [&] { OnThrown(connection); });
-  if (shared_.input.has_taken()) [[unlikely]] ReleaseTaken();
+  if (shared_.lent_memory.must_end) [[unlikely]] EndLentMemory();
   shared_.output.EndCallback(connection);
 }
 

@@ -86,6 +86,63 @@ TEST_F(OutboundQueueTest, ALargeStringIsKeptAndNotCopied) {
   EXPECT_EQ(SendAll(*queue_), Bytes(100 * kKiB));
 }
 
+TEST_F(OutboundQueueTest, AChunkIsFilledFirstAndQueuedThenWithoutACopy) {
+  OutboundQueue::Chunk chunk(pool_, 40'000);
+  ASSERT_GE(chunk.room().size(), 40'000u);
+  std::fill(chunk.room().begin(), chunk.room().end(), 'c');
+  const char* const at = chunk.room().data();
+  queue_->Append("before"sv);
+  queue_->Append(std::move(chunk), 10, 40'000);
+  queue_->Append("behind"sv);
+  EXPECT_EQ(queue_->memory_bytes(), 6u + 39'990 + 6);
+  queue_->Consume(6);
+  EXPECT_EQ(queue_->FrontBytes().data(), at + 10);
+  EXPECT_EQ(Sendable(*queue_, 8), std::string(39'990, 'c') + "behind") << "in the same chunk";
+  queue_->Consume(39'990 + 6);
+  EXPECT_TRUE(queue_->empty());
+}
+
+TEST_F(OutboundQueueTest, LittleOfALargeChunkIsCopied) {
+  OutboundQueue::Chunk chunk(pool_, 40'000);
+  chunk.room()[0] = 'x';
+  queue_->Append(std::move(chunk), 0, 1);
+  EXPECT_EQ(Sendable(*queue_, 8), "x");
+  EXPECT_LE(queue_->held_bytes(), OutboundQueue::kChunkBytes);
+  queue_->Consume(1);
+}
+
+TEST_F(OutboundQueueTest, AChunkMayBeLargerThanThoseOfThePool) {
+  OutboundQueue::Chunk chunk(pool_, 1 << 20);
+  ASSERT_GE(chunk.room().size(), size_t{1} << 20);
+  std::fill(chunk.room().begin(), chunk.room().end(), 'c');
+  queue_->Append(std::move(chunk), 0, 1 << 20);
+  EXPECT_LE(queue_->held_bytes(), 2 * queue_->charged_bytes() + OutboundQueue::kUncountedBytes);
+  queue_->Consume(1 << 20);
+  EXPECT_EQ(queue_->held_bytes(), 0u);
+}
+
+TEST_F(OutboundQueueTest, AChunkThatIsNotQueuedGoesBackToThePool) {
+  OutboundQueue::Chunk chunk(pool_, 100);
+  EXPECT_GT(pool_.lent_bytes(), 0u);
+  OutboundQueue::Chunk other = std::move(chunk);
+  EXPECT_TRUE(chunk.room().empty());
+  other = OutboundQueue::Chunk();
+  EXPECT_EQ(pool_.lent_bytes(), 0u);
+}
+
+TEST_F(OutboundQueueTest, RoomBehindWhatIsQueuedIsFilledInPlace) {
+  EXPECT_TRUE(queue_->RoomBehind(1).empty());
+  queue_->Append("before"sv);
+  EXPECT_TRUE(queue_->RoomBehind(OutboundQueue::kChunkBytes).empty());
+  const absl::Span<char> room = queue_->RoomBehind(100);
+  ASSERT_EQ(room.size(), 100u);
+  std::fill(room.begin(), room.end(), 'r');
+  queue_->AppendRoom(3);
+  queue_->Append("behind"sv);
+  EXPECT_EQ(Sendable(*queue_, 8), "beforerrrbehind");
+  queue_->Consume(15);
+}
+
 TEST_F(OutboundQueueTest, ACopyOfManyMegabytesComesOutWhole) {
   queue_->Append(std::string_view(Bytes(5 * kKiB * kKiB + 3)));
   EXPECT_EQ(queue_->memory_bytes(), 5 * kKiB * kKiB + 3);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -23,6 +24,9 @@ namespace {
 // Echoes, and counts what its threads have allocated between any two callbacks while `counting`.
 class CountingEcho : public EventHandler {
  public:
+  enum class How { kWrite, kInPlace };
+  explicit CountingEcho(How how) : how_(how) {}
+
   std::atomic<bool> counting = false;
   std::atomic<size_t> allocations = 0;
   std::atomic<size_t> callbacks = 0;
@@ -37,16 +41,39 @@ class CountingEcho : public EventHandler {
     }
     counted = counting;
     before = AllocationCount();
-    connection.Write(connection.Next());
+    const std::string_view bytes = connection.Next();
+    const WriteResult result =
+        how_ == How::kWrite ? connection.Write(bytes) : WriteInPlace(connection, bytes);
+    EXPECT_NE(result, WriteResult::kRefused);
     return Action::kNone;
   }
+  static WriteResult WriteInPlace(Connection& connection, std::string_view bytes) {
+    const absl::Span<char> room = connection.Reserve(bytes.size() + 100);
+    EXPECT_EQ(room.size(), bytes.size() + 100);
+    std::copy(bytes.begin(), bytes.end(), room.begin());
+    return connection.Commit(bytes.size());
+  }
+
+  const How how_;
 };
 
-class AllocationTest : public ConformanceTest {};
+class AllocationTest : public ConformanceTest {
+ protected:
+  void ExpectSteadyStateWithoutAllocations(CountingEcho& echo);
+};
 INSTANTIATE_TEST_SUITE_P(All, AllocationTest, ::testing::ValuesIn(Setups()), NameOf);
 
 TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
-  CountingEcho echo;
+  CountingEcho echo(CountingEcho::How::kWrite);
+  ExpectSteadyStateWithoutAllocations(echo);
+}
+
+TEST_P(AllocationTest, WritingInPlaceAllocatesNothing) {
+  CountingEcho echo(CountingEcho::How::kInPlace);
+  ExpectSteadyStateWithoutAllocations(echo);
+}
+
+void AllocationTest::ExpectSteadyStateWithoutAllocations(CountingEcho& echo) {
   auto server = Engine::Start(echo, "tcp://127.0.0.1:0", options);
   ASSERT_TRUE(server.ok()) << server.status();
   std::vector<Client> clients;
@@ -82,7 +109,7 @@ class Broadcaster : public EventHandler {
   void Broadcast(EventLoop& loop) {
     ASSERT_TRUE(loop.Post([this] { Deliver(); }));
     before_ = AllocationCount();
-    loop.ForEach([](Connection& connection) { connection.Write(std::string_view(kText)); });
+    loop.ForEach([](Connection& connection) { (void)connection.Write(std::string_view(kText)); });
   }
   // Of the broadcast that began last.
   size_t WaitForAllocations() {
@@ -157,7 +184,7 @@ class WriterWithoutMemory : public EventHandler {
  private:
   Action OnTraffic(Connection& connection) override {
     connection.Next();
-    connection.Write("before");
+    (void)connection.Write("before");
     {
       const NoMemory no_memory;
       connection.loop().ForEach([&](Connection& other) {

@@ -40,6 +40,8 @@ const std::vector<Frame> kFrames = {
     {"codec.h", "rondo::LineCodec lines{", kInCallback, "}"},
     {"codecs.h", "auto frames = ", "absl::Status Sample() {", "return absl::OkStatus(); }"},
     {"connection.h", "rondo::Action OnTraffic", kInHandler, "};"},
+    {"connection.h", "absl::Span<char> room",
+     "struct Reply { char bytes[8]; }; size_t MakeReply(absl::Span<char>);\n" + kInCallback, "}"},
     {"connection_options.h", "rondo::Options options{", "", ""},
     {"engine.h", "auto engine = ",
      "int Fail(const absl::Status&); int Sample(rondo::EventHandler& handler) {",

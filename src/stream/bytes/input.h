@@ -23,12 +23,14 @@
 #include "buffer/byte_transform.h"
 #include "buffer/chunk_pool.h"
 #include "stream/connection/stream_connection.h"
+#include "stream/bytes/lent_memory.h"
 
 namespace rondo::stream {
 
 class Input {
  public:
-  explicit Input(buffer::ChunkPool& chunks) : chunks_(chunks) {}
+  Input(buffer::ChunkPool& chunks, LentMemory& lent_memory)
+      : chunks_(chunks), lent_memory_(lent_memory) {}
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
 
@@ -100,10 +102,10 @@ class Input {
     if (lent_to_ == &connection) [[likely]] return std::exchange(lent_, {});
     return TakeAllKept(connection);
   }
-  bool has_taken() const { return taken_from_ != nullptr; }
   // Bytes that were taken leave their buffer: their views end here.
+    lent_memory_.must_end = true;
   void ReleaseTaken() {
-    if (has_taken()) DiscardTaken();
+    if (taken_from_ != nullptr) DiscardTaken();
   }
   // The connection has gone.
   void Clear(StreamConnection& connection) { connection.inbound.Clear(chunks_); }
@@ -121,6 +123,7 @@ class Input {
   const StreamConnection* shown_to_ = nullptr;
   // Released before anything else is read.
   StreamConnection* taken_from_ = nullptr;
+  LentMemory& lent_memory_;
   size_t taken_bytes_ = 0;
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <new>
 
 #include "absl/strings/str_cat.h"
 
@@ -29,32 +28,20 @@ size_t LeastHighMark(const reactor::HandlerTable& handlers, size_t most) {
   return most;
 }
 
-ByteTransform* TransformOf(const StreamConnection& connection) {
-  return connection.rare == nullptr ? nullptr : connection.rare->transform.get();
-}
-
 }  // namespace
 
 Output::Output(poll::Poller& poller, const reactor::HandlerTable& handlers,
-               buffer::ChunkPool& chunks, PendingList& pending, IdleTimeouts& idle)
+               buffer::ChunkPool& chunks, PendingList& pending, IdleTimeouts& idle,
+               LentMemory& lent_memory)
     : poller_(poller),
+      chunks_(chunks),
       pending_(pending),
       idle_(idle),
+      lent_memory_(lent_memory),
       queues_(chunks),
       gather_limit_(LeastHighMark(handlers, kGatherBytes)) {}
 
 // --- Writing.
-
-template <class Operation>
-bool Output::Guard(StreamConnection& connection, Operation operation) {
-  try {
-    operation();
-    return true;
-  } catch (const std::bad_alloc&) {
-    connection.Fail("send", ENOMEM);
-    return false;
-  }
-}
 
 WriteResult Output::WriteSlow(StreamConnection& connection, std::string_view bytes) {
   if (!Admits(connection, bytes.size())) return WriteResult::kRefused;
@@ -66,6 +53,7 @@ WriteResult Output::WriteAdmitted(StreamConnection& connection, std::string_view
   if (bytes.empty()) {
     return connection.state.IsBacklogged() ? WriteResult::kAboveHighWater : WriteResult::kOk;
   }
+  EndReservationOf(connection);
   if (TransformOf(connection) != nullptr) return WriteEncoded(connection, bytes);
   if (SendsAtOnce(connection)) return SendDirectly(connection, {&bytes, 1});
   if (!Gathers(connection)) {
@@ -94,6 +82,7 @@ WriteResult Output::WriteAdmitted(StreamConnection& connection, std::string&& by
     return WriteAdmitted(connection, piece);
   }
   if (!connection.state.AcceptsWrites()) return WriteResult::kRefused;
+  EndReservationOf(connection);
   if (Gathers(connection) || SendsAtOnce(connection)) {
     return SendDirectly(connection, {&piece, 1});
   }
@@ -107,6 +96,7 @@ WriteResult Output::Writev(StreamConnection& connection,
   const size_t total = BytesIn(pieces);
   if (!Admits(connection, total)) return WriteResult::kRefused;
   if (total == 0) return WriteResult::kOk;
+  EndReservationOf(connection);
   WriteResult result = WriteResult::kOk;
   // As many as one call takes, behind what was gathered.
   constexpr size_t kTogether = poll::Poller::kMostInline - 1;
@@ -133,6 +123,7 @@ WriteResult Output::SendFile(StreamConnection& connection, int fd, int64_t offse
   if (!Admits(connection, OutboundQueue::kFileBytes)) return WriteResult::kRefused;
   if (length == 0) return WriteResult::kOk;
   if (offset < 0) return WriteResult::kRefused;
+  EndReservationOf(connection);
   if (TransformOf(connection) != nullptr) return WriteFileEncoded(connection, fd, offset, length);
   OutboundQueue* const queue = connection.outbound;
   if (!OutboundQueue::MayFollow(queue == nullptr ? 0 : queue->total_bytes(), length)) {
@@ -160,6 +151,7 @@ bool Output::AppendFile(StreamConnection& connection, int fd, base::FileId id, i
 }
 
 void Output::Flush(StreamConnection& connection) {
+  EndReservationOf(connection);
   if (!connection.state.MaySend() || !MaySendDirectly()) return;
   if (Gathers(connection)) {
     if (gathered_ > 0) (void)SendDirectly(connection, {});
@@ -202,6 +194,7 @@ bool Output::HasDrained(const StreamConnection& connection) const {
 }
 
 bool Output::NotifyWhenSent(StreamConnection& connection, ConnectionHandle::Done& done) {
+  EndReservationOf(connection);
   const bool has_memory =
       Guard(connection, [&] { EnsureQueue(connection).NotifyWhenSent(std::move(done)); });
   // An empty queue is given back then, too.
@@ -317,6 +310,7 @@ WriteResult Output::WriteFileEncoded(StreamConnection& connection, int fd, int64
 
 void Output::QueueReply(StreamConnection& connection, std::string_view bytes) {
   if (!connection.state.MaySend()) return;
+  EndReservationOf(connection);
   (void)Guard(connection, [&] { EnsureQueue(connection).Append(bytes); });
   pending_.Mark(connection);
 }

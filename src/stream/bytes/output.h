@@ -21,9 +21,11 @@
 #ifndef RONDO_STREAM_BYTES_OUTPUT_H_
 #define RONDO_STREAM_BYTES_OUTPUT_H_
 
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +40,7 @@
 #include "buffer/outbound_queue_pool.h"
 #include "poll/poller.h"
 #include "stream/time/idle_timeouts.h"
+#include "stream/bytes/lent_memory.h"
 #include "stream/bytes/pending_list.h"
 #include "stream/connection/stream_connection.h"
 
@@ -46,7 +49,7 @@ namespace rondo::stream {
 class Output {
  public:
   Output(poll::Poller& poller, const reactor::HandlerTable& handlers, buffer::ChunkPool& chunks,
-         PendingList& pending, IdleTimeouts& idle);
+         PendingList& pending, IdleTimeouts& idle, LentMemory& lent_memory);
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
@@ -64,7 +67,10 @@ class Output {
   }
   const RunningCallback& running() const { return running_; }
   // Code of the user begins that is no callback of a connection.
-  void BeginTask() { sent_directly_ = 0; }
+  void BeginTask() {
+    sent_directly_ = 0;
+    EndReservation();
+  }
 
   // --- Writing; see rondo/connection.h.
 
@@ -79,6 +85,15 @@ class Output {
   WriteResult WriteAdmitted(StreamConnection& connection, std::string&& bytes);
   WriteResult SendFile(StreamConnection& connection, int fd, int64_t offset, size_t length);
   void Flush(StreamConnection& connection) RONDO_ON_LOOP;
+
+  // --- Writing in place; output_in_place.cc.
+
+  absl::Span<char> Reserve(StreamConnection& connection, size_t n);
+  WriteResult Commit(StreamConnection& connection, size_t n);
+  // What is reserved is given back.
+  void EndReservation() {
+    if (reserved_.connection != nullptr) reserved_ = {};
+  }
 
   // Whether `n` more bytes of memory may be queued.
   bool Admits(const StreamConnection& connection, size_t n) const;
@@ -128,10 +143,42 @@ class Output {
   static constexpr size_t kMostFiles = 64;
   static constexpr size_t kManyFiles = 16;
 
+  // What Reserve has returned and Commit has not taken yet.
+  struct Reservation {
+    const StreamConnection* connection = nullptr;
+    absl::Span<char> bytes;
+    // `gathered_` then. What is gathered since has taken the place of the bytes: to end the
+    // reservation then would cost each message something.
+    size_t gathered = 0;
+    // Where the bytes are; without any they are behind what was gathered, or queued.
+    buffer::OutboundQueue::Chunk chunk;
+  };
+
   // Runs `operation`. False when there was no memory for it: then `connection` has failed, and not
   // the one whose callback writes to it.
   template <class Operation>
-  bool Guard(StreamConnection& connection, Operation operation);
+  bool Guard(StreamConnection& connection, Operation operation) {
+    try {
+      operation();
+      return true;
+    } catch (const std::bad_alloc&) {
+      connection.Fail("send", ENOMEM);
+      return false;
+    }
+  }
+  static buffer::ByteTransform* TransformOf(const StreamConnection& connection) {
+    return connection.rare == nullptr ? nullptr : connection.rare->transform.get();
+  }
+  // `connection` is written to in another way.
+  void EndReservationOf(const StreamConnection& connection) {
+    if (reserved_.connection == &connection) reserved_ = {};
+  }
+  // Writes `bytes`, which lie where the next ones are gathered, or queued.
+  WriteResult CommitBehind(StreamConnection& connection, std::string_view bytes);
+  // Sends the first `n` bytes of `chunk` behind what was gathered; what the socket does not take is
+  // queued where it is. REQUIRES: Gathers().
+  WriteResult SendChunk(StreamConnection& connection, buffer::OutboundQueue::Chunk chunk,
+                        size_t n);
   // Whether writes of `connection` are gathered now.
   bool Gathers(const StreamConnection& connection) const {
     return connection.outbound == nullptr && running_.connection == &connection;
@@ -196,8 +243,10 @@ class Output {
   buffer::OutboundQueue& EnsureQueue(StreamConnection& connection);
 
   poll::Poller& poller_;
+  buffer::ChunkPool& chunks_;
   PendingList& pending_;
   IdleTimeouts& idle_;
+  LentMemory& lent_memory_;
   buffer::OutboundQueuePool queues_;
   const std::unique_ptr<char[]> gather_buffer_{new char[kGatherBytes]};
   // No more than ConnectionOptions::outbound_high_bytes of any handler: the write that makes a
@@ -208,6 +257,7 @@ class Output {
   // What the connection whose callback runs has written.
   size_t gathered_ = 0;
   size_t sent_directly_ = 0;
+  Reservation reserved_;
 };
 
 }  // namespace rondo::stream

@@ -123,6 +123,16 @@ size_t Connection::outbound_bytes() const {
 }
 
 bool Connection::backlogged() const { return Of(*this).state.IsBacklogged(); }
+absl::Span<char> Connection::Reserve(size_t n) {
+  StreamConnection& self = Of(*this);
+  return OutputOf(self).Reserve(self, n);
+}
+
+WriteResult Connection::Commit(size_t n) {
+  StreamConnection& self = Of(*this);
+  return OutputOf(self).Commit(self, n);
+}
+
 
 void Connection::NotifyWhenSent(Done done) {
   StreamConnection& self = Of(*this);
