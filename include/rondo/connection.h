@@ -90,6 +90,10 @@ class RONDO_API Connection {
   std::string_view Peek();
   // The first `n` of them; empty when fewer have arrived.
   std::string_view Peek(size_t n);
+  // As Peek, for a codec that decrypts or unmasks in place: what is changed stays so, for all that
+  // reads these bytes later, also in another callback.
+  absl::Span<char> PeekMutable();
+  absl::Span<char> PeekMutable(size_t n);
   // As Peek, and takes them.
   std::string_view Next();
   std::string_view Next(size_t n);
@@ -121,10 +125,6 @@ class RONDO_API Connection {
   // whatever its length. When 16 different files wait the result is kAboveHighWater as well, and
   // more than 64 are refused.
   WriteResult SendFile(int fd, int64_t offset, size_t length);
-  // Sends what is queued now rather than when the callback returns. Within one callback about 1 MiB
-  // is sent at most, and what it writes beyond that is queued: a peer that reads as fast as the
-  // handler writes cannot hold the loop in one callback.
-  void Flush();
   // Memory for `n` bytes, for Commit to write them without a copy:
   //
   //   absl::Span<char> room = connection.Reserve(sizeof(Reply));
@@ -139,6 +139,10 @@ class RONDO_API Connection {
   // reservation; of 0 bytes: that alone. Refused also when the reservation has ended before, or is
   // for fewer bytes.
   WriteResult Commit(size_t n);
+  // Sends what is queued now rather than when the callback returns. Within one callback about 1 MiB
+  // is sent at most, and what it writes beyond that is queued: a peer that reads as fast as the
+  // handler writes cannot hold the loop in one callback.
+  void Flush();
   // Bytes of memory that wait to be sent. What the kernel has been given does not count: its
   // socket's send buffer, and with io_uring at most 16 KiB in a send that is under way.
   size_t outbound_bytes() const;

@@ -10,7 +10,8 @@
 //   - Events::Find answers for an endpoint until its memory is given back, by a Close that returned
 //     true or by OnReleased. After Close nothing is delivered for it but OnReleased; after Forget,
 //     or for a slot that has a new generation, nothing at all.
-//   - Received bytes are lent until the callback returns.
+//   - Received bytes are lent until the callback returns, which may change them in place: they lie
+//     in memory of the backend's own, and it does not look at them again.
 //   - Pausing takes effect at once, inside a callback too: nothing more is received until
 //     ResumeReceiving. Bytes that a backend already holds for the endpoint are kept and delivered
 //     then; the end of the peer's bytes waits behind them.

@@ -17,13 +17,14 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 
 #include "base/check.h"
 #include "base/cold.h"
 #include "buffer/byte_transform.h"
 #include "buffer/chunk_pool.h"
-#include "stream/connection/stream_connection.h"
 #include "stream/bytes/lent_memory.h"
+#include "stream/connection/stream_connection.h"
 
 namespace rondo::stream {
 
@@ -90,12 +91,20 @@ class Input {
     ReleaseTaken();
     return connection.inbound.Peek(n, chunks_);
   }
+  // The same, for the handler to change them.
+  absl::Span<char> PeekMutable(StreamConnection& connection, size_t n) {
+    const std::string_view bytes = Peek(connection, n);
+    // They are const only for those who look: what is lent lies in memory of the poller's that the
+    // callback may change (poll::Poller), what is kept in the ring buffer.
+    return {const_cast<char*>(bytes.data()), bytes.size()};
+  }
   // Takes the first `n`. What Peek showed stays readable.
   void Take(StreamConnection& connection, size_t n) {
     if (lent_to_ == &connection) return lent_.remove_prefix(n);
     ReleaseTaken();
     taken_from_ = &connection;
     taken_bytes_ = n;
+    lent_memory_.must_end = true;
   }
   // Takes all of them.
   std::string_view TakeAll(StreamConnection& connection) {
@@ -103,7 +112,6 @@ class Input {
     return TakeAllKept(connection);
   }
   // Bytes that were taken leave their buffer: their views end here.
-    lent_memory_.must_end = true;
   void ReleaseTaken() {
     if (taken_from_ != nullptr) DiscardTaken();
   }
@@ -115,6 +123,7 @@ class Input {
   RONDO_COLD std::string_view TakeAllKept(StreamConnection& connection);
 
   buffer::ChunkPool& chunks_;
+  LentMemory& lent_memory_;
   // The connection whose callback runs and the bytes that it is lent and has not taken yet. Set
   // only while one runs.
   StreamConnection* lent_to_ = nullptr;
@@ -123,7 +132,6 @@ class Input {
   const StreamConnection* shown_to_ = nullptr;
   // Released before anything else is read.
   StreamConnection* taken_from_ = nullptr;
-  LentMemory& lent_memory_;
   size_t taken_bytes_ = 0;
 };
 

@@ -58,6 +58,18 @@ std::string_view Connection::Peek(size_t n) {
   return n <= input.Size(self) ? input.Peek(self, n) : std::string_view();
 }
 
+absl::Span<char> Connection::PeekMutable() {
+  StreamConnection& self = Of(*this);
+  stream::Input& input = InputOf(self);
+  return input.PeekMutable(self, input.Size(self));
+}
+
+absl::Span<char> Connection::PeekMutable(size_t n) {
+  StreamConnection& self = Of(*this);
+  stream::Input& input = InputOf(self);
+  return n <= input.Size(self) ? input.PeekMutable(self, n) : absl::Span<char>();
+}
+
 std::string_view Connection::Next() {
   StreamConnection& self = Of(*this);
   return InputOf(self).TakeAll(self);
@@ -111,6 +123,16 @@ WriteResult Connection::SendFile(int fd, int64_t offset, size_t length) {
   return OutputOf(self).SendFile(self, fd, offset, length);
 }
 
+absl::Span<char> Connection::Reserve(size_t n) {
+  StreamConnection& self = Of(*this);
+  return OutputOf(self).Reserve(self, n);
+}
+
+WriteResult Connection::Commit(size_t n) {
+  StreamConnection& self = Of(*this);
+  return OutputOf(self).Commit(self, n);
+}
+
 void Connection::Flush() {
   base::AssertOnLoop();
   StreamConnection& self = Of(*this);
@@ -123,16 +145,6 @@ size_t Connection::outbound_bytes() const {
 }
 
 bool Connection::backlogged() const { return Of(*this).state.IsBacklogged(); }
-absl::Span<char> Connection::Reserve(size_t n) {
-  StreamConnection& self = Of(*this);
-  return OutputOf(self).Reserve(self, n);
-}
-
-WriteResult Connection::Commit(size_t n) {
-  StreamConnection& self = Of(*this);
-  return OutputOf(self).Commit(self, n);
-}
-
 
 void Connection::NotifyWhenSent(Done done) {
   StreamConnection& self = Of(*this);
