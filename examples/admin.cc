@@ -25,8 +25,7 @@ namespace {
 
 class Echo : public rondo::EventHandler {
   rondo::Action OnTraffic(rondo::Connection& connection) override {
-    connection.Write(connection.Next());
-    return rondo::Action::kNone;
+    return rondo::CloseIfRefused(connection.Write(connection.Next()));
   }
 };
 

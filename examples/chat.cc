@@ -38,7 +38,7 @@ class Chat : public rondo::EventHandler {
   Action OnOpen(Connection& connection) override {
     auto member = std::make_unique<Member>();
     member->name = connection.remote_address().ToString();
-    connection.Write("you are " + member->name + "\n");
+    (void)connection.Write("you are " + member->name + "\n");
     Tell(connection, "* " + member->name + " is here\n");
     connection.set_context(std::move(member));
     return Action::kNone;
@@ -60,16 +60,16 @@ class Chat : public rondo::EventHandler {
     }
     if (lines > 0) Tell(connection, std::move(said), lines);
     if (!too_long) return Action::kNone;
-    connection.Write("* lines may have 4096 characters\n");
+    (void)connection.Write("* lines may have 4096 characters\n");
     return Action::kClose;
   }
 
   void OnWritable(Connection& connection) override {
     Member& member = *connection.context<Member>();
     if (member.missed == 0) return;
-    connection.Write("* you were too slow and missed " + std::to_string(member.missed) +
-                     " lines\n");
-    member.missed = 0;
+    const rondo::WriteResult told = connection.Write(
+        "* you were too slow and missed " + std::to_string(member.missed) + " lines\n");
+    if (told != rondo::WriteResult::kRefused) member.missed = 0;
   }
 
   Action OnClose(Connection& connection, const absl::Status&) override {
@@ -86,10 +86,8 @@ class Chat : public rondo::EventHandler {
     Member* const state = member.context<Member>();
     if (state == nullptr) return;
     // New lines are dropped, and those that wait are kept.
-    if (member.backlogged()) {
+    if (member.backlogged() || member.Write(talk.text) == rondo::WriteResult::kRefused) {
       state->missed += talk.lines;
-    } else {
-      member.Write(talk.text);
     }
   }
 };

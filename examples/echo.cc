@@ -35,8 +35,7 @@ void Add(std::atomic<uint64_t>& counter, uint64_t n) {
 class Echo : public rondo::EventHandler {
  public:
   rondo::Action OnTraffic(rondo::Connection& connection) override {
-    connection.Write(connection.Next());
-    return rondo::Action::kNone;
+    return rondo::CloseIfRefused(connection.Write(connection.Next()));
   }
 };
 
@@ -48,8 +47,7 @@ class CountingEcho : public rondo::EventHandler {
     const std::string_view bytes = connection.Next();
     Add(counters_.messages, 1);
     Add(counters_.bytes, bytes.size());
-    connection.Write(bytes);
-    return rondo::Action::kNone;
+    return rondo::CloseIfRefused(connection.Write(bytes));
   }
 
  private:

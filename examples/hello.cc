@@ -8,12 +8,11 @@
 
 class Hello : public rondo::EventHandler {
   rondo::Action OnOpen(rondo::Connection& connection) override {
-    connection.Write("hello " + connection.remote_address().ToString() + "\n");
-    return rondo::Action::kNone;
+    const std::string peer = connection.remote_address().ToString();
+    return rondo::CloseIfRefused(connection.Write("hello " + peer + "\n"));
   }
   rondo::Action OnTraffic(rondo::Connection& connection) override {
-    connection.Write(connection.Next());
-    return rondo::Action::kNone;
+    return rondo::CloseIfRefused(connection.Write(connection.Next()));
   }
 };
 

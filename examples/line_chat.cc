@@ -40,7 +40,8 @@ class Chat : public rondo::FramedHandler<rondo::LineCodec> {
   Action OnOpen(Connection& connection) override {
     auto member = std::make_unique<Member>();
     member->name = connection.remote_address().ToString();
-    connection.Write(absl::StrCat("* you are ", member->name, "; /name NEW to change that\n"));
+    (void)connection.Write(
+        absl::StrCat("* you are ", member->name, "; /name NEW to change that\n"));
     Tell(connection, absl::StrCat("* ", member->name, " is here\n"));
     connection.set_context(std::move(member));
     return Action::kNone;
@@ -59,8 +60,8 @@ class Chat : public rondo::FramedHandler<rondo::LineCodec> {
   }
 
   Action OnFrameError(Connection& connection, const absl::Status& error) override {
-    connection.Write(absl::StrCat("* not sent: ", error.message(), "\n"));
-    return Action::kNone;
+    return rondo::CloseIfRefused(
+        connection.Write(absl::StrCat("* not sent: ", error.message(), "\n")));
   }
 
   Action OnClose(Connection& connection, const absl::Status&) override {
@@ -72,7 +73,7 @@ class Chat : public rondo::FramedHandler<rondo::LineCodec> {
   // Pauses reading, so a speaker's next line comes when all loops have passed this one on.
   static void Tell(Connection& speaker, std::string line) {
     examples::Tell(speaker, std::move(line), 1, [](Connection& member, const examples::Talk& talk) {
-      if (member.outbound_bytes() <= kTooFarBehind) member.Write(talk.text);
+      if (member.outbound_bytes() <= kTooFarBehind) (void)member.Write(talk.text);
     });
   }
 };

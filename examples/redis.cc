@@ -45,7 +45,7 @@ class Redis : public rondo::FramedHandler<RespCodec> {
     }
     switch (CommandName(words_[0])) {
       case CommandName("QUIT"):
-        connection.Write("+OK\r\n");
+        (void)connection.Write("+OK\r\n");
         return Action::kClose;
       // HTTP: a web page has made a browser send it. What follows would be taken for commands.
       case CommandName("POST"):
@@ -57,7 +57,7 @@ class Redis : public rondo::FramedHandler<RespCodec> {
   }
 
   Action OnFrameError(Connection& connection, const absl::Status& error) override {
-    connection.Write("-ERR Protocol error: " + std::string(error.message()) + "\r\n");
+    (void)connection.Write("-ERR Protocol error: " + std::string(error.message()) + "\r\n");
     connection.Close(error);
     return Action::kNone;
   }
@@ -82,8 +82,7 @@ class Redis : public rondo::FramedHandler<RespCodec> {
       chosen->database = database;
       connection.set_context(std::move(chosen));
     }
-    return connection.Write(reply_.text()) == rondo::WriteResult::kRefused ? Action::kClose
-                                                                           : Action::kNone;
+    return rondo::CloseIfRefused(connection.Write(reply_.text()));
   }
 
   examples::Commands commands_;

@@ -23,7 +23,7 @@ namespace {
 class Echo : public rondo::EventHandler {
  public:
   rondo::Action OnTraffic(rondo::Connection& connection) override {
-    connection.Write(connection.Next());
+    (void)connection.Write(connection.Next());
     return rondo::Action::kNone;
   }
 };
@@ -53,7 +53,7 @@ class Answer : public rondo::EventHandler {
   rondo::Action OnTraffic(rondo::Connection& connection) override {
     Client& client = *connection.context<Client>();
     client.replies.assign(replies_.Due(connection.Next().size(), &client.begun), replies_.reply());
-    connection.Writev(client.replies);
+    (void)connection.Writev(client.replies);
     return rondo::Action::kNone;
   }
 

@@ -19,7 +19,7 @@ ABSL_FLAG(std::string, broadcast, "callback", "where from: callback or thread");
 namespace {
 
 void SendToAll(rondo::EventLoop& loop, std::string_view message) {
-  loop.ForEach([message](rondo::Connection& each) { each.Write(message); });
+  loop.ForEach([message](rondo::Connection& each) { (void)each.Write(message); });
 }
 
 // For one loop: it sends to the connections of its own.

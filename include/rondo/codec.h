@@ -10,7 +10,7 @@
 //   decoded = lines.Decode("wor", state);                        // NeedMore
 //
 //   rondo::EncodedFrame reply("hello");
-//   if (lines.Encode(reply).ok()) connection.Writev(reply.pieces());   // one send
+//   if (lines.Encode(reply).ok()) (void)connection.Writev(reply.pieces());   // one send
 //
 // Every codec has a limit, MaxFrameBytes, for both directions. A length that the peer announces is
 // checked against it first: no length overflows or stalls the stream, and the reader never buffers

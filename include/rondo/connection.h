@@ -32,6 +32,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 
+#include "rondo/event_handler.h"
 #include "rondo/event_loop.h"
 #include "rondo/socket_address.h"
 #include "rondo/socket_options.h"
@@ -49,8 +50,11 @@ namespace loop {
 class EventLoopImpl;
 }
 
-// What became of a write.
-enum class WriteResult {
+// What became of a write. A callback that answers a message returns CloseIfRefused of it, and need
+// not look at the marks: above the high one it is not called. One that writes unasked stops above
+// the high mark. To ignore the result, as in `(void)connection.Write(news)`, is right where the
+// peer may miss the bytes: they are of use only now, or the connection closes behind them.
+enum class [[nodiscard]] WriteResult {
   // Sent, or queued to be sent.
   kOk,
   // Queued, and more than ConnectionOptions::outbound_high_bytes wait now: the handler should stop
@@ -60,6 +64,12 @@ enum class WriteResult {
   // would be passed, or it is a file that cannot be sent.
   kRefused,
 };
+
+// For the callback whose answer that was: a connection on which an answer is missing must close.
+// One that is closing already goes on with that.
+inline Action CloseIfRefused(WriteResult result) {
+  return result == WriteResult::kRefused ? Action::kClose : Action::kNone;
+}
 
 // The base of what a handler keeps for a connection (Connection::set_context).
 class RONDO_API ConnectionContext {

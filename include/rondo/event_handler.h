@@ -9,8 +9,7 @@
 //
 //   struct Echo : rondo::EventHandler {
 //     rondo::Action OnTraffic(rondo::Connection& connection) override {
-//       connection.Write(connection.Next());
-//       return rondo::Action::kNone;
+//       return rondo::CloseIfRefused(connection.Write(connection.Next()));
 //     }
 //   };
 //

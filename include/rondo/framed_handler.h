@@ -42,7 +42,7 @@
 //
 //   rondo::Action OnFrame(rondo::Connection& connection, std::string_view head) override {
 //     if (!AsksForUpgrade(head)) return Answer(connection, head);
-//     connection.Write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+//     (void)connection.Write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
 //     SwitchTo(connection, messages, std::make_unique<Session>());
 //     return rondo::Action::kNone;
 //   }

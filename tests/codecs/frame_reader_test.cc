@@ -53,7 +53,7 @@ class Answering : public EventHandler {
     between_frames = reader == FrameReader<C>();
     const bool more =
         progress == FrameProgress::kStopped || progress == FrameProgress::kTurnOver;
-    if (more && answers) connection.Write("+");
+    if (more && answers) (void)connection.Write("+");
     if (progress == FrameProgress::kStopped && yields) connection.Yield();
     return Follow(connection, progress);
   }
@@ -94,11 +94,11 @@ class Answering : public EventHandler {
     return connection.context<Session>()->reader;
   }
   void Answer(Connection& connection, std::string_view frame, bool good) const {
-    connection.Write(good ? absl::StrCat("<", std::string(frame), padding, ">") : "!");
+    (void)connection.Write(good ? absl::StrCat("<", std::string(frame), padding, ">") : "!");
   }
   static Action Follow(Connection& connection, FrameProgress progress) {
     if (progress != FrameProgress::kEnded) return Action::kNone;
-    connection.Write("end");
+    (void)connection.Write("end");
     return Action::kClose;
   }
 

@@ -32,11 +32,11 @@ struct LateContext : FramedHandler<LineCodec> {
   Action OnFrame(Connection& connection, std::string_view frame) override {
     Member* const member = connection.context<Member>();
     if (frame == "login") connection.set_context(std::make_unique<Member>());
-    connection.Write(member == nullptr ? "?" : absl::StrCat(++member->frames));
+    (void)connection.Write(member == nullptr ? "?" : absl::StrCat(++member->frames));
     return Action::kNone;
   }
   Action OnFrameError(Connection& connection, const absl::Status&) override {
-    connection.Write(connection.context<Member>() == nullptr ? "!" : "e");
+    (void)connection.Write(connection.context<Member>() == nullptr ? "!" : "e");
     return Action::kNone;
   }
   Action OnClose(Connection& connection, const absl::Status& reason) override {
@@ -94,11 +94,11 @@ TEST(FramedContextTest, ClosesOnAForeignContext) {
       Handler() : FramedHandler(LineCodec(MaxFrameBytes(100))) {}
       Action OnOpen(Connection& connection) override {
         connection.set_context(make());
-        connection.Write("hello");
+        (void)connection.Write("hello");
         return Action::kNone;
       }
       Action OnFrame(Connection& connection, std::string_view) override {
-        connection.Write("frame");
+        (void)connection.Write("frame");
         return Action::kNone;
       }
       Action OnClose(Connection& connection, const absl::Status& why) override {

@@ -46,16 +46,16 @@ class Answering : public FramedHandler<C> {
   Action OnFrame(Connection& connection, std::string_view frame) override {
     ++connection.context<Visits>()->frames;
     if (on_frame) return on_frame(connection, frame);
-    connection.Write(absl::StrCat("<", std::string(frame), ">"));
+    (void)connection.Write(absl::StrCat("<", std::string(frame), ">"));
     return Action::kNone;
   }
   Action OnFrameError(Connection& connection, const absl::Status& error) override {
     if (!skip_errors) return Base::OnFrameError(connection, error);
-    connection.Write("!");
+    (void)connection.Write("!");
     return Action::kNone;
   }
   Action OnEndOfFrames(Connection& connection) override {
-    connection.Write("end");
+    (void)connection.Write("end");
     return Action::kClose;
   }
   Action OnClose(Connection& connection, const absl::Status& why) override {
@@ -167,7 +167,7 @@ TEST(FramedHandlerTest, DeliversAllFramesOfAFlood) {
   constexpr size_t kFrames = 300000;
   size_t seen = 0;
   handler.on_frame = [&](Connection& connection, std::string_view) {
-    if (++seen == kFrames) connection.Write("done");
+    if (++seen == kFrames) (void)connection.Write("done");
     return Action::kNone;
   };
   const Server server(handler);
@@ -193,7 +193,7 @@ TEST(FramedHandlerTest, BuffersLittleOfAFloodOfSmallFrames) {
   size_t most_buffered = 0;
   handler.on_frame = [&](Connection& connection, std::string_view frame) {
     most_buffered = std::max(most_buffered, connection.buffered());
-    if (frame == "last") connection.Write("done");
+    if (frame == "last") (void)connection.Write("done");
     return Action::kNone;
   };
   // Sixty-four times what a connection may leave unread, and more of it than one receive may bring
@@ -211,7 +211,7 @@ TEST(FramedHandlerTest, AFloodDoesNotHoldTheLoop) {
   AnsweringLines handler = Lines();
   absl::Notification flooding;
   handler.on_frame = [&](Connection& connection, std::string_view frame) {
-    if (frame == "ping") connection.Write("pong");
+    if (frame == "ping") (void)connection.Write("pong");
     if (!flooding.HasBeenNotified()) flooding.Notify();
     return Action::kNone;
   };
@@ -245,7 +245,7 @@ TEST(FramedHandlerTest, DeliversNothingAfterTheHandlerCloses) {
 TEST(FramedHandlerTest, DeliversNothingAfterTheHandlerReturnsClose) {
   AnsweringLines handler = Lines();
   handler.on_frame = [](Connection& connection, std::string_view frame) {
-    connection.Write(frame);
+    (void)connection.Write(frame);
     return frame == "quit" ? Action::kClose : Action::kNone;
   };
   const Server server(handler);
@@ -258,13 +258,13 @@ TEST(FramedHandlerTest, DeliversNothingAfterTheHandlerReturnsClose) {
 TEST(FramedHandlerTest, HoldsFramesBackWhileTheHandlerPauses) {
   AnsweringLines handler = Lines();
   handler.on_frame = [](Connection& connection, std::string_view frame) {
-    connection.Write(absl::StrCat("<", std::string(frame), ">"));
+    (void)connection.Write(absl::StrCat("<", std::string(frame), ">"));
     if (frame != "pause") return Action::kNone;
     connection.PauseReading();
     // Another task first: were a frame delivered meanwhile, its answer would come before this.
     (void)connection.handle().Post([](Connection& later) {
       (void)later.handle().Post([](Connection& resumed) {
-        resumed.Write("resume ");
+        (void)resumed.Write("resume ");
         resumed.ResumeReading();
       });
     });
@@ -281,7 +281,7 @@ TEST(FramedHandlerTest, HoldsFramesBackWhileTheHandlerPauses) {
 TEST(FramedHandlerTest, DeliversWhatHasArrivedAfterShutdown) {
   AnsweringLines handler = Lines();
   handler.on_frame = [](Connection& connection, std::string_view frame) {
-    connection.Write(absl::StrCat("<", std::string(frame), ">"));
+    (void)connection.Write(absl::StrCat("<", std::string(frame), ">"));
     return frame == "stop" ? Action::kShutdown : Action::kNone;
   };
   const Server server(handler);
@@ -314,7 +314,7 @@ TEST(FramedHandlerTest, KeepsNothingForAConnectionBetweenFrames) {
     Quiet() : FramedHandler(LineCodec(MaxFrameBytes(100))) {}
     Action OnFrame(Connection& connection, std::string_view frame) override {
       const bool kept = connection.context<ConnectionContext>() != nullptr;
-      connection.Write(absl::StrCat(std::string(frame), kept ? "+" : "-"));
+      (void)connection.Write(absl::StrCat(std::string(frame), kept ? "+" : "-"));
       return Action::kNone;
     }
   } quiet;

@@ -64,7 +64,7 @@ class Later : public FramedHandler<LineCodec> {
   }
   Action OnEndOfFrames(Connection& connection) override {
     EXPECT_EQ(owed(connection), 0u);
-    connection.Write("end");
+    (void)connection.Write("end");
     return at_end;
   }
   Action OnClose(Connection&, const absl::Status&) override {
@@ -220,7 +220,7 @@ TEST_P(OwedAnswersTest, TheEndIsToldWhileTheHandlerHasPausedReading) {
   auto [client, debts] = Ask(server.address(), "1\n2\n", 2);
   AfterFin(debts[0].handle, [](Connection& connection) {
     connection.PauseReading();
-    connection.Write("paused, ");
+    (void)connection.Write("paused, ");
   });
   EXPECT_EQ(client.Receive(8), "paused, ");
   const ConnectionHandle handle = debts[0].handle;
@@ -287,7 +287,7 @@ TEST_P(OwedAnswersTest, OneInATaskOfTheConnectionIsWrittenFirst) {
   auto [client, debts] = Ask(server.address(), "1\n", 1);
   const ConnectionHandle handle = debts[0].handle;
   EXPECT_TRUE(handle.Post([debt = std::move(debts[0])](Connection& connection) {
-    connection.Write(debt.text);
+    (void)connection.Write(debt.text);
   }));
   EXPECT_EQ(client.ReceiveAll(), "1\nend");
 }

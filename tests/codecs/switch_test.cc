@@ -72,8 +72,10 @@ TEST_P(SwitchTest, ARestThatWaitsForTheBacklogIsForTheNextHandler) {
   };
   Options options = On();
   options.connection.outbound_limit_bytes = 64 << 20;
+  // Much less than that write: the kernel cannot take all of it at once.
+  options.connection.socket.send_buffer_bytes = 64 << 10;
   const Server server(lines, options);
-  Client client(server.address());
+  Client client(server.address(), {.receive_buffer_bytes = 64 << 10});
   client.Send("large\n\3abc");
   client.ShutdownWrite();
   EXPECT_EQ(client.Receive(large.size()), large);
@@ -140,7 +142,7 @@ TEST_P(SwitchTest, APauseFromBeforeTheSwitchLasts) {
     // Behind the answer's end, which the first task's brings.
     (void)connection.handle().Post([](Connection& later) {
       (void)later.handle().Post([](Connection& switched) {
-        switched.Write(switched.reading() ? "reads" : "paused,");
+        (void)switched.Write(switched.reading() ? "reads" : "paused,");
         switched.ResumeReading();
       });
     });
@@ -156,7 +158,7 @@ TEST_P(SwitchTest, ANewHandlerIsToldOfAnEndThatTheOneBeforeWasTold) {
   // Writes "end" when it is told; then the connection is given to `raw`.
   struct Ending : EventHandler {
     Action OnPeerShutdown(Connection& connection) override {
-      connection.Write("end,");
+      (void)connection.Write("end,");
       connection.SetHandler(*next);
       return Action::kNone;
     }
@@ -240,7 +242,7 @@ TEST_P(SwitchTest, AVisitorOfAFrameReaderMaySetAnotherHandler) {
     Action OnTraffic(Connection& connection) override {
       FrameReader<LineCodec> reader;
       const auto visit = [&](const Decoded& decoded) {
-        connection.Write(decoded.frame());
+        (void)connection.Write(decoded.frame());
         connection.SetHandler(*next);
         return FrameVisit::kContinue;
       };

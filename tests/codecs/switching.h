@@ -65,15 +65,17 @@ class Marking : public FramedHandler<C> {
   Action OnFrame(Connection& connection, std::string_view frame) override {
     if (on_frame && on_frame(connection, frame)) return Action::kNone;
     const Session* const session = connection.context<Session>();
-    connection.Write(absl::StrCat(mark_, session != nullptr ? session->name : "",
+    (void)connection.Write(absl::StrCat(mark_, session != nullptr ? session->name : "",
                                   std::string(frame), mark_));
     return Action::kNone;
   }
   Action OnEndOfFrames(Connection& connection) override {
-    connection.Write(absl::StrCat(mark_, "end"));
+    (void)connection.Write(absl::StrCat(mark_, "end"));
     return Action::kClose;
   }
-  void OnWritable(Connection& connection) override { connection.Write(absl::StrCat(mark_, "!")); }
+  void OnWritable(Connection& connection) override {
+    (void)connection.Write(absl::StrCat(mark_, "!"));
+  }
   Action OnClose(Connection&, const absl::Status&) override {
     endings.Add();
     return Action::kNone;
@@ -103,12 +105,12 @@ struct Raw : EventHandler {
         connection.SetHandler(*next);
         return Action::kNone;
       }
-      connection.Write(byte);
+      (void)connection.Write(byte);
     }
     return Action::kNone;
   }
   Action OnPeerShutdown(Connection& connection) override {
-    connection.Write(absl::StrCat("raw end at ", connection.listener()));
+    (void)connection.Write(absl::StrCat("raw end at ", connection.listener()));
     return Action::kClose;
   }
   Action OnClose(Connection&, const absl::Status&) override {
@@ -141,7 +143,7 @@ class SwitchingServerTest : public ::testing::TestWithParam<PollerKind> {
     };
     fields.on_frame = [this](Connection& connection, std::string_view frame) {
       if (frame != "raw") return false;
-      connection.Write("bytes:");
+      (void)connection.Write("bytes:");
       fields.SwitchTo(connection, raw);
       return true;
     };
@@ -159,7 +161,7 @@ class SwitchingServerTest : public ::testing::TestWithParam<PollerKind> {
     if (line == "fields") {
       auto session = std::make_unique<Fields::Session>();
       session->name = "you:";
-      connection.Write("fields:");
+      (void)connection.Write("fields:");
       lines.SwitchTo(connection, fields, std::move(session));
     } else if (line == "raw") {
       lines.SwitchTo(connection, raw);

@@ -37,7 +37,7 @@ TEST_P(AcceptTest, HoldsExactlyAsManyConnectionsAsItMay) {
   std::atomic<size_t> most = 0;
   handler.on_open = [&](Connection& connection) {
     most = std::max(most.load(), connection.loop().engine().connection_count());
-    return connection.Write("welcome"), Action::kNone;
+    return (void)connection.Write("welcome"), Action::kNone;
   };
   const auto server = Start();
   std::vector<Client> clients;
@@ -263,7 +263,7 @@ TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
       peer = connection.remote_address();
       local = connection.local_address();
     }
-    return connection.Write(connection.Next()), Action::kNone;
+    return (void)connection.Write(connection.Next()), Action::kNone;
   };
   handler.on_close = [&](Connection& connection, const absl::Status&) {
     absl::MutexLock lock(&mutex);

@@ -52,7 +52,7 @@ TEST_P(BytesTest, AnswersAPipelineInOrder) {
       const std::string_view waiting = connection.Peek();
       const size_t end = waiting.find('\n');
       if (end == std::string_view::npos) return Action::kNone;
-      connection.Write(absl::StrCat("re: ", std::string(connection.Next(end + 1))));
+      (void)connection.Write(absl::StrCat("re: ", std::string(connection.Next(end + 1))));
     }
   };
   const auto server = Start();
@@ -107,7 +107,7 @@ TEST_P(BytesTest, WritevOfMoreThanOneCallTakesIsInOrder) {
   const std::string_view all = content;
   handler.on_traffic = [&](Connection& connection) {
     connection.Discard(connection.buffered());
-    connection.Write(all.substr(0, 100));
+    (void)connection.Write(all.substr(0, 100));
     std::vector<std::string_view> pieces;
     for (size_t at = 100, i = 0; at < all.size(); at += pieces.back().size(), ++i) {
       pieces.push_back(all.substr(at, i % 7 == 0 ? 0 : i % 3 == 0 ? 20'000 : 8'000 + i));
@@ -136,25 +136,25 @@ TEST_P(BytesTest, KeepsTheOrderOfEveryKindOfWrite) {
       const std::string_view part = all.substr(at, length);
       switch (length % 5) {
         case 0:
-          connection.Write(part);
+          (void)connection.Write(part);
           break;
         case 1:
-          connection.Write(std::string(part));
+          (void)connection.Write(std::string(part));
           break;
         case 2:
-          connection.SendFile(fileno(file.get()), static_cast<int64_t>(at), length);
+          (void)connection.SendFile(fileno(file.get()), static_cast<int64_t>(at), length);
           break;
         case 3:
-          connection.Writev({part.substr(0, length / 2), "", part.substr(length / 2)});
+          (void)connection.Writev({part.substr(0, length / 2), "", part.substr(length / 2)});
           connection.Flush();
           break;
         default:
-          connection.Write(part.substr(0, 1));
-          connection.Write(part.substr(1));
+          (void)connection.Write(part.substr(0, 1));
+          (void)connection.Write(part.substr(1));
       }
       at += length;
     }
-    connection.Write(all.substr(at));
+    (void)connection.Write(all.substr(at));
     return Action::kNone;
   };
   const auto server = Start();
@@ -171,8 +171,8 @@ TEST_P(BytesTest, KeepsFilesOfAnyPromisedLengthToTheirConnection) {
   ASSERT_EQ(std::fflush(file.get()), 0);
   handler.on_traffic = [&](Connection& connection) {
     if (connection.Next() == "file") {
-      connection.SendFile(fileno(file.get()), 0, std::numeric_limits<size_t>::max());
-      connection.Write("!");
+      (void)connection.SendFile(fileno(file.get()), 0, std::numeric_limits<size_t>::max());
+      (void)connection.Write("!");
     } else {
       // Queued: it borrows the queue that the first one has returned.
       handler.handles()[1].Write("mine");

@@ -43,7 +43,7 @@ TEST_P(ClosingTest, SendsEverythingBeforeItCloses) {
 
 TEST_P(ClosingTest, SendsEverythingToASlowReaderBeforeItCloses) {
   handler.on_open = [&](Connection& connection) {
-    connection.Write(reply_);
+    (void)connection.Write(reply_);
     return Action::kClose;
   };
   const auto server = Start();
@@ -59,7 +59,7 @@ TEST_P(ClosingTest, LosesNothingWhenInputWaitsUnreadInTheKernel) {
   // Unread input turns close(2) into a reset, which overtakes the reply.
   handler.on_traffic = [&](Connection& connection) {
     connection.PauseReading();
-    connection.Write(reply_);
+    (void)connection.Write(reply_);
     connection.Close();
     return Action::kNone;
   };
@@ -72,7 +72,7 @@ TEST_P(ClosingTest, LosesNothingWhenInputWaitsUnreadInTheKernel) {
 
 TEST_P(ClosingTest, LosesNothingWhileThePeerGoesOnSending) {
   handler.on_traffic = [&](Connection& connection) {
-    connection.Write(reply_);
+    (void)connection.Write(reply_);
     connection.Close();
     return Action::kNone;
   };
@@ -92,7 +92,7 @@ TEST_P(ClosingTest, AnswersAPeerThatHasFinishedSending) {
   handler.on_traffic = [](Connection&) { return Action::kNone; };
   handler.on_peer_shutdown = [&](Connection& connection) {
     EXPECT_EQ(connection.Next(), "all of the request");
-    connection.Write(reply_);
+    (void)connection.Write(reply_);
     return Action::kClose;
   };
   const auto server = Start();
@@ -106,7 +106,7 @@ TEST_P(ClosingTest, AnswersAPeerThatHasFinishedSending) {
 TEST_P(ClosingTest, KeepsSendingAReplyWhenThePeerHalfClosesMeanwhile) {
   handler.on_traffic = [&](Connection& connection) {
     connection.Discard(connection.buffered());
-    connection.Write(reply_);
+    (void)connection.Write(reply_);
     return Action::kNone;
   };
   const auto server = Start();
@@ -148,7 +148,7 @@ TEST_P(ClosingTest, AnswersFromAnotherThreadLongAfterThePeerHasFinished) {
 
 TEST_P(ClosingTest, GoesOnReceivingAfterShutdownWrite) {
   handler.on_open = [&](Connection& connection) {
-    connection.Write(reply_);
+    (void)connection.Write(reply_);
     connection.ShutdownWrite();
     EXPECT_EQ(connection.Write("after FIN"), WriteResult::kRefused);
     return Action::kNone;
@@ -205,7 +205,7 @@ TEST_P(ClosingTest, DeliversTheLastBytesOfAPeerThatClosesAtOnce) {
 
 TEST_P(ClosingTest, AbortResetsAndDropsWhatWasQueued) {
   handler.on_traffic = [&](Connection& connection) {
-    connection.Write(reply_);
+    (void)connection.Write(reply_);
     connection.Abort();
     return Action::kNone;
   };
@@ -228,7 +228,7 @@ TEST_P(ClosingTest, SaysSoWhenBytesWereLostAtTheCloseTimeout) {
     options.connection.socket.send_buffer_bytes = 1 << 20;
     Recorder recorder;
     recorder.on_open = [&](Connection& connection) {
-      connection.Write(std::string(length, 'x'));
+      (void)connection.Write(std::string(length, 'x'));
       return Action::kClose;
     };
     auto server = Engine::Start(recorder, "tcp://127.0.0.1:0", options);
@@ -243,7 +243,7 @@ TEST_P(ClosingTest, ResetsAfterItsOwnCloseTimeout) {
   options.connection.socket.send_buffer_bytes = 1 << 20;
   handler.on_open = [](Connection& connection) {
     EXPECT_TRUE(connection.SetCloseTimeout(absl::Milliseconds(50)).ok());
-    connection.Write(std::string(200 << 10, 'x'));
+    (void)connection.Write(std::string(200 << 10, 'x'));
     return Action::kNone;
   };
   const auto server = Start();
@@ -258,7 +258,7 @@ TEST_P(ClosingTest, LearnsOfAResetWhenBothSidesHaveEndedAlready) {
   options.connection.socket.send_buffer_bytes = 1 << 20;
   options.connection.close_timeout = absl::Minutes(10);
   handler.on_open = [](Connection& connection) {
-    connection.Write(std::string(200 << 10, 'x'));
+    (void)connection.Write(std::string(200 << 10, 'x'));
     return Action::kNone;
   };
   absl::Notification ended;
@@ -280,7 +280,7 @@ TEST_P(ClosingTest, LearnsOfAResetWhenBothSidesHaveEndedAlready) {
 TEST_P(ClosingTest, SaysSoWhenAResetLosesWhatTheKernelHad) {
   options.connection.socket.send_buffer_bytes = 1 << 20;
   handler.on_open = [](Connection& connection) {
-    connection.Write(std::string(200 << 10, 'x'));
+    (void)connection.Write(std::string(200 << 10, 'x'));
     return Action::kClose;
   };
   const auto server = Start();
@@ -296,9 +296,9 @@ TEST_P(ClosingTest, SendsAFileBeforeItCloses) {
   ASSERT_EQ(std::fwrite(reply_.data(), 1, kLarge, file.get()), kLarge);
   std::fflush(file.get());
   handler.on_traffic = [&](Connection& connection) {
-    connection.Write("head");
-    connection.SendFile(fileno(file.get()), 1000, kLarge - 1000);
-    connection.Write("tail");
+    (void)connection.Write("head");
+    (void)connection.SendFile(fileno(file.get()), 1000, kLarge - 1000);
+    (void)connection.Write("tail");
     return Action::kClose;
   };
   const auto server = Start();
@@ -313,7 +313,7 @@ TEST_P(ClosingTest, NamesAFileThatTurnedOutShorter) {
   std::fputs("short", file.get());
   std::fflush(file.get());
   handler.on_traffic = [&](Connection& connection) {
-    connection.SendFile(fileno(file.get()), 0, 1000);
+    (void)connection.SendFile(fileno(file.get()), 0, 1000);
     return Action::kNone;
   };
   const auto server = Start();

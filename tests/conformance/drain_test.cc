@@ -68,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(All, DrainTest, ::testing::ValuesIn(Setups()), NameOf);
 TEST_P(DrainTest, ServesWhatAHandlerLeftForItsNextTurn) {
   // One request a turn, so that the others are not kept waiting.
   handler.on_traffic = [](Connection& connection) {
-    connection.Write(connection.Next(1));
+    (void)connection.Write(connection.Next(1));
     if (connection.buffered() > 0) connection.Yield();
     (void)connection.loop().engine().Stop(absl::Seconds(10));
     return Action::kNone;

@@ -62,7 +62,7 @@ INSTANTIATE_TEST_SUITE_P(All, EndingTest, ::testing::ValuesIn(Setups()), NameOf)
 TEST_P(EndingTest, AForkedChildDoesNotDelayAReset) {
   handler.on_traffic = [&](Connection& connection) {
     Fork();
-    if (connection.Peek().starts_with("more")) connection.Write(reply_);
+    if (connection.Peek().starts_with("more")) (void)connection.Write(reply_);
     connection.Abort();
     return Action::kNone;
   };
@@ -75,7 +75,7 @@ TEST_P(EndingTest, AForkedChildDoesNotDelayTheResetAtTheCloseTimeout) {
   options.connection.close_timeout = absl::Milliseconds(30);
   handler.on_traffic = [&](Connection& connection) {
     Fork();
-    connection.Write(reply_);
+    (void)connection.Write(reply_);
     return Action::kClose;
   };
   const auto server = Start();
@@ -112,7 +112,7 @@ TEST_P(EndingTest, ACloseThatMayTakeNoTimeIsAnAbort) {
   handler.on_traffic = [&](Connection& connection) {
     const std::string_view request = connection.Peek();
     if (request.starts_with("unread")) connection.PauseReading();
-    if (request.starts_with("more")) connection.Write(reply_);
+    if (request.starts_with("more")) (void)connection.Write(reply_);
     return Action::kClose;
   };
   const auto server = Start();

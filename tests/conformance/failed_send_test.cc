@@ -273,7 +273,7 @@ TEST_P(FailedSendTest, WhatCompletesAMessageIsReceivedAfterYield) {
     if (calls++ == 0) {
       begin.Notify();
       EXPECT_TRUE(ended.WaitForNotificationWithTimeout(kPatience));
-      connection.Write(reply_);
+      (void)connection.Write(reply_);
       connection.Flush();
     }
     if (connection.buffered() > kMessage) {
@@ -309,7 +309,7 @@ TEST_P(FailedSendTest, WhatThePollerHasReceivedIsDelivered) {
   ASSERT_TRUE(engine->loop(0).Post([&] {
     begun.Notify();
     EXPECT_TRUE(ended.WaitForNotificationWithTimeout(kPatience));
-    engine->loop(0).ForEach([](Connection& connection) { connection.Write("late"); });
+    engine->loop(0).ForEach([](Connection& connection) { (void)connection.Write("late"); });
   }));
   ASSERT_TRUE(begun.WaitForNotificationWithTimeout(kPatience));
   SendAndEnd(client, RandomBytes(10'000), PeerEnd::kReset);

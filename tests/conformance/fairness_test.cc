@@ -61,7 +61,7 @@ class FairnessTest : public ConformanceTest {
         while (write(connection) == WriteResult::kOk) {
         }
       } else {
-        connection.Write(bytes);
+        (void)connection.Write(bytes);
       }
       return Action::kNone;
     };
@@ -86,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(All, FairnessTest, ::testing::ValuesIn(Setups()), NameO
 TEST_P(FairnessTest, AFloodingConnectionDoesNotDelayOthers) {
   handler.on_traffic = [](Connection& connection) {
     const std::string_view bytes = connection.Next();
-    if (bytes.size() < 100) connection.Write(bytes);
+    if (bytes.size() < 100) (void)connection.Write(bytes);
     return Action::kNone;
   };
   const auto server = Start();
@@ -113,7 +113,7 @@ TEST_P(FairnessTest, AConnectionThatWakesItselfDoesNotDelayOthers) {
       connection.handle().Wake();
       return Action::kNone;
     }
-    connection.Write(connection.Next());
+    (void)connection.Write(connection.Next());
     return Action::kNone;
   };
   const auto server = Start();
@@ -135,7 +135,7 @@ TEST_P(FairnessTest, AConnectionThatResumesAgainAndAgainDoesNotDelayOthers) {
       EXPECT_TRUE(connection.handle().Post([](Connection& later) { later.ResumeReading(); }));
       return Action::kNone;
     }
-    connection.Write(connection.Next());
+    (void)connection.Write(connection.Next());
     return Action::kNone;
   };
   const auto server = Start();
@@ -202,7 +202,7 @@ TEST_P(FairnessTest, ManyTimersOfOneMomentDoNotDelayOthers) {
   absl::Notification begun, sent;
   handler.on_traffic = [&](Connection& connection) {
     fired_before_request = fired;
-    connection.Write(connection.Next());
+    (void)connection.Write(connection.Next());
     return Action::kNone;
   };
   const auto server = Start();
@@ -245,7 +245,7 @@ TEST_P(FairnessTest, AnEndlessFileDoesNotDelayOthers) {
   const UniqueFd file(::memfd_create("endless", MFD_CLOEXEC));
   ASSERT_EQ(::ftruncate(file.get(), int64_t{1} << 40), 0);
   EchoWhileWriting([&](Connection& connection) {
-    connection.SendFile(file.get(), 0, size_t{1} << 40);
+    (void)connection.SendFile(file.get(), 0, size_t{1} << 40);
     return WriteResult::kAboveHighWater;
   });
 }
@@ -253,8 +253,8 @@ TEST_P(FairnessTest, AnEndlessFileDoesNotDelayOthers) {
 TEST_P(FairnessTest, APeerThatDoesNotReadWhileItIsClosedDoesNotDelayOthers) {
   handler.on_traffic = [](Connection& connection) {
     const std::string_view bytes = connection.Next();
-    if (bytes != "close") return connection.Write(bytes), Action::kNone;
-    connection.Write(std::string(8 << 20, 'x'));
+    if (bytes != "close") return (void)connection.Write(bytes), Action::kNone;
+    (void)connection.Write(std::string(8 << 20, 'x'));
     return Action::kClose;
   };
   options.connection.close_timeout = absl::Seconds(2);

@@ -58,8 +58,8 @@ TEST_F(FaultsTest, LargePiecesAreOneCall) {
   constexpr size_t kPieces = 16;
   const std::string bytes = RandomBytes(16 << 10);
   handler.on_traffic = [&](Connection& connection) {
-    connection.Write(connection.Next());
-    connection.Writev(std::vector<std::string_view>(kPieces, bytes));
+    (void)connection.Write(connection.Next());
+    (void)connection.Writev(std::vector<std::string_view>(kPieces, bytes));
     return Action::kNone;
   };
   const auto server = Start();
@@ -76,7 +76,7 @@ TEST_F(FaultsTest, WhatATurnWritesToAFewOthersIsSentTogether) {
   handler.on_traffic = [&](Connection& connection) {
     connection.Next();
     for (int i = 0; i < 5; ++i) {
-      connection.loop().ForEach([&](Connection& other) { other.Write(absl::StrCat(i)); });
+      connection.loop().ForEach([&](Connection& other) { (void)other.Write(absl::StrCat(i)); });
     }
     return Action::kNone;
   };
@@ -96,7 +96,7 @@ TEST_F(FaultsTest, WhatATurnWritesToManyOthersTakesAtMostTwoSendsEach) {
   handler.on_traffic = [&](Connection& connection) {
     connection.Next();
     for (int i = 0; i < 5; ++i) {
-      connection.loop().ForEach([&](Connection& other) { other.Write(absl::StrCat(i)); });
+      connection.loop().ForEach([&](Connection& other) { (void)other.Write(absl::StrCat(i)); });
     }
     return Action::kNone;
   };
@@ -123,7 +123,7 @@ TEST_F(FaultsTest, ACallbackFlushesABoundedLengthOfFiles) {
     connection.Next();
     // As to a peer that reads as fast as this side writes: each call sends something.
     for (int i = 0; i < kFiles; ++i) {
-      connection.SendFile(fileno(file.get()), 0, 1 << 20);
+      (void)connection.SendFile(fileno(file.get()), 0, 1 << 20);
       connection.Flush();
     }
     calls = kernel.count(Call::kSendFile);
@@ -142,7 +142,7 @@ TEST_F(FaultsTest, ACallbackFlushesABoundedLengthOfFiles) {
 TEST_F(FaultsTest, SmallPiecesAreGathered) {
   handler.on_traffic = [&](Connection& connection) {
     connection.Discard(connection.buffered());
-    connection.Writev(std::vector<std::string_view>(2000, "12345678"));
+    (void)connection.Writev(std::vector<std::string_view>(2000, "12345678"));
     return Action::kNone;
   };
   const auto server = Start();

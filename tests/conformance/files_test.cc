@@ -31,7 +31,7 @@ TEST_P(FilesTest, HoldsUpAPeerThatAsksForFilesAndNeverReads) {
   handler.on_traffic = [&](Connection& connection) {
     const size_t requests = connection.buffered();
     EXPECT_EQ(connection.Discard(requests), requests);
-    for (size_t i = 0; i < requests; ++i) connection.SendFile(fileno(file.get()), 0, 1 << 20);
+    for (size_t i = 0; i < requests; ++i) (void)connection.SendFile(fileno(file.get()), 0, 1 << 20);
     return Action::kNone;
   };
   handler.on_open = [&](Connection&) {
@@ -112,7 +112,7 @@ TEST_P(FilesTest, RefusesAtOnceWhatSendfileCannotSend) {
     for (const int fd : refused) {
       EXPECT_EQ(connection.SendFile(fd, 0, 5), WriteResult::kRefused) << fd;
     }
-    connection.Write("alive");
+    (void)connection.Write("alive");
     return Action::kNone;
   };
   const auto server = Start();

@@ -160,7 +160,7 @@ TEST_P(HandleTest, TellsEveryWriterWhatBecameOfItsBytesWhenThePeerResets) {
 
 TEST_P(HandleTest, ReportsAWakeOfAConnectionThatCloses) {
   handler.on_open = [](Connection& connection) {
-    connection.Write(std::string(8 << 20, 'x'));
+    (void)connection.Write(std::string(8 << 20, 'x'));
     return Action::kClose;
   };
   const auto server = Start();
@@ -333,7 +333,7 @@ TEST_P(HandleTest, VisitsEveryConnectionOfTheLoopAlsoWhileTheyEnd) {
     OnLoop(i, [&] {
       engine->loop(i).ForEach([&](Connection& connection) {
         if (++visited % 2 == 0) connection.Abort();
-        else connection.Write("kept");
+        else (void)connection.Write("kept");
       });
       // Connections that end are still visited until the turn is over; ending one twice changes
       // nothing.

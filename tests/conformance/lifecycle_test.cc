@@ -176,7 +176,7 @@ TEST_P(LifecycleTest, DoesNotRunOnCloseInsideAWriteThatFails) {
   handler.on_traffic = [&](Connection& connection) {
     reset.WaitForNotification();
     for (int i = 0; i < 3; ++i) {
-      connection.Write("to nobody");
+      (void)connection.Write("to nobody");
       connection.Flush();
       EXPECT_EQ(handler.closed(), 0u);
       EXPECT_EQ(connection.remote_address().host(), "127.0.0.1");
@@ -197,7 +197,7 @@ TEST_P(LifecycleTest, DoesNotRunOnCloseInsideAWriteThatFails) {
 TEST_P(LifecycleTest, KeepsTheFirstReasonWhenThePeerResetsAfterwards) {
   absl::Notification reset;
   handler.on_traffic = [&](Connection& connection) {
-    connection.Write(std::string(8 << 20, 'x'));
+    (void)connection.Write(std::string(8 << 20, 'x'));
     connection.Close(absl::InvalidArgumentError("no such command"));
     return Action::kNone;
   };
@@ -245,7 +245,7 @@ TEST_P(LifecycleTest, DoesNotCallAConnectionIdleThatReceivesOrSends) {
 TEST_P(LifecycleTest, CallsAConnectionIdleWhoseOutputOnlyWaits) {
   options.connection.idle_timeout = absl::Milliseconds(200);
   handler.on_open = [](Connection& connection) {
-    connection.Write(std::string(8 << 20, 'x'));
+    (void)connection.Write(std::string(8 << 20, 'x'));
     return Action::kNone;
   };
   const auto server = Start();
@@ -283,7 +283,7 @@ TEST_P(LifecycleTest, EndsAConnectionAtItsWriteDeadlineOnlyWhileBytesWait) {
     return Action::kNone;
   };
   handler.on_traffic = [](Connection& connection) {
-    connection.Write(std::string(8 << 20, 'x'));
+    (void)connection.Write(std::string(8 << 20, 'x'));
     connection.SetWriteDeadline(absl::Now() + absl::Milliseconds(20));
     return Action::kNone;
   };

@@ -47,7 +47,7 @@ class Frugal : public EventHandler {
         (void)connection.Write(std::string_view(much_));
         break;
       default:
-        connection.Write(connection.Next());
+        (void)connection.Write(connection.Next());
     }
     return Action::kNone;
   }

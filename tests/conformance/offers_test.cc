@@ -27,7 +27,7 @@ class OffersTest : public ConformanceTest {
       connection.PauseReading();
       const std::string_view bytes = connection.Peek();
       const size_t whole = bytes.rfind('.') + 1;
-      connection.Write(bytes.substr(0, whole));
+      (void)connection.Write(bytes.substr(0, whole));
       connection.Discard(whole);
       if (whole == 0 && after_part) after_part(connection);
       connection.ResumeReading();

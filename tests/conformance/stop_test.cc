@@ -131,7 +131,7 @@ TEST_P(StopTest, ServesTheBacklogAndWhatHasArrivedInIt) {
 
 TEST_P(StopTest, ResetsWhatIsNotDoneAfterTheGraceAndCountsIt) {
   handler.on_traffic = [](Connection& connection) {
-    connection.Write(std::string(8 << 20, 'x'));
+    (void)connection.Write(std::string(8 << 20, 'x'));
     return Action::kNone;
   };
   const auto server = Start();
@@ -196,7 +196,7 @@ TEST_P(StopTest, WaitsForRepliesThatWorkersStillMake) {
 
 TEST_P(StopTest, EndsAConnectionThatShutsDownWritingWhenItsInputEnds) {
   handler.on_peer_shutdown = [](Connection& connection) {
-    connection.Write("bye");
+    (void)connection.Write("bye");
     connection.ShutdownWrite();
     return Action::kNone;
   };

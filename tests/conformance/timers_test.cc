@@ -26,7 +26,7 @@ class TimersTest : public ConformanceTest {
     for (const bool closes_first : {false, true}) {
       SCOPED_TRACE(closes_first);
       handler.on_traffic = [=, this](Connection& connection) {
-        connection.Write(reply_);
+        (void)connection.Write(reply_);
         if (closes_first) connection.Close();
         set(connection);
         if (!closes_first) connection.Close();
@@ -71,7 +71,7 @@ TEST_P(TimersTest, AReadDeadlineEndsAConnectionThatCloses) {
 
 TEST_P(TimersTest, AReadDeadlineDoesNotWaitForOutput) {
   handler.on_traffic = [this](Connection& connection) {
-    connection.Write(reply_);
+    (void)connection.Write(reply_);
     connection.SetReadDeadline(absl::Now() + kEarly);
     return Action::kNone;
   };
@@ -81,7 +81,7 @@ TEST_P(TimersTest, AReadDeadlineDoesNotWaitForOutput) {
 
 TEST_P(TimersTest, TheEarliestIsTheReason) {
   handler.on_traffic = [this](Connection& connection) {
-    connection.Write(reply_);
+    (void)connection.Write(reply_);
     connection.SetReadDeadline(absl::Now() + absl::Hours(1));
     connection.SetWriteDeadline(absl::Now() + kEarly);
     connection.SetIdleTimeout(absl::Hours(1));
@@ -94,7 +94,7 @@ TEST_P(TimersTest, TheEarliestIsTheReason) {
 // It is a matter of milliseconds: a FIN, and that the peer has it.
 TEST_P(TimersTest, ATimerThatPassesWhenThePeerHasEverythingMakesNoReset) {
   handler.on_traffic = [](Connection& connection) {
-    connection.Write("reply");
+    (void)connection.Write("reply");
     connection.SetReadDeadline(absl::Now() + absl::Milliseconds(1));
     connection.SetIdleTimeout(absl::Milliseconds(2));
     return Action::kClose;

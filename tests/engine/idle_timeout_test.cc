@@ -32,7 +32,7 @@ class IdleTimeoutTest : public ServerTest, public ::testing::WithParamInterface<
     options.poller = GetParam();
     options.connection.idle_timeout = absl::Seconds(60);
     handler.on_traffic = [](Connection& connection) {
-      connection.Write(connection.Next());
+      (void)connection.Write(connection.Next());
       return Action::kNone;
     };
   }
@@ -127,7 +127,7 @@ TEST_P(IdleTimeoutTest, BytesThatArrivedDuringAStallCountBeforeATimeoutActs) {
   ASSERT_TRUE(handler.WaitForOpened(2));
   ASSERT_TRUE(handler.handles()[0].Post([this](Connection& connection) {
     Stall();
-    connection.Write("x");
+    (void)connection.Write("x");
   }));
   begun_.WaitForNotification();
   ASSERT_TRUE(second.Send("hello"));
@@ -153,7 +153,7 @@ TEST_P(IdleTimeoutTest, AllThatArrivedDuringAStallIsTakenInBeforeAReadDeadlineAc
   };
   handler.on_traffic = [](Connection& connection) {
     connection.SetReadDeadline(absl::Now() + absl::Seconds(60));
-    connection.Write(connection.Next());
+    (void)connection.Write(connection.Next());
     return Action::kNone;
   };
   const auto server = Start();
@@ -178,7 +178,7 @@ TEST_P(IdleTimeoutTest, AReadDeadlineWaitsForAllThatArrivedAndNotForMore) {
   handler.on_traffic = [&](Connection& connection) {
     if (connection.buffered() >= kRequest && connection.outbound_bytes() == 0) {
       connection.Discard(kRequest);
-      connection.Write("done");
+      (void)connection.Write("done");
     }
     return Action::kNone;
   };
@@ -227,7 +227,7 @@ TEST_P(IdleTimeoutTest, InputThatWaitsDuringAPauseIsNoSilence) {
 
 TEST_P(IdleTimeoutTest, APeerThatReadsSlowlyIsNotIdleAndOneThatHasStoppedIs) {
   handler.on_open = [](Connection& connection) {
-    connection.Write(std::string(kReply, 'x'));
+    (void)connection.Write(std::string(kReply, 'x'));
     return Action::kNone;
   };
   ExpectSlowReaderToLive();
@@ -237,7 +237,7 @@ TEST_P(IdleTimeoutTest, TheSameOnAConnectionWithATimeoutOfItsOwn) {
   options.connection.idle_timeout = absl::InfiniteDuration();
   handler.on_open = [](Connection& connection) {
     connection.SetIdleTimeout(absl::Seconds(60));
-    connection.Write(std::string(kReply, 'x'));
+    (void)connection.Write(std::string(kReply, 'x'));
     return Action::kNone;
   };
   ExpectSlowReaderToLive();

@@ -126,7 +126,7 @@ class ListenTest : public ServerTest {
  protected:
   void StartOn(const Addresses& addresses) {
     handler.on_traffic = [](Connection& connection) {
-      connection.Write(connection.Next());
+      (void)connection.Write(connection.Next());
       return Action::kNone;
     };
     auto started = Engine::Start(handler, addresses, options);

@@ -36,7 +36,7 @@ bool BecomeOrdinary() {
 
 struct Echo : rondo::EventHandler {
   rondo::Action OnTraffic(rondo::Connection& connection) override {
-    connection.Write(connection.Next());
+    (void)connection.Write(connection.Next());
     return rondo::Action::kNone;
   }
 };

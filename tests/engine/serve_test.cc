@@ -96,7 +96,7 @@ TEST_F(ServeTest, ASignalStopsInOrder) {
 
 TEST_F(ServeTest, ASecondSignalIsImpatient) {
   handler_.on_open = [](Connection& connection) {
-    connection.Write(std::string(8 << 20, 'x'));
+    (void)connection.Write(std::string(8 << 20, 'x'));
     return Action::kNone;
   };
   Begin(absl::InfiniteDuration());

@@ -31,7 +31,7 @@ class Named : public EventHandler {
   void OnShutdown(Engine&) override { ++shutdowns; }
   Action OnTraffic(Connection& connection) override {
     connection.Discard(connection.buffered());
-    connection.Write(name_ + std::to_string(connection.listener()));
+    (void)connection.Write(name_ + std::to_string(connection.listener()));
     return Action::kNone;
   }
   absl::Duration OnTick(EventLoop&) override {
@@ -116,7 +116,7 @@ TEST(ServicesTest, ASmallLimitOfOneListenerLeavesTheWritesOfAnotherWhole) {
     Action OnTraffic(Connection& connection) override {
       connection.Discard(connection.buffered());
       // Past the other's limit, then far past what is gathered for one send.
-      for (const std::string& piece : pieces) connection.Write(std::string_view(piece));
+      for (const std::string& piece : pieces) (void)connection.Write(std::string_view(piece));
       return Action::kNone;
     }
     const std::vector<std::string> pieces = {
@@ -168,7 +168,7 @@ TEST(ServicesTest, PiecesThatGrowPastTheLimitAreStillWrittenTogether) {
         connection.handle().Close();
         return Action::kNone;
       }
-      result = connection.Writev({"header", payload, "trailer"});
+      result.store(connection.Writev({"header", payload, "trailer"}));
       return Action::kClose;
     }
     std::atomic<bool> by_handle = false, told = false;

@@ -36,7 +36,7 @@ class SockperfServer : public EventHandler {
       if (!(ntohs(flags) & kWantsReply)) continue;
       flags = htons(ntohs(flags) & ~kFromClient);
       std::memcpy(message.data() + 8, &flags, sizeof flags);
-      connection.Write(std::move(message));
+      (void)connection.Write(std::move(message));
     }
     return Action::kNone;
   }

@@ -35,8 +35,8 @@ class GnetHistoryTest : public ServerTest {};
 
 TEST_F(GnetHistoryTest, B2OneClientThatResetKilledTheLoop) {
   handler.on_traffic = [](Connection& connection) {
-    if (connection.Next() != "large") return connection.Write("still there?"), Action::kNone;
-    connection.Write(std::string(k8MiB, 'x'));
+    if (connection.Next() != "large") return (void)connection.Write("still there?"), Action::kNone;
+    (void)connection.Write(std::string(k8MiB, 'x'));
     return Action::kNone;
   };
   const auto server = Start();
@@ -55,8 +55,8 @@ TEST_F(GnetHistoryTest, B6MoreThanIovMaxPiecesLostTheConnection) {
   handler.on_traffic = [&](Connection& connection) {
     connection.Discard(connection.buffered());
     // Blocks the socket, then 5000 pieces that are not copied together.
-    connection.Write(std::string(k8MiB, 'x'));
-    for (int i = 0; i < 5000; ++i) connection.Write(std::string(4096 + i % 7, 'a' + i % 26));
+    (void)connection.Write(std::string(k8MiB, 'x'));
+    for (int i = 0; i < 5000; ++i) (void)connection.Write(std::string(4096 + i % 7, 'a' + i % 26));
     return Action::kNone;
   };
   expected.append(k8MiB, 'x');
@@ -74,7 +74,7 @@ TEST_F(GnetHistoryTest, B10NextShowedMemoryThatWasDiscardedAlready) {
     const size_t n = connection.buffered() - 1;
     const std::string_view first = connection.Next(n / 2);
     const std::string copy(first);
-    connection.Write(std::string(1000, '-'));
+    (void)connection.Write(std::string(1000, '-'));
     connection.Flush();
     EXPECT_EQ(first, copy);
     received += first;
@@ -96,7 +96,7 @@ TEST_F(GnetHistoryTest, B11AWakeWithoutInputShowedStaleBytes) {
   absl::Notification checked;
   handler.on_traffic = [&](Connection& connection) {
     if (connection.buffered() > 0) {
-      connection.Write(connection.Next());
+      (void)connection.Write(connection.Next());
       return Action::kNone;
     }
     EXPECT_EQ(connection.Peek(), "");
@@ -117,7 +117,7 @@ TEST_F(GnetHistoryTest, B11AWakeWithoutInputShowedStaleBytes) {
 TEST_F(GnetHistoryTest, B13ALargeReplyInOnOpenBrokeTheConnection) {
   const std::string welcome = RandomBytes(k8MiB);
   handler.on_open = [&](Connection& connection) {
-    connection.Write(welcome);
+    (void)connection.Write(welcome);
     return Action::kNone;
   };
   const auto server = Start();

@@ -51,7 +51,7 @@ TEST_F(GnetTest, D2CloseRightAfterALargeWriteCutItShort) {
   const std::string reply = RandomBytes(k8MiB);
   handler.on_traffic = [&](Connection& connection) {
     if (connection.Next() == "now") {
-      connection.Write(reply);
+      (void)connection.Write(reply);
       return Action::kClose;
     }
     // From another thread: AsyncWrite, then Close.
@@ -72,7 +72,7 @@ TEST_F(GnetTest, D2CloseRightAfterALargeWriteCutItShort) {
 TEST_F(GnetTest, D3HalfCloseOfThePeerLostTheReply) {
   const std::string reply = RandomBytes(k8MiB);
   handler.on_peer_shutdown = [&](Connection& connection) {
-    connection.Write(reply);
+    (void)connection.Write(reply);
     return Action::kClose;
   };
   handler.on_traffic = [](Connection& connection) {
@@ -136,7 +136,7 @@ TEST_F(GnetTest, D6OnCloseRanInsideAWriteAndTheConnectionWasGoneAfterIt) {
   handler.on_traffic = [&](Connection& connection) {
     reset.WaitForNotification();
     for (int i = 0; i < 2; ++i) {
-      connection.Write(std::string(1 << 20, 'x'));
+      (void)connection.Write(std::string(1 << 20, 'x'));
       connection.Flush();
     }
     EXPECT_EQ(handler.closed(), 0u);
@@ -157,7 +157,7 @@ TEST_F(GnetTest, D7FlushOfALargeReplyStalledForEver) {
   handler.on_traffic = [&](Connection& connection) {
     connection.Discard(connection.buffered());
     for (size_t at = 0; at < reply.size(); at += 100'000) {
-      connection.Write(std::string_view(reply).substr(at, 100'000));
+      (void)connection.Write(std::string_view(reply).substr(at, 100'000));
       connection.Flush();
     }
     return Action::kNone;
@@ -199,7 +199,7 @@ TEST_F(GnetTest, D10StopWasNotGracefulAndPolledEvery500Milliseconds) {
   const std::string reply = RandomBytes(k8MiB);
   handler.on_traffic = [&](Connection& connection) {
     connection.Discard(connection.buffered());
-    connection.Write(reply);
+    (void)connection.Write(reply);
     return Action::kNone;
   };
   const auto server = Start();
@@ -221,7 +221,7 @@ TEST_F(GnetTest, D11AConnectionThatWakesItselfStarvedEveryOther) {
   std::atomic<bool> stop = false;
   handler.on_traffic = [&](Connection& connection) {
     if (connection.Peek() == "wake" && !stop) return connection.handle().Wake(), Action::kNone;
-    connection.Write(connection.Next());
+    (void)connection.Write(connection.Next());
     return Action::kNone;
   };
   const auto server = Start();
@@ -318,7 +318,7 @@ TEST_F(GnetTest, D20AnExceptionInAHandlerKilledTheProcess) {
   };
   handler.on_traffic = [](Connection& connection) -> Action {
     if (connection.Peek() == "throw") throw std::runtime_error("in OnTraffic");
-    connection.Write(connection.Next());
+    (void)connection.Write(connection.Next());
     return Action::kNone;
   };
   const auto server = Start();

@@ -118,7 +118,7 @@ Action Recorder::OnOpen(Connection& connection) {
 Action Recorder::OnTraffic(Connection& connection) {
   const Visit visit(*this, connection, "traffic");
   if (on_traffic) return on_traffic(connection);
-  connection.Write(connection.Next());
+  (void)connection.Write(connection.Next());
   return Action::kNone;
 }
 

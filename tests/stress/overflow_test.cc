@@ -61,7 +61,7 @@ class OverflowTest : public ConformanceTest {
     handler.on_traffic = [this](Connection& connection) {
       std::string& text = connection.context<LastMessage>()->text;
       text = connection.Next();
-      connection.Write(text);
+      (void)connection.Write(text);
       ++echoes_;
       return Action::kNone;
     };
@@ -104,7 +104,7 @@ TEST_P(OverflowTest, LosesNothing) {
 
     EventLoop& loop = engine->loop(0);
     ASSERT_TRUE(loop.Post([&loop] {
-      loop.ForEach([](Connection& each) { each.Write(each.context<LastMessage>()->text); });
+      loop.ForEach([](Connection& each) { (void)each.Write(each.context<LastMessage>()->text); });
     }));
     EXPECT_EQ(Order(crowd, "receive"), all_);
   }

@@ -208,7 +208,7 @@ void Output::SendGatheredSlow(StreamConnection& connection) {
   const size_t length = std::exchange(gathered_, 0);
   if (!connection.state.MaySend()) return;
   const iovec piece = {gather_buffer_.get(), length};
-  QueueUnsent(connection, {&piece, 1}, poller_.SendInline(connection.ref(), &piece, 1));
+  (void)QueueUnsent(connection, {&piece, 1}, poller_.SendInline(connection.ref(), &piece, 1));
 }
 
 WriteResult Output::SendDirectly(StreamConnection& connection,

@@ -212,7 +212,7 @@ class Output {
     const iovec piece = {gather_buffer_.get(), length};
     const ssize_t sent = poller_.SendInline(connection.ref(), &piece, 1);
     if (sent != static_cast<ssize_t>(length)) [[unlikely]] {
-      QueueUnsent(connection, {&piece, 1}, sent);
+      (void)QueueUnsent(connection, {&piece, 1}, sent);
     }
   }
   RONDO_COLD void SendGatheredSlow(StreamConnection& connection) RONDO_ON_LOOP;

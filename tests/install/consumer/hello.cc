@@ -20,8 +20,8 @@ struct Hello : rondo::FramedHandler<rondo::LineCodec> {
   Hello() : FramedHandler(rondo::LineCodec(rondo::MaxFrameBytes(100))) {}
   rondo::Action OnOpen(rondo::Connection& connection) override {
     connection.set_context(std::make_unique<Visitor>());
-    connection.Write("hello\n");
-    connection.handle().Post([](rondo::Connection& same) { same.Write("and welcome\n"); });
+    (void)connection.Write("hello\n");
+    connection.handle().Post([](rondo::Connection& same) { (void)same.Write("and welcome\n"); });
     return rondo::Action::kNone;
   }
   rondo::Action OnFrame(rondo::Connection& connection, std::string_view line) override {
