@@ -23,7 +23,9 @@
 
 #include "tests/codecs/server.h"
 #include "tests/process/allocator.h"
+#include "tests/process/requirements.h"
 #include "tests/server/client.h"
+#include "tests/server/start_engine.h"
 
 namespace rondo {
 namespace {
@@ -118,6 +120,10 @@ void AfterFin(const ConnectionHandle& handle, void (*then)(Connection&)) {
 class OwedAnswersTest
     : public ::testing::TestWithParam<std::tuple<PollerKind, Later::Keeps>> {
  protected:
+  OwedAnswersTest() {
+    rondo::testing::SkipWhatLacks(
+        rondo::testing::lacking::Poller(std::get<0>(GetParam())));
+  }
   Options On() const { return {.poller = std::get<0>(GetParam())}; }
   // A client that has sent requests and ended its side, and what the server owes it.
   struct Asked {
@@ -293,28 +299,26 @@ TEST_P(OwedAnswersTest, OneInATaskOfTheConnectionIsWrittenFirst) {
 }
 
 TEST_P(OwedAnswersTest, AStopWaitsForThemWithinItsGrace) {
-  auto engine = Engine::Start(handler, "tcp4://127.0.0.1:0", On());
-  ASSERT_TRUE(engine.ok());
-  Client client((*engine)->addresses()[0]);
+  const auto engine = rondo::testing::StartEngine(handler, "tcp4://127.0.0.1:0", On());
+  Client client(engine->addresses()[0]);
   client.Send("1\n");
   std::vector<Later::Debt> debts = handler.Take(1);
-  EXPECT_TRUE((*engine)->loop(0).Post([&engine] { (void)(*engine)->Stop(absl::Seconds(10)); }));
+  EXPECT_TRUE(engine->loop(0).Post([&engine] { (void)engine->Stop(absl::Seconds(10)); }));
   // Behind the stop: the loop has ended the connection's input by then, or does so meanwhile.
-  EXPECT_TRUE((*engine)->loop(0).Post([debt = std::make_shared<Later::Debt>(std::move(debts[0]))] {
+  EXPECT_TRUE(engine->loop(0).Post([debt = std::make_shared<Later::Debt>(std::move(debts[0]))] {
     debt->handle.Write(debt->text);
   }));
-  EXPECT_TRUE((*engine)->Wait().ok());
+  EXPECT_TRUE(engine->Wait().ok());
   EXPECT_EQ(client.ReceiveAll(), "1\nend");
 }
 
 TEST_P(OwedAnswersTest, TheEndMayStopTheEngine) {
   handler.at_end = Action::kShutdown;
-  auto engine = Engine::Start(handler, "tcp4://127.0.0.1:0", On());
-  ASSERT_TRUE(engine.ok());
-  auto [client, debts] = Ask((*engine)->addresses()[0], "1\n", 1);
+  const auto engine = rondo::testing::StartEngine(handler, "tcp4://127.0.0.1:0", On());
+  auto [client, debts] = Ask(engine->addresses()[0], "1\n", 1);
   debts.clear();
   EXPECT_EQ(client.Receive(3), "end");
-  EXPECT_TRUE((*engine)->Stop(absl::Seconds(0)).code() != absl::StatusCode::kInternal);
+  EXPECT_TRUE(engine->Stop(absl::Seconds(0)).code() != absl::StatusCode::kInternal);
 }
 
 INSTANTIATE_TEST_SUITE_P(

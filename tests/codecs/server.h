@@ -3,8 +3,6 @@
 #ifndef RONDO_TESTS_CODECS_SERVER_H_
 #define RONDO_TESTS_CODECS_SERVER_H_
 
-#include <gtest/gtest.h>
-
 #include <memory>
 
 #include "absl/status/status.h"
@@ -12,20 +10,19 @@
 
 #include "rondo/rondo.h"
 
+#include "tests/server/start_engine.h"
+
 namespace rondo::tests {
 
 class Server {
  public:
-  explicit Server(EventHandler& handler, Options options = {}) {
-    auto engine = Engine::Start(handler, "tcp4://127.0.0.1:0", options);
-    EXPECT_TRUE(engine.ok()) << engine.status();
-    engine_ = *std::move(engine);
-  }
+  explicit Server(EventHandler& handler, const Options& options = {})
+      : engine_(rondo::testing::StartEngine(handler, "tcp4://127.0.0.1:0", options)) {}
   const SocketAddress& address() const { return engine_->addresses()[0]; }
   absl::Status Stop() { return engine_->Stop(absl::Seconds(10)); }
 
  private:
-  std::unique_ptr<Engine> engine_;
+  const std::unique_ptr<Engine> engine_;
 };
 
 }  // namespace rondo::tests

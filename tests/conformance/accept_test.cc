@@ -23,7 +23,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/process/requirements.h"
 #include "tests/server/server_test.h"
+#include "tests/server/start_engine.h"
 
 namespace rondo::testing {
 namespace {
@@ -77,9 +79,7 @@ TEST_P(AcceptTest, ListenersTakeTurnsForAPlace) {
     return Action::kNone;
   };
   handler.on_traffic = [](Connection&) { return Action::kClose; };
-  auto started = Engine::Start(handler, {"tcp://127.0.0.1:0", "tcp://127.0.0.1:0"}, options);
-  ASSERT_TRUE(started.ok()) << started.status();
-  engine = *std::move(started);
+  engine = StartEngine(handler, {"tcp://127.0.0.1:0", "tcp://127.0.0.1:0"}, options);
   const RunningServer server(*this);
   Client first = Connect();
   ASSERT_TRUE(handler.WaitForOpened(1));
@@ -105,9 +105,7 @@ TEST_P(AcceptTest, ListenersTakeTurnsForAPlace) {
 TEST_P(AcceptTest, ACrowdOnOneAddressLeavesPlacesToAnother) {
   constexpr int kHeld = 31;
   options.max_connections = kHeld + 1;
-  auto started = Engine::Start(handler, {"tcp://127.0.0.1:0", "tcp://127.0.0.1:0"}, options);
-  ASSERT_TRUE(started.ok()) << started.status();
-  engine = *std::move(started);
+  engine = StartEngine(handler, {"tcp://127.0.0.1:0", "tcp://127.0.0.1:0"}, options);
   const RunningServer server(*this);
   const auto is_served = [&](size_t listener) {
     Client client(engine->addresses()[listener]);
@@ -255,6 +253,7 @@ TEST_P(AcceptTest, SetsNoDelayUnlessToldOtherwise) {
 }
 
 TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
+  RONDO_NEEDS(Ipv6());
   absl::Mutex mutex;
   SocketAddress peer, local;
   handler.on_traffic = [&](Connection& connection) {
@@ -270,7 +269,6 @@ TEST_P(AcceptTest, KnowsBothAddressesOverIpv4AndIpv6AndMapped) {
     EXPECT_EQ(connection.remote_address().ToString(), peer.ToString());
     return Action::kNone;
   };
-  // IPv4 and IPv6, where this machine has both.
   const auto server = Start("tcp://:0");
   const uint16_t port = address().port();
   EXPECT_NE(port, 0);

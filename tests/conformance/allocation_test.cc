@@ -16,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "tests/process/allocator.h"
 #include "tests/process/process_state.h"
+#include "tests/process/requirements.h"
 #include "tests/server/server_test.h"
 
 namespace rondo::testing {
@@ -146,6 +147,7 @@ class Broadcaster : public EventHandler {
 TEST_P(AllocationTest, ABroadcastAllocatesNothingAndLeavesNoMemoryBehind) {
   if (transform != nullptr) GTEST_SKIP() << "what is encoded needs a queue";
   constexpr size_t kClients = 600;
+  RONDO_NEEDS(Descriptors(2 * kClients));
   options.loops = 1;
   Broadcaster handler;
   auto server = Engine::Start(handler, "tcp://127.0.0.1:0", options);

@@ -16,7 +16,9 @@
 #include "gtest/gtest.h"
 #include "tests/process/allocator.h"
 #include "tests/process/process_state.h"
+#include "tests/process/requirements.h"
 #include "tests/server/server_test.h"
+#include "tests/server/start_engine.h"
 
 namespace rondo::testing {
 namespace {
@@ -73,10 +75,8 @@ class NoMemoryTest : public ConformanceTest {
     ConformanceTest::TearDown();
   }
   void StartFrugal() {
-    auto started = Engine::Start(
+    server = StartEngine(
         frugal, Listen{.address = "tcp://127.0.0.1:0", .transform = transform}, options);
-    ASSERT_TRUE(started.ok()) << started.status();
-    server = *std::move(started);
   }
   Client ConnectToFrugal(const Client::Options& client_options = {}) {
     return ConnectTo(server->addresses()[0], client_options);
@@ -164,6 +164,7 @@ TEST_P(NoMemoryTest, AnIdleTimeoutActs) {
 
 TEST_P(NoMemoryTest, ManyThatEndAtOnceAreAllClosed) {
   constexpr int kConnections = 600;
+  RONDO_NEEDS(Descriptors(2 * kConnections));
   StartFrugal();
   std::vector<Client> clients;
   for (int i = 0; i < kConnections; ++i) clients.push_back(ConnectAndEcho());

@@ -6,6 +6,7 @@
 
 #include "sys/sys.h"
 #include "tests/contract/sockets.h"
+#include "tests/process/requirements.h"
 
 namespace rondo::poll {
 
@@ -17,10 +18,13 @@ void ContractTest::SetUp() {
   auto waker = Waker::New();
   ASSERT_TRUE(waker.ok()) << waker.status();
   waker_ = *std::move(waker);
-  auto made = GetParam().make(kReadBufferBytes, waker_);
-  if (!made.ok() && GetParam().may_be_missing) GTEST_SKIP() << made.status();
-  ASSERT_TRUE(made.ok()) << made.status();
-  poller_ = *std::move(made);
+  if (GetParam().may_be_missing) RONDO_NEEDS(IoUring());
+  const absl::Status status = rondo::testing::WhenThereIsMemory([this] {
+    auto made = GetParam().make(kReadBufferBytes, waker_);
+    if (made.ok()) poller_ = *std::move(made);
+    return made.status();
+  });
+  ASSERT_EQ(status, absl::OkStatus());
 }
 
 void ContractTest::TearDown() {

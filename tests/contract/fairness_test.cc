@@ -8,6 +8,7 @@
 
 #include "tests/contract/contract_test.h"
 #include "tests/contract/sockets.h"
+#include "tests/process/requirements.h"
 
 namespace rondo::poll {
 namespace {
@@ -50,6 +51,7 @@ TEST_P(ContractTest, ATrickleMakesAWaitNoLongerThanAFlood) {
 
 TEST_P(ContractTest, OneWaitIsBoundedHoweverManyAreReady) {
   constexpr size_t kEndpoints = 600;
+  RONDO_NEEDS(Descriptors(2 * kEndpoints));
   std::vector<std::pair<Probe*, UniqueFd>> connections;
   for (size_t i = 0; i < kEndpoints; ++i) connections.push_back(AddConnected());
   const std::string bytes = Pattern(40'000);
@@ -69,6 +71,7 @@ TEST_P(ContractTest, OneWaitIsBoundedHoweverManyAreReady) {
 TEST_P(ContractTest, OneWaitIsBoundedHoweverManyAlwaysHaveMore) {
   constexpr size_t kEndpoints = 1500;
   constexpr size_t kMostServedInAWait = 1100;
+  RONDO_NEEDS(Descriptors(2 * kEndpoints));
   std::vector<std::pair<Probe*, UniqueFd>> connections;
   for (size_t i = 0; i < kEndpoints; ++i) {
     connections.push_back(AddConnected());
@@ -106,10 +109,12 @@ TEST_P(ContractTest, AllThatAreReadyAreServedBeforeTheFirstIsDone) {
 }
 
 TEST_P(ContractTest, AFullBacklogDoesNotHoldUpAConnection) {
+  constexpr int kPeers = 1000;
+  RONDO_NEEDS(Descriptors(2 * kPeers));
   Probe& listener = AddListener(ListeningSocket());
   auto [quiet, quiet_peer] = AddConnected();
   std::vector<UniqueFd> peers;
-  for (int i = 0; i < 1000; ++i) peers.push_back(ConnectTo(listener.socket));
+  for (int i = 0; i < kPeers; ++i) peers.push_back(ConnectTo(listener.socket));
   WriteAll(quiet_peer.get(), "q");
   for (int waits = 0; waits < 3 && quiet->receives == 0; ++waits) Turn(kForever);
   EXPECT_EQ(quiet->received, "q");
@@ -117,6 +122,7 @@ TEST_P(ContractTest, AFullBacklogDoesNotHoldUpAConnection) {
 
 TEST_P(ContractTest, HundredsThatPauseAndResumeAreAllServed) {
   constexpr size_t kEndpoints = 600;
+  RONDO_NEEDS(Descriptors(2 * kEndpoints));
   std::vector<std::pair<Probe*, UniqueFd>> connections;
   for (size_t i = 0; i < kEndpoints; ++i) {
     connections.push_back(AddConnected());

@@ -12,6 +12,7 @@
 #include "tests/contract/sockets.h"
 #include "tests/kernel/faulty_sys.h"
 #include "tests/process/allocator.h"
+#include "tests/process/requirements.h"
 
 namespace rondo::poll {
 namespace {
@@ -173,6 +174,7 @@ TEST_P(MemoryTest, SendingNeedsNoMemory) {
 
 TEST_P(MemoryTest, CopiesOfWhatIsSentInlineAreBoundedInNumber) {
   constexpr size_t kStreams = 1500;
+  RONDO_NEEDS(Descriptors(2 * kStreams));
   std::vector<std::pair<Probe*, UniqueFd>> streams;
   for (size_t i = 0; i < kStreams; ++i) streams.push_back(AddConnected());
   Turn();
@@ -191,6 +193,7 @@ TEST_P(MemoryTest, CopiesOfWhatIsSentInlineAreBoundedInNumber) {
 
 TEST_P(MemoryTest, QueuesThatAreSentBeyondThatNumberArriveInOrder) {
   constexpr size_t kStreams = 700;
+  RONDO_NEEDS(Descriptors(2 * kStreams));
   const std::string message = Pattern(60'000);
   std::vector<std::pair<Probe*, UniqueFd>> streams;
   for (size_t i = 0; i < kStreams; ++i) {

@@ -9,6 +9,7 @@
 #include "tests/contract/contract_test.h"
 #include "tests/contract/sockets.h"
 #include "tests/process/process_state.h"
+#include "tests/process/requirements.h"
 
 namespace rondo::poll {
 namespace {
@@ -57,6 +58,7 @@ TEST_P(ContractTest, AStreamLargerThanAllBuffersArrivesWhole) {
 
 TEST_P(ContractTest, AStormOfReadinessReachesEveryEndpoint) {
   constexpr size_t kEndpoints = 700;
+  RONDO_NEEDS(Descriptors(2 * kEndpoints));
   std::vector<std::pair<Probe*, UniqueFd>> connections;
   for (size_t i = 0; i < kEndpoints; ++i) connections.push_back(AddConnected());
   for (int round = 1; round <= 3; ++round) {

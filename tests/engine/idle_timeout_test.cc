@@ -15,6 +15,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/kernel/faulty_sys.h"
+#include "tests/process/requirements.h"
 #include "tests/server/client.h"
 #include "tests/server/server_test.h"
 
@@ -29,6 +30,7 @@ using rondo::testing::ServerTest;
 class IdleTimeoutTest : public ServerTest, public ::testing::WithParamInterface<PollerKind> {
  protected:
   IdleTimeoutTest() {
+    rondo::testing::SkipWhatLacks(rondo::testing::lacking::Poller(GetParam()));
     options.poller = GetParam();
     options.connection.idle_timeout = absl::Seconds(60);
     handler.on_traffic = [](Connection& connection) {
@@ -136,6 +138,7 @@ TEST_P(IdleTimeoutTest, BytesThatArrivedDuringAStallCountBeforeATimeoutActs) {
 }
 
 TEST_P(IdleTimeoutTest, AllThatArrivedDuringAStallIsTakenInBeforeATimeoutActs) {
+  RONDO_NEEDS(Descriptors(2 * kMany));
   const auto server = Start();
   std::vector<Client> clients = ConnectMany();
   PassAndLook(absl::Seconds(10));
@@ -146,6 +149,7 @@ TEST_P(IdleTimeoutTest, AllThatArrivedDuringAStallIsTakenInBeforeATimeoutActs) {
 }
 
 TEST_P(IdleTimeoutTest, AllThatArrivedDuringAStallIsTakenInBeforeAReadDeadlineActs) {
+  RONDO_NEEDS(Descriptors(2 * kMany));
   options.connection.idle_timeout = absl::InfiniteDuration();
   handler.on_open = [](Connection& connection) {
     connection.SetReadDeadline(absl::Now() + absl::Seconds(60));

@@ -19,6 +19,7 @@
 #include "tests/process/process_state.h"
 #include "tests/server/client.h"
 #include "tests/server/server_test.h"
+#include "tests/server/start_engine.h"
 
 namespace rondo {
 namespace {
@@ -129,9 +130,7 @@ class ListenTest : public ServerTest {
       (void)connection.Write(connection.Next());
       return Action::kNone;
     };
-    auto started = Engine::Start(handler, addresses, options);
-    ASSERT_TRUE(started.ok()) << started.status();
-    engine = *std::move(started);
+    engine = testing::StartEngine(handler, addresses, options);
   }
   // Whether a connection to each address gets its echo.
   void ExpectEchoes() {

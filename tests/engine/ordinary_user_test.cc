@@ -8,8 +8,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "poll/new_poller.h"
 #include "tests/process/child_process.h"
+#include "tests/process/requirements.h"
 
 namespace rondo {
 namespace {
@@ -34,12 +34,8 @@ std::vector<std::string> Starts(const std::string& poller) {
 
 class OrdinaryUserTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    const poll::AutoChoice choice = poll::ChooseAuto();
-    if (choice.kind != PollerKind::kIoUring) {
-      GTEST_SKIP() << "this kernel has no io_uring to run out of: " << choice.why_not_better;
-    }
-  }
+  // To run out of it.
+  void SetUp() override { RONDO_NEEDS(IoUring()); }
 };
 
 TEST_F(OrdinaryUserTest, EveryStartSucceedsOnThePollerThatThereIsRoomFor) {

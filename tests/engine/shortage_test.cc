@@ -12,9 +12,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "poll/new_poller.h"
 #include "tests/kernel/faulty_sys.h"
 #include "tests/process/process_state.h"
+#include "tests/process/requirements.h"
 #include "tests/server/client.h"
 
 namespace rondo {
@@ -46,8 +46,6 @@ class ShortageTest : public ::testing::Test {
     EXPECT_TRUE(rondo::testing::Eventually([this] { return CountDescriptors() == descriptors_; }));
   }
 
-  static bool HasIoUring() { return poll::ChooseAuto().kind == PollerKind::kIoUring; }
-
   // The next `made` rings can be made, and then `refused` cannot.
   void LimitRings(int made, int refused) {
     if (made == 0) return kernel_.Fail(Call::kRingCreate, ENOMEM, refused);
@@ -69,7 +67,7 @@ class ShortageTest : public ::testing::Test {
 // --- Rings.
 
 TEST_F(ShortageTest, WithoutRoomForARingInEachLoopAllOfThemTakeEpoll) {
-  if (!HasIoUring()) GTEST_SKIP() << "it takes epoll anyway";
+  RONDO_NEEDS(IoUring());
   LimitRings(2, FaultySys::kAlways);
   const auto engine = Engine::Start(handler_, kAddress, options_);
   ASSERT_TRUE(engine.ok()) << engine.status();
@@ -82,7 +80,7 @@ TEST_F(ShortageTest, WithoutRoomForARingInEachLoopAllOfThemTakeEpoll) {
 }
 
 TEST_F(ShortageTest, AnotherEngineIsNotBoundToThatChoice) {
-  if (!HasIoUring()) GTEST_SKIP() << "it takes epoll anyway";
+  RONDO_NEEDS(IoUring());
   LimitRings(0, FaultySys::kAlways);
   EXPECT_TRUE(Engine::Start(handler_, kAddress, options_).ok());
   const int64_t before = kernel_.count(Call::kEpollCreate);
@@ -92,7 +90,7 @@ TEST_F(ShortageTest, AnotherEngineIsNotBoundToThatChoice) {
 }
 
 TEST_F(ShortageTest, RingsThatTheKernelGivesBackLateAreAwaited) {
-  if (!HasIoUring()) GTEST_SKIP() << "it takes epoll anyway";
+  RONDO_NEEDS(IoUring());
   LimitRings(2, 3);
   const auto engine = Engine::Start(handler_, kAddress, options_);
   ASSERT_TRUE(engine.ok()) << engine.status();
@@ -102,14 +100,14 @@ TEST_F(ShortageTest, RingsThatTheKernelGivesBackLateAreAwaited) {
 }
 
 TEST_F(ShortageTest, TheyAreNotAwaitedForLong) {
-  if (!HasIoUring()) GTEST_SKIP() << "it takes epoll anyway";
+  RONDO_NEEDS(IoUring());
   LimitRings(2, FaultySys::kAlways);
   EXPECT_TRUE(Engine::Start(handler_, kAddress, options_).ok());
   EXPECT_EQ(kernel_.count(Call::kSleep), 5);
 }
 
 TEST_F(ShortageTest, IoUringThatIsWantedIsRefusedWithTheLimitAndTheCure) {
-  if (!HasIoUring()) GTEST_SKIP() << "it is refused for another reason";
+  RONDO_NEEDS(IoUring());
   options_.poller = PollerKind::kIoUring;
   for (const Call call : {Call::kRingCreate, Call::kRingRegisterBuffers}) {
     kernel_.Fail(call, ENOMEM);

@@ -15,6 +15,7 @@
 #include "gtest/gtest.h"
 #include "tests/kernel/faulty_sys.h"
 #include "tests/process/process_state.h"
+#include "tests/process/requirements.h"
 #include "tests/server/client.h"
 
 namespace rondo {
@@ -177,6 +178,7 @@ TEST_F(StartTest, AnEmptyFactoryIsRefused) {
 }
 
 TEST_F(StartTest, AddressesAreAsBoundAndInOrder) {
+  RONDO_NEEDS(Ipv6());
   const std::vector<std::string> addresses = {"tcp://127.0.0.1:0", "tcp://:0", "tcp6://[::1]:0"};
   for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
     auto engine = Engine::Start(handler_, addresses, {.loops = 2, .accept_mode = mode});
@@ -193,6 +195,7 @@ TEST_F(StartTest, AddressesAreAsBoundAndInOrder) {
 }
 
 TEST_F(StartTest, AddressesAsReportedStartTheSameListeners) {
+  RONDO_NEEDS(Ipv6());
   const std::vector<std::string> addresses = {
       "tcp://127.0.0.1:0", "tcp://:0",      "tcp4://:0",         "tcp6://:0",
       "tcp://[::]:0",      "tcp://[::1]:0", "tcp://localhost:0", "tcp://[::ffff:127.0.0.1]:0"};

@@ -18,6 +18,7 @@
 #include "tests/process/process_state.h"
 #include "tests/server/client.h"
 #include "tests/server/recorder.h"
+#include "tests/server/start_engine.h"
 
 namespace rondo {
 namespace {
@@ -26,6 +27,7 @@ using rondo::testing::Client;
 using rondo::testing::Eventually;
 using rondo::testing::kPatience;
 using rondo::testing::Recorder;
+using rondo::testing::StartEngine;
 
 constexpr char kAnyPort[] = "tcp://127.0.0.1:0";
 
@@ -39,9 +41,7 @@ class ImpatientStopTest : public ::testing::TestWithParam<AcceptMode> {
       connection.PauseReading();
       return Action::kNone;
     };
-    auto engine = Engine::Start(handler_, kAnyPort, {.loops = 2, .accept_mode = GetParam()});
-    ASSERT_TRUE(engine.ok());
-    engine_ = *std::move(engine);
+    engine_ = StartEngine(handler_, kAnyPort, {.loops = 2, .accept_mode = GetParam()});
     client_ = std::make_unique<Client>(engine_->addresses()[0]);
     ASSERT_TRUE(handler_.WaitForOpened(1));
   }
@@ -163,8 +163,8 @@ TEST(TwoEnginesTest, EachMayStopTheOtherFromItsCallbacks) {
     two.on_shutdown = [&](Engine&) {
       EXPECT_EQ(first->Stop(absl::Seconds(10)), absl::OkStatus());
     };
-    first = *Engine::Start(one, kAnyPort, {.loops = 2});
-    second = *Engine::Start(two, kAnyPort, {.loops = 2});
+    first = StartEngine(one, kAnyPort, {.loops = 2});
+    second = StartEngine(two, kAnyPort, {.loops = 2});
     const auto stop = [](Engine& other) {
       return [&other] {
         EXPECT_EQ(other.Wait().code(), absl::StatusCode::kFailedPrecondition);
@@ -181,8 +181,8 @@ TEST(TwoEnginesTest, EachMayStopTheOtherFromItsCallbacks) {
 
 TEST(TwoEnginesTest, ALoopMayDestroyAnotherEngine) {
   Recorder one, two;
-  auto first = *Engine::Start(one, kAnyPort);
-  auto second = *Engine::Start(two, kAnyPort);
+  auto first = StartEngine(one, kAnyPort);
+  auto second = StartEngine(two, kAnyPort);
   absl::Notification destroyed;
   ASSERT_TRUE(first->loop(0).Post([&] {
     second.reset();
@@ -197,7 +197,7 @@ TEST(DestructionDeathTest, AnEngineIsNotDestroyedInItsOwnCallback) {
   EXPECT_DEATH(
       {
         Recorder handler;
-        auto engine = *Engine::Start(handler, kAnyPort);
+        auto engine = StartEngine(handler, kAnyPort);
         (void)engine->loop(0).Post([&] { engine.reset(); });
         absl::Notification().WaitForNotificationWithTimeout(kPatience);
       },
@@ -209,8 +209,8 @@ TEST(DestructionDeathTest, TwoLoopsDoNotDestroyEachOthersEngines) {
   EXPECT_DEATH(
       {
         Recorder handler;
-        auto first = *Engine::Start(handler, kAnyPort);
-        auto second = *Engine::Start(handler, kAnyPort);
+        auto first = StartEngine(handler, kAnyPort);
+        auto second = StartEngine(handler, kAnyPort);
         // In this order: once the first loop runs its task, `second` names nothing.
         (void)second->loop(0).Post([&, other = second.get()] {
           while (!other->stopping()) std::this_thread::yield();

@@ -2,6 +2,7 @@
 // at a time.
 
 #include <iostream>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -30,13 +31,15 @@ std::string Request(uint32_t id, char method, const std::string& argument) {
   return number(9 + argument.size(), 4) + number(id, 8) + method + argument;
 }
 
-class RpcTest : public ::testing::TestWithParam<testing::Flags> {
+class RpcTest : public testing::WayToRunTest {
  protected:
-  ExampleServer rpc_{"rpc", GetParam().flags};
+  void SetUp() override { rpc_.emplace("rpc", GetParam().flags); }
+
+  std::optional<ExampleServer> rpc_;
 };
 
 TEST_P(RpcTest, SlowRequestsAreAnsweredBehindTheClientsFin) {
-  Client client(rpc_.address());
+  Client client(rpc_->address());
   std::string requests;
   for (uint32_t i = 0; i < 10; ++i) requests += Request(i, kSlow, "later");
   ASSERT_TRUE(client.Send(requests));
@@ -56,9 +59,9 @@ TEST_P(RpcTest, SlowRequestsUnderWayAreBounded) {
   constexpr int kClients = 4;
   constexpr size_t kRequests = 32;
   const std::string argument(1'000'000, 'x');
-  const size_t memory_before = rpc_.process().ResidentBytes();
+  const size_t memory_before = rpc_->process().ResidentBytes();
   std::vector<Client> clients;
-  for (int i = 0; i < kClients; ++i) clients.emplace_back(rpc_.address());
+  for (int i = 0; i < kClients; ++i) clients.emplace_back(rpc_->address());
   std::vector<std::thread> senders;
   for (Client& client : clients) {
     senders.emplace_back([&client, &argument] {
@@ -70,7 +73,7 @@ TEST_P(RpcTest, SlowRequestsUnderWayAreBounded) {
   for (Client& client : clients) {
     for (size_t i = 0; i < kRequests; ++i) {
       EXPECT_EQ(client.Receive(argument.size() + 13).size(), argument.size() + 13);
-      most = std::max(most, rpc_.process().ResidentBytes());
+      most = std::max(most, rpc_->process().ResidentBytes());
     }
     EXPECT_EQ(client.ReceiveAll(), "");
   }
@@ -81,7 +84,7 @@ TEST_P(RpcTest, SlowRequestsUnderWayAreBounded) {
 
 // The client sends more than all buffers between the two hold before the first reply is taken.
 TEST_P(RpcTest, AClientMayHaveMillionsOfRequestsUnderWay) {
-  testing::ChildProcess client({testing::ExampleProgram("rpc_client"), "--port=" + rpc_.port(),
+  testing::ChildProcess client({testing::ExampleProgram("rpc_client"), "--port=" + rpc_->port(),
                                 "--requests=600000", "--pipeline=1000000"});
   EXPECT_TRUE(client.ReadLine().starts_with("600000 replies, all right"));
   EXPECT_EQ(client.Wait(), 0);

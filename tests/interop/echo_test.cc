@@ -8,6 +8,7 @@
 #include "tests/process/child_process.h"
 #include "tests/process/command.h"
 #include "tests/process/example_server.h"
+#include "tests/process/requirements.h"
 
 namespace rondo {
 namespace {
@@ -70,6 +71,7 @@ TEST_P(EchoInteropTest, AsyncioStreamsComeBackOnAHundredConnections) {
 }
 
 TEST(EchoAnnouncementTest, DistinguishesIpv4AndIpv6FromIpv6Only) {
+  RONDO_NEEDS(Ipv6());
   const struct {
     std::string scheme;
     std::string announced;

@@ -17,6 +17,7 @@
 #include "net/address.h"
 #include "net/socket.h"
 #include "sys/sys.h"
+#include "tests/process/requirements.h"
 
 namespace rondo::net {
 namespace {
@@ -31,12 +32,18 @@ struct Row {
 
 class DualStackTest : public ::testing::TestWithParam<Row> {
  protected:
+  void SetUp() override {
+    const bool over_ipv6 = GetParam().reach == Reach::kIpv6 || GetParam().reach == Reach::kBoth;
+    if (over_ipv6) RONDO_NEEDS(Ipv6());
+  }
+
   // The peer's host as the listener saw it; empty when there was no connection.
   static std::string PeerOver(const Listener& listener, std::string_view loopback) {
-    const auto to =
-        Resolve(absl::StrCat("tcp://", std::string(loopback), ":", listener.address.port()));
-    const UniqueFd client(::socket(to->family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (::connect(client.get(), to->data(), to->size()) != 0) return "";
+    const SocketAddress to =
+        Resolve(absl::StrCat("tcp://", std::string(loopback), ":", listener.address.port()))
+            .value();
+    const UniqueFd client(::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (::connect(client.get(), to.data(), to.size()) != 0) return "";
     pollfd arrival = {.fd = listener.fd.get(), .events = POLLIN, .revents = 0};
     EXPECT_EQ(::poll(&arrival, 1, 10'000), 1);
     sockaddr_storage storage = {};

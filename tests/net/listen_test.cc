@@ -25,6 +25,7 @@
 #include "sys/sys.h"
 #include "tests/kernel/faulty_sys.h"
 #include "tests/process/process_state.h"
+#include "tests/process/requirements.h"
 #include "tests/server/client.h"
 
 namespace rondo::net {
@@ -45,9 +46,7 @@ int Get(const UniqueFd& socket, int level, int option) {
 
 absl::StatusOr<Listener> ListenOn(const std::string& address, const Options& options = {},
                                   Sharing sharing = Sharing::kExclusive) {
-  const auto target = Resolve(address);
-  EXPECT_TRUE(target.ok()) << target.status();
-  return Listen(*target, {options.connection.socket, options.backlog, sharing});
+  return Listen(Resolve(address).value(), {options.connection.socket, options.backlog, sharing});
 }
 
 // A listener and one socket that it accepted.
@@ -55,10 +54,9 @@ class Pair {
  public:
   explicit Pair(const Options& options, const std::string& address = "tcp://127.0.0.1:0",
                 Sharing sharing = Sharing::kExclusive) {
-    auto made = ListenOn(address, options, sharing);
-    EXPECT_TRUE(made.ok()) << made.status();
-    listener = std::move(made->fd);
-    client = Client(made->address);
+    Listener made = ListenOn(address, options, sharing).value();
+    listener = std::move(made.fd);
+    client = Client(made.address);
     EXPECT_TRUE(client.connected());
     pollfd arrival = {.fd = listener.get(), .events = POLLIN, .revents = 0};
     EXPECT_EQ(::poll(&arrival, 1, 10'000), 1);
@@ -133,6 +131,7 @@ TEST(ListenTest, ThePortIsSharedWhenWanted) {
 }
 
 TEST(ListenTest, Ipv6OnlyIsSetUnlessBothAreMeant) {
+  RONDO_NEEDS(Ipv6());
   EXPECT_EQ(Get(Pair({}, "tcp6://:0").listener, IPPROTO_IPV6, IPV6_V6ONLY), 1);
   EXPECT_EQ(Get(Pair({}, "tcp://[::1]:0").listener, IPPROTO_IPV6, IPV6_V6ONLY), 1);
   EXPECT_EQ(Get(Pair({}, "tcp://:0").listener, IPPROTO_IPV6, IPV6_V6ONLY), 0);
@@ -146,6 +145,7 @@ TEST(ListenTest, TheAddressIsAsBoundWithItsPort) {
 }
 
 TEST(ListenTest, AFailureToReadTheAddressFailsTheListen) {
+  RONDO_NEEDS(Ipv6());
   const struct {
     Call call;
     const char* message;
@@ -243,6 +243,7 @@ TEST(ListenTest, WhateverFailsLeavesNoDescriptorOpen) {
 }
 
 TEST(ListenTest, EveryOptionThatTheKernelRefusesFailsTheListen) {
+  RONDO_NEEDS(Ipv6());
   const Options options{
       .connection = {.socket = {.keep_alive = KeepAlive(),
                                 .receive_buffer_bytes = 4096,

@@ -9,6 +9,7 @@
 
 #include "gtest/gtest.h"
 #include "net/address.h"
+#include "tests/process/requirements.h"
 
 namespace rondo {
 namespace {
@@ -108,6 +109,7 @@ TEST(SocketAddressTest, OtherFamiliesAndShortAddressesGiveNone) {
 }
 
 TEST(SocketAddressTest, ItsTextIsAnAddressToStartFrom) {
+  RONDO_NEEDS(Ipv6());
   for (const SocketAddress& address :
        {Ipv4("192.0.2.7", 51324), Ipv6("2001:db8::1", 80), Ipv6("fe80::1", 65535, 1),
         Ipv4("0.0.0.0", 0), Ipv6("::", 0), Ipv6("::", 80, 1), Ipv6("::ffff:192.0.2.7", 80),

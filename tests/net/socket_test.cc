@@ -16,6 +16,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/kernel/faulty_sys.h"
+#include "tests/process/requirements.h"
 
 namespace rondo::net {
 namespace {
@@ -143,6 +144,7 @@ TEST_F(SocketTest, TheLocalAddressIsTheBoundOne) {
 }
 
 TEST_F(SocketTest, TheLocalAddressIsNoneWhenGetsocknameFails) {
+  RONDO_NEEDS(Ipv6());
   const UniqueFd ipv6(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
   for (const Call call : {Call::kGetSocketName, Call::kGetOption}) {
     FaultySys kernel;

@@ -21,7 +21,7 @@ namespace {
 class TransportTest : public ::testing::Test {
  protected:
   TransportTest() {
-    Listener listener = *Listen(*Resolve("tcp://127.0.0.1:0"), {});
+    const Listener listener = Listen(Resolve("tcp://127.0.0.1:0").value(), {}).value();
     peer_.Reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     EXPECT_EQ(::connect(peer_.get(), listener.address.data(), listener.address.size()), 0);
     SocketAddress address;

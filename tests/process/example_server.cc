@@ -2,7 +2,11 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <stdexcept>
+
+#include "tests/process/requirements.h"
 
 namespace rondo::testing {
 namespace {
@@ -12,6 +16,10 @@ std::vector<std::string> CommandLine(const std::string& name,
   std::vector<std::string> line = {ExampleProgram(name), "--address=tcp://127.0.0.1:0"};
   line.insert(line.end(), flags.begin(), flags.end());
   return line;
+}
+
+bool AreOnIoUring(const std::vector<std::string>& flags) {
+  return std::find(flags.begin(), flags.end(), "--poller=io_uring") != flags.end();
 }
 
 }  // namespace
@@ -29,16 +37,33 @@ std::string ExampleProgram(const std::string& name) {
 }
 
 ExampleServer::ExampleServer(const std::string& name, const std::vector<std::string>& flags,
-                             const ChildProcess::Options& options)
-    : process_(CommandLine(name, flags), options) {
+                             const ChildProcess::Options& options) {
+  const absl::Status status = WhenThereIsMemory([&] { return Start(name, flags, options); });
+  if (!status.ok()) throw std::runtime_error(std::string(status.message()));
+}
+
+absl::Status ExampleServer::Start(const std::string& name, const std::vector<std::string>& flags,
+                                  const ChildProcess::Options& options) {
+  process_ = std::make_unique<ChildProcess>(CommandLine(name, flags), options);
   // Behind what it logs while it starts, where errors are read as well.
   std::string line;
   do {
-    line = process_.ReadLine();
+    line = process_->ReadLine();
   } while (!line.empty() && !line.starts_with("listening on "));
+  if (line.empty()) {
+    const std::string what = "the example " + name + " does not listen";
+    return AreOnIoUring(flags) ? absl::ResourceExhaustedError(what) : absl::InternalError(what);
+  }
   const size_t port = line.rfind(':') + 1;
   address_ = LoopbackAddress(static_cast<uint16_t>(std::atoi(line.c_str() + port)));
+  return absl::OkStatus();
 }
+
+std::string Lacks(const Flags& way) {
+  return AreOnIoUring(way.flags) ? lacking::IoUring() : "";
+}
+
+WayToRunTest::WayToRunTest() { SkipWhatLacks(Lacks(GetParam())); }
 
 std::vector<Flags> WaysToRun() {
   return {

@@ -24,6 +24,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/process/command.h"
+#include "tests/process/requirements.h"
 #include "tests/server/server_test.h"
 
 namespace rondo::testing {
@@ -184,6 +185,7 @@ TEST_F(GnetHistoryTest, B27TheEndOfInputKeptTheConnectionOpenAndTheLoopBusy) {
 }
 
 TEST_F(GnetHistoryTest, B30AddressesChangedAfterTheConnectionHadGone) {
+  RONDO_NEEDS(Ipv6());
   std::vector<SocketAddress> kept;
   handler.on_open = [&](Connection& connection) {
     kept.push_back(connection.remote_address());

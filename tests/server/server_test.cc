@@ -1,11 +1,11 @@
 #include "tests/server/server_test.h"
 
-#include <cstdio>
-#include <stdexcept>
 #include <thread>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
+
+#include "tests/process/requirements.h"
+#include "tests/server/start_engine.h"
 
 namespace rondo::testing {
 namespace {
@@ -23,16 +23,6 @@ const char* NameOf(PollerKind poller) {
   }
 }
 
-// Kernels older than 6.1 lack io_uring, than 5.9 close_range(2), and others may forbid them.
-bool CanStart(const Options& options) {
-  EventHandler handler;
-  const auto server = Engine::Start(handler, "tcp://127.0.0.1:0", options);
-  if (!server.ok()) {
-    std::fprintf(stderr, "not tested here: %s\n", server.status().ToString().c_str());
-  }
-  return server.ok();
-}
-
 // A sanitizer starts a thread of its own with the first that the program starts.
 size_t CountThreadsAfterOne() {
   std::thread([] {}).join();
@@ -47,11 +37,7 @@ ServerTest::ServerTest()
 ServerTest::~ServerTest() = default;
 
 ServerTest::RunningServer ServerTest::Start(const std::string& address) {
-  auto started =
-      Engine::Start(handler, Listen{.address = address, .transform = transform}, options);
-  // ASSERT_TRUE would only end this function, and the test would go on without an engine.
-  if (!started.ok()) throw std::runtime_error(started.status().ToString());
-  engine = *std::move(started);
+  engine = StartEngine(handler, Listen{.address = address, .transform = transform}, options);
   return RunningServer(*this);
 }
 
@@ -81,21 +67,17 @@ void ServerTest::TearDown() {
 
 std::vector<Setup> Setups() {
   std::vector<Setup> all;
-  // To ThreadSanitizer a descriptor's number means one file.
-  const bool has_tables =
-      !RONDO_THREAD_SANITIZED && CanStart({.private_descriptor_tables = true});
   for (const PollerKind poller :
        {PollerKind::kEpoll, PollerKind::kEpollEdge, PollerKind::kIoUring}) {
-    if (poller == PollerKind::kIoUring && !CanStart({.poller = poller})) continue;
     for (const AcceptMode mode : {AcceptMode::kAcceptor, AcceptMode::kReusePort}) {
       for (const int loops : {1, 2}) all.push_back({poller, mode, loops});
     }
-    if (poller == PollerKind::kEpollEdge || !has_tables) continue;  // It does not differ in this.
+    if (poller == PollerKind::kEpollEdge) continue;  // It does not differ in this.
+    if (RONDO_THREAD_SANITIZED) continue;  // To it a descriptor's number means one file.
     all.push_back({poller, AcceptMode::kReusePort, 2, true});
   }
   for (const PollerKind poller :
        {PollerKind::kEpoll, PollerKind::kEpollEdge, PollerKind::kIoUring}) {
-    if (poller == PollerKind::kIoUring && !CanStart({.poller = poller})) continue;
     all.push_back({.poller = poller, .loops = 2, .swaps_case = true});
   }
   return all;
@@ -108,7 +90,14 @@ std::string NameOf(const ::testing::TestParamInfo<Setup>& setup) {
                       setup.param.swaps_case ? "_SwapCase" : "");
 }
 
+std::string Lacks(const Setup& setup) {
+  const std::string tables =
+      setup.private_descriptor_tables ? lacking::PrivateTables() : std::string();
+  return tables.empty() ? lacking::Poller(setup.poller) : tables;
+}
+
 ConformanceTest::ConformanceTest() {
+  SkipWhatLacks(Lacks(GetParam()));
   options.poller = GetParam().poller;
   options.accept_mode = GetParam().accept_mode;
   options.loops = GetParam().loops;

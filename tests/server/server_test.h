@@ -3,7 +3,7 @@
 // rules of order kept, and is every thread and descriptor gone. GoogleTest owns it.
 //
 // ConformanceTest is the same for every way a server can be set up; a suite instantiates it with
-// Setups().
+// Setups(). On a machine that lacks one of them its tests are skipped.
 
 #ifndef RONDO_TESTS_SERVER_SERVER_TEST_H_
 #define RONDO_TESTS_SERVER_SERVER_TEST_H_
@@ -88,6 +88,8 @@ struct Setup {
 
 // All of them.
 std::vector<Setup> Setups();
+// What this machine lacks for `setup`: see requirements.h.
+std::string Lacks(const Setup& setup);
 // "Epoll_ReusePort_2_Private", for the names of tests.
 std::string NameOf(const ::testing::TestParamInfo<Setup>& setup);
 

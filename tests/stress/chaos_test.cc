@@ -74,7 +74,7 @@ class Troublemaker {
   const std::string bytes_;
 };
 
-class ChaosTest : public ::testing::TestWithParam<testing::Flags> {
+class ChaosTest : public testing::WayToRunTest {
  protected:
   void Rage(absl::Duration time) {
     ExampleServer echo("echo", GetParam().flags);

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "tests/process/child_process.h"
 #include "tests/process/example_server.h"
 #include "tests/process/process_state.h"
+#include "tests/process/requirements.h"
 #include "tests/server/client.h"
 
 namespace rondo {
@@ -30,19 +32,19 @@ constexpr absl::Duration kBackWithin = absl::Seconds(15);
 // leak of 26 bytes a connection would pass it by the last one.
 constexpr size_t kKeptBytes = 1536 << 10;
 
-class CrowdTest : public ::testing::TestWithParam<testing::Flags> {
+class CrowdTest : public testing::WayToRunTest {
  protected:
-  CrowdTest() : echo_("echo", OnEveryAddress(GetParam().flags)) {}
-
   static std::vector<std::string> OnEveryAddress(std::vector<std::string> flags) {
     flags.push_back("--address=tcp4://:0");
     return flags;
   }
 
   void SetUp() override {
+    RONDO_NEEDS(Descriptors(kConnections));
+    echo_.emplace("echo", OnEveryAddress(GetParam().flags));
     // Its first connection has the server load the pages of code and make the buffers that it will
     // go on using.
-    Client client(echo_.address());
+    Client client(echo_->address());
     ASSERT_TRUE(client.Send("hello"));
     ASSERT_EQ(client.Receive(5), "hello");
     descriptors_ = server().CountDescriptors() - 1;
@@ -51,7 +53,7 @@ class CrowdTest : public ::testing::TestWithParam<testing::Flags> {
     memory_ = server().ResidentBytes();
   }
 
-  ChildProcess& server() { return echo_.process(); }
+  ChildProcess& server() { return echo_->process(); }
 
   static std::string Order(ChildProcess& crowd, const std::string& order) {
     EXPECT_TRUE(crowd.Write(order + "\n"));
@@ -67,7 +69,7 @@ class CrowdTest : public ::testing::TestWithParam<testing::Flags> {
            absl::Now() - start <= kBackWithin;
   }
 
-  ExampleServer echo_;
+  std::optional<ExampleServer> echo_;
   size_t descriptors_ = 0;
   size_t memory_ = ~size_t{0} / 2;
 };
@@ -76,7 +78,7 @@ TEST_P(CrowdTest, IsServedAndLeavesNothingBehind) {
   const std::string all = std::to_string(kConnections);
   for (int i = 0; i < kCrowds; ++i) {
     const std::string last_order = i % 2 == 0 ? "echo" : "send";
-    ChildProcess crowd({RONDO_BUILD_ROOT "/tests/stress/crowd", echo_.port(), all});
+    ChildProcess crowd({RONDO_BUILD_ROOT "/tests/stress/crowd", echo_->port(), all});
     ASSERT_EQ(Order(crowd, "open"), all);
     EXPECT_EQ(server().CountDescriptors(), descriptors_ + kConnections);
     const size_t open = server().ResidentBytes();

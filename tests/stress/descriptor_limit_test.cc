@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "tests/process/example_server.h"
 #include "tests/process/process_state.h"
+#include "tests/process/requirements.h"
 #include "tests/server/client.h"
 
 namespace rondo {
@@ -98,6 +99,7 @@ TEST_P(DescriptorLimitTest, ServesOnIdlesAndRecovers) {
 
 TEST(PrivateDescriptorTablesTest, HoldMoreTogetherThanTheLimitOfOne) {
   if (RONDO_THREAD_SANITIZED) GTEST_SKIP() << "to it a descriptor's number means one file";
+  RONDO_NEEDS(PrivateTables());
   for (const char* poller : {"--poller=epoll", "--poller=auto"}) {
     ExampleServer echo(
         "echo", {poller, "--loops=4", "--accept_mode=reuseport", "--private_descriptor_tables"},

@@ -2,11 +2,7 @@
 // connections, all of which send, get a message and end while it cannot look. None is lost, and
 // the stop does not hang. The other pollers are held to the same.
 
-#include <sys/resource.h>
-
-#include <algorithm>
 #include <atomic>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,26 +14,13 @@
 #include "gtest/gtest.h"
 #include "tests/process/child_process.h"
 #include "tests/process/process_state.h"
+#include "tests/process/requirements.h"
 #include "tests/server/server_test.h"
 
 namespace rondo::testing {
 namespace {
 
-constexpr size_t kEnough = 18'500;
-// What else a process has open.
-constexpr size_t kOthers = 500;
-
-// As many connections as overflow the queue, or as the descriptors allow.
-size_t CountConnections() {
-  rlimit limit = {};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  const size_t most = limit.rlim_cur > 2 * kOthers ? limit.rlim_cur - kOthers : kOthers;
-  if (most < kEnough) {
-    std::cout << "The descriptor limit of " << limit.rlim_cur << " leaves " << most
-              << " connections: too few to overflow the queue" << std::endl;
-  }
-  return std::min(kEnough, most);
-}
+constexpr size_t kConnections = 18'500;
 
 std::vector<Setup> OneLoopOnEachPoller() {
   std::vector<Setup> setups = Setups();
@@ -53,7 +36,7 @@ struct LastMessage : ConnectionContext {
 
 class OverflowTest : public ConformanceTest {
  protected:
-  OverflowTest() : count_(CountConnections()), all_(std::to_string(count_)) {
+  OverflowTest() {
     handler.on_open = [](Connection& connection) {
       connection.set_context(std::make_unique<LastMessage>());
       return Action::kNone;
@@ -85,22 +68,22 @@ class OverflowTest : public ConformanceTest {
     return answer;
   }
 
-  const size_t count_;
-  const std::string all_;
+  const std::string all_ = std::to_string(kConnections);
   std::atomic<size_t> echoes_ = 0;
 };
 
 TEST_P(OverflowTest, LosesNothing) {
+  RONDO_NEEDS(Descriptors(kConnections));
   // On all addresses of this machine, see crowd.cc.
   const auto server = Start("tcp4://:0");
   ChildProcess crowd(
       {RONDO_BUILD_ROOT "/tests/stress/crowd", std::to_string(address().port()), all_});
   ASSERT_EQ(Order(crowd, "open"), all_);
-  ASSERT_TRUE(handler.WaitForOpened(count_));
+  ASSERT_TRUE(handler.WaitForOpened(kConnections));
   for (size_t round = 1; round <= 2; ++round) {
     ASSERT_EQ(OrderWhileHeld(crowd, "send"), all_);
     EXPECT_EQ(Order(crowd, "receive"), all_);
-    EXPECT_EQ(echoes_, (1 + round) * count_);
+    EXPECT_EQ(echoes_, (1 + round) * kConnections);
 
     EventLoop& loop = engine->loop(0);
     ASSERT_TRUE(loop.Post([&loop] {
@@ -109,7 +92,7 @@ TEST_P(OverflowTest, LosesNothing) {
     EXPECT_EQ(Order(crowd, "receive"), all_);
   }
   ASSERT_EQ(OrderWhileHeld(crowd, "reset"), all_);
-  EXPECT_TRUE(handler.WaitForClosed(count_));
+  EXPECT_TRUE(handler.WaitForClosed(kConnections));
   EXPECT_EQ(Stop(absl::Seconds(10)), absl::OkStatus());
 }
 

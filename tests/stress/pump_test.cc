@@ -48,7 +48,7 @@ class RandomStream {
   std::array<uint64_t, kBlockBytes / sizeof(uint64_t)> block_;
 };
 
-class PumpTest : public ::testing::TestWithParam<testing::Flags> {
+class PumpTest : public testing::WayToRunTest {
  protected:
   // Through each of kPumps connections, each with one thread that sends and one that receives.
   void Pump(size_t bytes) {

@@ -11,6 +11,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -30,18 +31,19 @@ using testing::ChildProcess;
 using testing::Client;
 using testing::ExampleServer;
 
-class SystemCallsTest : public ::testing::TestWithParam<testing::Flags> {
+class SystemCallsTest : public testing::WayToRunTest {
  protected:
-  SystemCallsTest() : echo_("echo", GetParam().flags), client_(echo_.address()) {}
-
   static bool OnEpoll() { return GetParam().name.ends_with("epoll"); }
 
   void SetUp() override {
     if (RONDO_SANITIZED) GTEST_SKIP() << "a sanitizer makes system calls of its own";
+    echo_.emplace("echo", GetParam().flags);
+    client_ = Client(echo_->address());
     Exchange();
     ASSERT_TRUE(testing::Eventually([this] { return IsAsleep(); }));
     strace_ = std::make_unique<ChildProcess>(
-        std::vector<std::string>{"strace", "-c", "-f", "-p", std::to_string(echo_.process().pid())},
+        std::vector<std::string>{"strace", "-c", "-f", "-p",
+                                 std::to_string(echo_->process().pid())},
         ChildProcess::Options{.errors = ChildProcess::Errors::kRead});
     const std::string line = strace_->ReadLine();
     if (line.find("attached") == std::string::npos) GTEST_SKIP() << line;
@@ -53,7 +55,7 @@ class SystemCallsTest : public ::testing::TestWithParam<testing::Flags> {
   }
 
   std::filesystem::path Proc(const std::string& what) {
-    return std::filesystem::path("/proc") / std::to_string(echo_.process().pid()) / what;
+    return std::filesystem::path("/proc") / std::to_string(echo_->process().pid()) / what;
   }
 
   // Whether each thread waits: an acceptor is on its way back from accept when the connection that
@@ -107,7 +109,7 @@ class SystemCallsTest : public ::testing::TestWithParam<testing::Flags> {
     EXPECT_TRUE(calls.empty()) << table_;
   }
 
-  ExampleServer echo_;
+  std::optional<ExampleServer> echo_;
   Client client_;
   std::unique_ptr<ChildProcess> strace_;
   std::string table_;

@@ -6,6 +6,7 @@
 #include "gtest/gtest.h"
 #include "poll/uring/ring/ring.h"
 #include "poll/waker.h"
+#include "tests/process/requirements.h"
 
 namespace rondo::poll::uring {
 namespace {
@@ -17,7 +18,9 @@ constexpr unsigned kFew = MemoryTrimmer::kFewCompletions;
 class MemoryTrimmerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (const absl::Status status = ring_.Create(); !status.ok()) GTEST_SKIP() << status;
+    RONDO_NEEDS(IoUring());
+    ASSERT_EQ(rondo::testing::WhenThereIsMemory([this] { return ring_.Create(); }),
+              absl::OkStatus());
   }
 
   // Each timer is an entry that nothing here submits.

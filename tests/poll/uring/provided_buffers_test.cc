@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "poll/uring/ring/ring.h"
 #include "poll/waker.h"
+#include "tests/process/requirements.h"
 
 namespace rondo::poll::uring {
 namespace {
@@ -19,7 +20,9 @@ constexpr size_t kBytes = 2 << 10;
 class ProvidedBuffersTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (const absl::Status status = ring_.Create(); !status.ok()) GTEST_SKIP() << status;
+    RONDO_NEEDS(IoUring());
+    ASSERT_EQ(rondo::testing::WhenThereIsMemory([this] { return ring_.Create(); }),
+              absl::OkStatus());
     ASSERT_GE(buffers_.Register(ring_, kBytes), 0);
   }
 

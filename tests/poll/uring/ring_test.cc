@@ -12,6 +12,7 @@
 #include "poll/waker.h"
 #include "sys/sys.h"
 #include "tests/kernel/faulty_sys.h"
+#include "tests/process/requirements.h"
 
 namespace rondo::poll::uring {
 namespace {
@@ -24,7 +25,9 @@ class RingTest : public ::testing::Test {
   void SetUp() override {
     base::AssertOnLoop();
     ring_.emplace(*Waker::New());
-    if (const absl::Status status = ring_->Create(); !status.ok()) GTEST_SKIP() << status;
+    RONDO_NEEDS(IoUring());
+    ASSERT_EQ(rondo::testing::WhenThereIsMemory([this] { return ring_->Create(); }),
+              absl::OkStatus());
     // Enables it.
     ring_->SubmitAndWait(0);
   }

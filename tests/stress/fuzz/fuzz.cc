@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "tests/process/requirements.h"
+
 namespace rondo::testing {
 namespace {
 
@@ -32,6 +34,7 @@ std::string NameOfFuzz(const ::testing::TestParamInfo<FuzzCase>& fuzz) {
 
 FuzzTest::FuzzTest() : random_(GetParam().seed) {
   const auto& setup = GetParam().setup;
+  SkipWhatLacks(Lacks(setup));
   options.poller = setup.poller;
   options.accept_mode = setup.accept_mode;
   options.loops = setup.loops;
