@@ -34,6 +34,9 @@ std::string_view CureOf(int error) {
              "Options::reuse_port";
     case EADDRNOTAVAIL:
       return "this machine has no such address";
+    case EAFNOSUPPORT:
+      return "this kernel has no IPv6: listen on an IPv4 address, or on tcp://:port, which takes "
+             "what there is";
     default:
       return base::CureOfShortage(error);
   }

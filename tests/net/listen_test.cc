@@ -202,6 +202,16 @@ TEST(ListenTest, AnAddressOfAnotherMachineIsNamedWithItsCure) {
             "address");
 }
 
+TEST(ListenTest, AKernelWithoutIpv6IsNamedWithItsCure) {
+  FaultySys kernel;
+  kernel.Fail(Call::kSocket, EAFNOSUPPORT);
+  const absl::Status status = ListenOn("tcp6://:0").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(status.message(),
+            "socket tcp6://[::]:0: address family not supported by protocol; this kernel has no "
+            "IPv6: listen on an IPv4 address, or on tcp://:port, which takes what there is");
+}
+
 TEST(ListenTest, APortThatNeedsPrivilegesIsNamedWithItsCure) {
   for (const int error : {EACCES, EPERM}) {
     FaultySys kernel;
