@@ -20,22 +20,33 @@ class HeaderTest : public InstallTest {
   }
 };
 
-constexpr char kStrict[] = " -std=c++20 -Wall -Wextra -Wconversion -Werror";
+constexpr char kStrict[] = " -std=c++20 -Wall -Wextra -Wconversion -Werror -fno-rtti";
 
-TEST_F(HeaderTest, EachCompilesAloneWithoutAWarning) {
+// By each compiler that there is, the oldest that are supported among them.
+class HeaderByEachCompilerTest : public HeaderTest,
+                                 public ::testing::WithParamInterface<std::string> {
+ protected:
+  void SetUp() override {
+    if (!Has(GetParam())) GTEST_SKIP() << GetParam() << " is not installed";
+    HeaderTest::SetUp();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(, HeaderByEachCompilerTest,
+                         ::testing::Values("c++", "g++-12", "clang++", "clang++-14"));
+
+TEST_P(HeaderByEachCompilerTest, EachCompilesAloneWithoutAWarning) {
   const auto compiled = Run(
-      "cd $prefix/include; find rondo -name '*.h' -print0 | xargs -0 -n 1 -P $(nproc) c++" +
-      std::string(kStrict) + " -I. -fsyntax-only -x c++");
+      "cd $prefix/include; find rondo -name '*.h' -print0 | xargs -0 -n 1 -P $(nproc) " +
+      GetParam() + kStrict + " -I. -fsyntax-only -x c++");
   EXPECT_EQ(compiled.status, 0) << compiled.output;
 }
 
 // All of them, and a program's use of their templates.
-TEST_F(HeaderTest, AProgramThatIncludesThemCompilesWithoutAWarning) {
-  for (const std::string compiler : {"c++", "clang++"}) {
-    if (!Has(compiler)) GTEST_SKIP() << compiler << " is not installed";
-    const auto compiled =
-        Run(compiler + kStrict + " -I$prefix/include -fsyntax-only $consumer/hello.cc");
-    EXPECT_EQ(compiled.status, 0) << compiler << ": " << compiled.output;
+TEST_P(HeaderByEachCompilerTest, AProgramThatIncludesThemCompilesWithoutAWarning) {
+  for (const std::string further : {"", " -frtti", " -fno-exceptions"}) {
+    const auto compiled = Run(GetParam() + kStrict + further +
+                              " -I$prefix/include -fsyntax-only $consumer/hello.cc");
+    EXPECT_EQ(compiled.status, 0) << further << ": " << compiled.output;
   }
 }
 
