@@ -33,6 +33,9 @@ def run(name, fleet, arguments, shapes):
                                  servers.REAL_TIME if arguments.real_time else servers.USUAL)
         rows = summary.summarise(samples, shape.rivals, shape.reference)
         print(tables.table(shape, rows), flush=True)
+        if any(sample.get("io_uring") is False for some in samples.values() for sample in some):
+            print("io_uring is refused here, and the generator used epoll, which takes it more CPU "
+                  "time: rates and latencies compare with others of that kind only.\n")
         if any(sample.get("real_time") is False for some in samples.values() for sample in some):
             print("The quiet connection's thread had no real-time priority (CAP_SYS_NICE): its "
                   "latencies include waits for the generator's own CPU.\n")

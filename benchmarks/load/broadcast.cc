@@ -23,6 +23,7 @@ constexpr uint64_t kLooking = 200'000'000;
 
 Tally Broadcast::Work(const Plan& plan, int, Rendezvous& rendezvous) {
   Broadcast broadcast(plan);
+  broadcast.tally_.io_uring = !broadcast.ring_.refused();
   broadcast.Connect();
   broadcast.Run(rendezvous.AwaitWindow());
   return broadcast.tally_;

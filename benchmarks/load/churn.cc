@@ -23,6 +23,7 @@ constexpr int kSources = 64;
 Tally Churn::Work(const Plan& plan, int index, Rendezvous& rendezvous) {
   if (plan.threads > 1 && unshare(CLONE_FILES) != 0) Die("unshare(CLONE_FILES)", errno);
   Churn churn(plan, index);
+  churn.tally_.io_uring = !churn.ring_.refused();
   churn.Run(rendezvous.AwaitWindow());
   return churn.tally_;
 }

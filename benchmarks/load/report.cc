@@ -60,6 +60,7 @@ std::string ToJson(const Plan& plan, const Report& report) {
   if (plan.roles.front().alone) {
     json += Format("\"real_time\": %s, ", tally.real_time ? "true" : "false");
   }
+  json += Format("\"io_uring\": %s, ", tally.io_uring ? "true" : "false");
   json += Format("\"load_cpu_us_per_message\": %.4f, ", PerMessage(tally.cpu_ns, tally.messages));
   if (plan.server_pid != 0) {
     json += Format(

@@ -8,6 +8,7 @@
 
 #include "benchmarks/load/clock.h"
 #include "benchmarks/load/fatal.h"
+#include "benchmarks/load/plan.h"
 
 namespace load {
 
@@ -17,13 +18,19 @@ Ring::Ring(unsigned submissions, unsigned buffers, uint32_t buffer_bytes)
   parameters.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                      IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE;
   parameters.cq_entries = std::max(4 * submissions, 2 * buffers);
-  int result = io_uring_queue_init_params(submissions, &ring_, &parameters);
-  if (result < 0) Die("io_uring (Linux 6.1 or later is needed)", -result);
+  if (buffers > 0) buffers = std::min(std::bit_ceil(buffers), 32768u);
+  memory_.resize(uint64_t{buffers} * buffer_bytes_);
+  if (io_uring_queue_init_params(submissions, &ring_, &parameters) < 0) {
+    substitute_ =
+        std::make_unique<Substitute>(submissions, buffers, buffer_bytes_, memory_.data());
+    return;
+  }
   io_uring_register_ring_fd(&ring_);
-  if (buffers > 0) ProvideBuffers(std::min(std::bit_ceil(buffers), 32768u));
+  if (buffers > 0) ProvideBuffers(buffers);
 }
 
 Ring::~Ring() {
+  if (substitute_ != nullptr) return;
   io_uring_queue_exit(&ring_);
   if (buffer_ring_ != nullptr) munmap(buffer_ring_, buffer_count_ * sizeof(io_uring_buf));
 }
@@ -31,7 +38,6 @@ Ring::~Ring() {
 void Ring::ProvideBuffers(unsigned count) {
   buffer_count_ = count;
   buffer_mask_ = io_uring_buf_ring_mask(count);
-  memory_.resize(uint64_t{count} * buffer_bytes_);
   void* shared = mmap(nullptr, count * sizeof(io_uring_buf), PROT_READ | PROT_WRITE,
                       MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
   if (shared == MAP_FAILED) Die("memory for receive buffers", errno);
@@ -52,11 +58,13 @@ void Ring::ProvideBuffers(unsigned count) {
 }
 
 void Ring::RegisterFiles(const std::vector<int>& fds) {
+  if (substitute_ != nullptr) return substitute_->RegisterFiles(fds);
   int result = io_uring_register_files(&ring_, fds.data(), fds.size());
   if (result < 0) Die("io_uring_register_files", -result);
 }
 
 io_uring_sqe* Ring::Next() {
+  if (substitute_ != nullptr) return substitute_->Next();
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
   while (entry == nullptr) {
     Submit();
@@ -66,16 +74,19 @@ io_uring_sqe* Ring::Next() {
 }
 
 void Ring::Submit() {
+  if (substitute_ != nullptr) return substitute_->Submit();
   int result = io_uring_submit(&ring_);
   if (result < 0 && result != -EINTR) Die("io_uring_submit", -result);
 }
 
 void Ring::SubmitAndWait() {
+  if (substitute_ != nullptr) return substitute_->SubmitAndWaitUntil(kUnlimited);
   int result = io_uring_submit_and_wait(&ring_, 1);
   if (result < 0 && result != -EINTR) Die("io_uring_submit_and_wait", -result);
 }
 
 void Ring::SubmitAndWaitUntil(uint64_t deadline_ns) {
+  if (substitute_ != nullptr) return substitute_->SubmitAndWaitUntil(deadline_ns);
   uint64_t now = Now();
   uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
   __kernel_timespec timeout = {static_cast<int64_t>(left / 1'000'000'000),

@@ -1,5 +1,5 @@
 // One io_uring with a ring of provided receive buffers: what a generator thread talks to the kernel
-// with.
+// with. Where that is refused, epoll takes its place (substitute.h).
 //
 // Used by one thread, the one that made it (SINGLE_ISSUER), and completions are only processed when
 // that thread waits (DEFER_TASKRUN): nothing interrupts it, and one system call submits and reaps a
@@ -10,18 +10,23 @@
 #include <liburing.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
+
+#include "benchmarks/load/substitute.h"
 
 namespace load {
 
 class Ring {
  public:
   // `buffers` is rounded up to a power of two and capped at 32768; 0: no receive buffers.
-  // Ends the program when the kernel refuses.
   Ring(unsigned submissions, unsigned buffers, uint32_t buffer_bytes);
   ~Ring();
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
+
+  // Whether the kernel has refused io_uring.
+  bool refused() const { return substitute_ != nullptr; }
 
   static constexpr int kBufferGroup = 0;
 
@@ -37,6 +42,7 @@ class Ring {
   // Calls `handle(const io_uring_cqe&)` for each completion that is there, and makes room for more.
   template <typename Handler>
   unsigned Reap(Handler&& handle) {
+    if (substitute_ != nullptr) return ReapSubstitute(handle);
     unsigned head = 0;
     unsigned count = 0;
     io_uring_cqe* completion = nullptr;
@@ -59,6 +65,7 @@ class Ring {
   // Given back at the end of Reap.
   void ReturnBuffer(const io_uring_cqe& completion) {
     uint16_t id = BufferId(completion);
+    if (substitute_ != nullptr) return substitute_->ReturnBuffer(id);
     io_uring_buf_ring_add(buffer_ring_, memory_.data() + uint64_t{id} * buffer_bytes_,
                           buffer_bytes_, id, buffer_mask_, returned_++);
   }
@@ -72,6 +79,20 @@ class Ring {
   }
   void ProvideBuffers(unsigned count);
 
+  template <typename Handler>
+  unsigned ReapSubstitute(Handler&& handle) {
+    const std::vector<Substitute::Completion>& completions = substitute_->TakeCompletions();
+    for (const Substitute::Completion& each : completions) {
+      io_uring_cqe completion = {};
+      completion.user_data = each.user_data;
+      completion.res = each.res;
+      completion.flags = each.flags;
+      handle(completion);
+    }
+    return completions.size();
+  }
+
+  std::unique_ptr<Substitute> substitute_;
   io_uring ring_ = {};
   io_uring_buf_ring* buffer_ring_ = nullptr;
   std::vector<char> memory_;

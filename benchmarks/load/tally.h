@@ -17,6 +17,7 @@ struct Tally {
   uint64_t errors = 0;  // Of the whole run, not only of the window.
   std::string first_error;
   bool real_time = false;  // The thread that has a role alone got real-time priority.
+  bool io_uring = true;  // False where the kernel has refused it: epoll took its place.
   Histogram latencies;  // Of measured connections, in nanoseconds.
 
   void Fail(const std::string& what) {
@@ -30,6 +31,7 @@ struct Tally {
     if (errors == 0) first_error = other.first_error;
     errors += other.errors;
     real_time |= other.real_time;
+    io_uring &= other.io_uring;
     latencies.Merge(other.latencies);
   }
 };

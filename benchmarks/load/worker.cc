@@ -75,6 +75,7 @@ Tally Worker::Work(const Plan& plan, int index, Rendezvous& rendezvous) {
   // The descriptor limit is per table; a table of its own gives every thread the full limit.
   if (plan.threads > 1 && unshare(CLONE_FILES) != 0) Die("unshare(CLONE_FILES)", errno);
   Worker worker(plan, index);
+  worker.tally_.io_uring = !worker.ring_.refused();
   if (HasRoleAlone(plan, index)) worker.tally_.real_time = TakeRealTimePriority();
   worker.Connect();
   worker.Run(rendezvous.AwaitWindow());

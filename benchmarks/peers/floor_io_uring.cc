@@ -290,9 +290,11 @@ int main(int argc, char** argv) {
   peers::Arguments arguments = peers::ParseArguments(argc, argv);
   std::vector<int> listeners;
   for (int i = 0; i < arguments.loops; ++i) listeners.push_back(peers::Listen(&arguments.port, 0));
+  // Where io_uring is refused it ends here, before it is taken for a server.
+  peers::Loop first(listeners[0], arguments);
   peers::PrintListening(arguments.port);
   for (int i = 1; i < arguments.loops; ++i) {
     std::thread([&, i] { peers::Loop(listeners[i], arguments).Run(); }).detach();
   }
-  peers::Loop(listeners[0], arguments).Run();
+  first.Run();
 }
