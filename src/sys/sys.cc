@@ -139,10 +139,6 @@ int RunOnThread(const std::function<void()>& code) {
   return result;
 }
 
-void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value) { word.wait(value); }
-
-void WakeAll(std::atomic<uint32_t>& word) { word.notify_all(); }
-
 int CatchSignal(int signal, SignalHandler handler, SignalAction* before) {
   SignalAction action = {};
   action.sa_handler = handler;

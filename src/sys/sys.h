@@ -114,9 +114,9 @@ void JoinThread(Thread thread);
 Thread CurrentThread();
 // Runs `code`, which must not throw, on a thread that ends with it, and waits for that.
 int RunOnThread(const std::function<void()>& code);
-// Blocks while `word` is `value`, until WakeAll. It may return early: callers look again
-// (futex(2)).
-void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value);
+// Blocks while `word` is `value`, until WakeAll, for at most `timeout_ns`; for ever when that is
+// negative. It may return early: callers look again (futex(2)).
+void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value, int64_t timeout_ns = -1);
 // Wakes all threads that wait for `word`, after it was changed.
 void WakeAll(std::atomic<uint32_t>& word);
 // Names the calling thread; at most 15 characters are kept.

@@ -11,8 +11,10 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/umtx.h>
 
 #include <cerrno>
+#include <climits>
 
 #include "sys/errno_result.h"
 #include "sys/sys.h"
@@ -53,6 +55,20 @@ int BindThreadToCpu(int cpu) {
   CPU_SET(cpu, &set);
   return OrErrno(
       ::cpuset_setaffinity(CPU_LEVEL_WHICH, CPU_WHICH_TID, -1, sizeof set, &set));
+}
+
+void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value, int64_t timeout_ns) {
+  timespec timeout = {.tv_sec = timeout_ns / 1'000'000'000, .tv_nsec = timeout_ns % 1'000'000'000};
+  auto* const address = const_cast<std::atomic<uint32_t>*>(&word);
+  void* const size = timeout_ns < 0 ? nullptr : (void*)sizeof timeout;
+  (void)::_umtx_op(address, UMTX_OP_WAIT_UINT_PRIVATE, value, size,
+                   timeout_ns < 0 ? nullptr : &timeout);
+}
+
+void WakeAll(std::atomic<uint32_t>& word) {
+  const int error = errno;
+  (void)::_umtx_op(&word, UMTX_OP_WAKE_PRIVATE, INT_MAX, nullptr, nullptr);
+  errno = error;
 }
 
 int CpuCount() {

@@ -1,5 +1,6 @@
 // The kernel calls that Linux has in a way of its own.
 
+#include <linux/futex.h>
 #include <linux/sockios.h>
 #include <linux/time_types.h>
 #include <netinet/in.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <csignal>
 
 #include "sys/direct_call.h"
@@ -166,6 +168,20 @@ int BindThreadToCpu(int cpu) {
   if (cpu < 0 || cpu >= CPU_SETSIZE) return -EINVAL;
   CPU_SET(cpu, &set);
   return OrErrno(::sched_setaffinity(0, sizeof set, &set));
+}
+
+void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value, int64_t timeout_ns) {
+  const timespec timeout = {.tv_sec = timeout_ns / 1'000'000'000,
+                            .tv_nsec = timeout_ns % 1'000'000'000};
+  (void)::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value,
+                  timeout_ns < 0 ? nullptr : &timeout);
+}
+
+void WakeAll(std::atomic<uint32_t>& word) {
+  // A signal handler may be the caller: errno is not its own.
+  const int error = errno;
+  (void)::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX);
+  errno = error;
 }
 
 int CpuCount() {

@@ -8,12 +8,24 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "sys/errno_result.h"
 #include "sys/sys.h"
 
+// In no header of the system; the C++ library's own std::atomic::wait is made of them.
+extern "C" int __ulock_wait(uint32_t operation, void* address, uint64_t value, uint32_t timeout_us);
+extern "C" int __ulock_wake(uint32_t operation, void* address, uint64_t wake_value);
+
 namespace rondo::sys {
+namespace {
+
+// From bsd/sys/ulock.h of the kernel.
+constexpr uint32_t kCompareAndWait = 1;
+constexpr uint32_t kWakeAll = 0x100;
+
+}  // namespace
 
 int KeepIdleOption() { return TCP_KEEPALIVE; }
 
@@ -46,6 +58,19 @@ int SetThreadName(const std::string& name) {
 int UnshareDescriptors() { return -ENOTSUP; }
 
 int BindThreadToCpu(int) { return -ENOTSUP; }
+
+void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value, int64_t timeout_ns) {
+  // 0 is for ever.
+  const int64_t us = std::clamp<int64_t>(timeout_ns / 1000, 1, 1'000'000'000);
+  (void)__ulock_wait(kCompareAndWait, const_cast<std::atomic<uint32_t>*>(&word), value,
+                     timeout_ns < 0 ? 0 : static_cast<uint32_t>(us));
+}
+
+void WakeAll(std::atomic<uint32_t>& word) {
+  const int error = errno;
+  (void)__ulock_wake(kCompareAndWait | kWakeAll, &word, 0);
+  errno = error;
+}
 
 int CpuCount() {
   const long count = ::sysconf(_SC_NPROCESSORS_ONLN);

@@ -278,8 +278,8 @@ Thread CurrentThread() { return static_cast<Thread>(real_sys::CurrentThread()); 
 
 int RunOnThread(const std::function<void()>& code) { return real_sys::RunOnThread(code); }
 
-void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value) {
-  real_sys::WaitWhile(word, value);
+void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value, int64_t timeout_ns) {
+  real_sys::WaitWhile(word, value, timeout_ns);
 }
 
 void WakeAll(std::atomic<uint32_t>& word) { real_sys::WakeAll(word); }

@@ -83,6 +83,17 @@ TEST(ThreadTest, WaitsUntilTheWordHasChanged) {
   EXPECT_EQ(woken, 3);
 }
 
+TEST(ThreadTest, WaitsNoLongerThanTheTimeout) {
+  const std::atomic<uint32_t> word{0};
+  const int64_t begin = Now();
+  // It may return early.
+  for (int64_t left = 20'000'000; left > 0; left = begin + 20'000'000 - Now()) {
+    WaitWhile(word, 0, left);
+  }
+  WaitWhile(word, 0, 0);
+  EXPECT_GE(Now() - begin, 20'000'000);
+}
+
 TEST(ClockTest, TheWallClockIsThatOfTheSystem) {
   const absl::Time before = absl::Now();
   const absl::Time told = absl::FromUnixNanos(WallClock());
