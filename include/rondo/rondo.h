@@ -20,5 +20,6 @@
 #include "rondo/socket_address.h"
 #include "rondo/socket_options.h"
 #include "rondo/unique_fd.h"
+#include "rondo/worker_pool.h"
 
 #endif  // RONDO_RONDO_H_

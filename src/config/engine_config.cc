@@ -1,7 +1,6 @@
 #include "config/engine_config.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -10,12 +9,10 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
-#include "config/cpu_quota.h"
+#include "config/usable_cpus.h"
 #include "config/validate_options.h"
 #include "poll/new_poller.h"
 #include "reactor/handler_table.h"
-#include "rondo/unique_fd.h"
-#include "sys/sys.h"
 
 namespace rondo::config {
 namespace {
@@ -64,28 +61,16 @@ void ChoosePoller(EngineConfig& config) {
                    choice.why_not_better.message()));
 }
 
-// All of a file of the kernel's, which tells no size before.
-std::string ReadText(const std::string& path) {
-  std::string text;
-  const UniqueFd file(sys::OpenToRead(path));
-  for (ssize_t bytes = file.get() < 0 ? 0 : 1; bytes > 0;) {
-    std::array<char, 4096> piece;
-    bytes = sys::ReadAt(file.get(), piece.data(), piece.size(), static_cast<int64_t>(text.size()));
-    if (bytes > 0) text.append(piece.data(), static_cast<size_t>(bytes));
-  }
-  return text;
-}
-
 // One loop for each CPU that the process may use.
 void CountLoops(EngineConfig& config) {
   if (config.options.loops != 0) return;
-  const int cpus = sys::CpuCount();
-  const double quota = CpuQuota(ReadText);
-  config.options.loops = LoopsFor(cpus, quota);
+  const UsableCpus cpus = CountUsableCpus();
+  config.options.loops = cpus.count;
   std::string remark = absl::StrCat("Options::loops is 0, and so ", config.options.loops,
-                                    ": the process may run on ", cpus, " CPUs");
-  if (std::isfinite(quota)) {
-    absl::StrAppend(&remark, ", its control group may use ", quota, " of them");
+                                    ": the process may run on ", cpus.allowed,
+                                    " CPUs");
+  if (std::isfinite(cpus.quota)) {
+    absl::StrAppend(&remark, ", its control group may use ", cpus.quota, " of them");
   }
   config.remarks.push_back(std::move(remark));
 }

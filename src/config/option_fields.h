@@ -16,6 +16,7 @@
 #include "rondo/connection_options.h"
 #include "rondo/options.h"
 #include "rondo/socket_options.h"
+#include "rondo/worker_pool.h"
 
 namespace rondo::config {
 
@@ -50,6 +51,8 @@ struct Field {
 inline constexpr size_t kKibibyte = 1 << 10;
 inline constexpr size_t kMebibyte = kKibibyte << 10;
 inline constexpr size_t kGibibyte = kMebibyte << 10;
+
+inline constexpr int kMostWorkers = 1024;
 
 inline constexpr std::tuple kOptionsFields{
     Field("Options::loops", &Options::loops, 1, 1024).OrZeroFor("one on each CPU"),
@@ -87,6 +90,13 @@ inline constexpr std::tuple kSocketFields{
     Field("SocketOptions::send_buffer_bytes", &SocketOptions::send_buffer_bytes, kKibibyte,
           kGibibyte)
         .OrZeroFor("the kernel's tuning"),
+};
+
+inline constexpr std::tuple kWorkerPoolFields{
+    Field("WorkerPoolOptions::min_threads", &WorkerPoolOptions::min_threads, 1, kMostWorkers),
+    Field("WorkerPoolOptions::idle_timeout", &WorkerPoolOptions::idle_timeout,
+          absl::Milliseconds(1), absl::InfiniteDuration()),
+    Field("WorkerPoolOptions::queue_limit", &WorkerPoolOptions::queue_limit, 1, kMebibyte * 16),
 };
 
 // Ranges of fields that are not single numbers.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -57,19 +58,19 @@ absl::Status ValidateAll(const Fields& fields, const Scope& scope) {
   return status;
 }
 
-absl::Status Cpus(const Options& options) {
-  for (const int cpu : options.cpus) {
+// `scope` is that of the field.
+absl::Status Cpus(const char* scope, const std::vector<int>& cpus) {
+  for (const int cpu : cpus) {
     if (cpu >= 0 && cpu <= kLargestCpu) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("Options::cpus contains ", cpu, "; expected 0 to ", kLargestCpu));
+        absl::StrCat(scope, "::cpus contains ", cpu, "; expected 0 to ", kLargestCpu));
   }
   return absl::OkStatus();
 }
 
-absl::Status ThreadName(const Options& options) {
-  const std::string& name = options.thread_name;
+absl::Status ThreadName(const char* scope, const std::string& name) {
   if (!name.empty() && name.size() <= kLongestThreadName) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("Options::thread_name is \"", name,
+  return absl::InvalidArgumentError(absl::StrCat(scope, "::thread_name is \"", name,
                                                  "\"; expected 1 to ", kLongestThreadName,
                                                  " characters"));
 }
@@ -85,9 +86,20 @@ absl::Status ValidateConnectionOptions(const ConnectionOptions& options) {
 
 absl::Status ValidateOptions(const Options& options) {
   RONDO_RETURN_IF_ERROR(ValidateAll(kOptionsFields, options));
-  RONDO_RETURN_IF_ERROR(Cpus(options));
-  RONDO_RETURN_IF_ERROR(ThreadName(options));
+  RONDO_RETURN_IF_ERROR(Cpus("Options", options.cpus));
+  RONDO_RETURN_IF_ERROR(ThreadName("Options", options.thread_name));
   return ValidateConnectionOptions(options.connection);
+}
+
+absl::Status ValidateWorkerPoolOptions(const WorkerPoolOptions& options) {
+  RONDO_RETURN_IF_ERROR(ValidateAll(kWorkerPoolFields, options));
+  RONDO_RETURN_IF_ERROR(Cpus("WorkerPoolOptions", options.cpus));
+  RONDO_RETURN_IF_ERROR(ThreadName("WorkerPoolOptions", options.thread_name));
+  const int most = options.max_threads.value_or(kMostWorkers);
+  if (options.min_threads <= most && most <= kMostWorkers) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("WorkerPoolOptions::max_threads is ", most, "; expected min_threads (",
+                   options.min_threads, ") to ", kMostWorkers));
 }
 
 }  // namespace rondo::config

@@ -1,4 +1,4 @@
-// The ranges of option_fields.h, checked once, at Engine::Start.
+// The ranges of option_fields.h, checked once, at the start.
 
 #ifndef RONDO_CONFIG_VALIDATE_OPTIONS_H_
 #define RONDO_CONFIG_VALIDATE_OPTIONS_H_
@@ -7,6 +7,7 @@
 
 #include "rondo/connection_options.h"
 #include "rondo/options.h"
+#include "rondo/worker_pool.h"
 
 namespace rondo::config {
 
@@ -14,6 +15,7 @@ namespace rondo::config {
 // range.
 absl::Status ValidateOptions(const Options& options);
 absl::Status ValidateConnectionOptions(const ConnectionOptions& options);
+absl::Status ValidateWorkerPoolOptions(const WorkerPoolOptions& options);
 
 }  // namespace rondo::config
 

@@ -33,10 +33,7 @@ Engine::Impl::Impl(config::EngineConfig config, engine::HandlerSet handlers,
     : registration_(std::move(registration)),
       config_(std::move(config)),
       handlers_(std::move(handlers)),
-      log_([this](LogSeverity severity, std::string_view text) {
-        if (!config_.options.log) return;
-        reactor::UserCode::RunUnreported([&] { config_.options.log(severity, text); });
-      }) {
+      log_(reactor::UserCode::SinkOf(config_.options.log)) {
   for (const std::string& remark : config_.remarks) {
     (void)log_.Write(reactor::LogKind::kLifecycle, LogSeverity::kInfo, remark);
   }

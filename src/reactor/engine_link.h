@@ -4,6 +4,7 @@
 #ifndef RONDO_REACTOR_ENGINE_LINK_H_
 #define RONDO_REACTOR_ENGINE_LINK_H_
 
+#include "reactor/callback_owner.h"
 #include "reactor/log.h"
 #include "reactor/waiting_line.h"
 
@@ -13,7 +14,7 @@ class Engine;
 
 namespace rondo::reactor {
 
-class EngineLink {
+class EngineLink : public CallbackOwner {
  public:
   virtual Engine& engine() = 0;
   // Requests a stop with Options::shutdown_grace and returns at once.

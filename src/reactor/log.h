@@ -39,6 +39,8 @@ enum class LogKind {
   kTask,
   kDone,
   kBalancer,
+  // A worker's thread cannot be started, or bound.
+  kWorkers,
   // What no peer causes, of the start and the stop of an engine: without a limit.
   kLifecycle,
 };

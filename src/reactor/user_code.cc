@@ -6,6 +6,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -42,11 +43,17 @@ class Text {
 
 }  // namespace
 
-absl::Status UserCode::ReportThrown(EngineLink& engine, LogKind kind, const char* who,
+Log::Sink UserCode::SinkOf(Log::Sink log) {
+  return [log = std::move(log)](LogSeverity severity, std::string_view text) {
+    if (log) RunUnreported([&] { log(severity, text); });
+  };
+}
+
+absl::Status UserCode::ReportThrown(Log& log, LogKind kind, const char* who,
                                     std::string_view about) {
   return Thrown(who, [&](std::string_view text) {
     const Text line(about, about.empty() ? "" : ": ", text);
-    (void)engine.log().Write(kind, LogSeverity::kError, line.view());
+    (void)log.Write(kind, LogSeverity::kError, line.view());
   });
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/cold.h"
 #include "reactor/engine_link.h"
+#include "reactor/log.h"
 
 namespace rondo::reactor {
 
@@ -50,8 +51,14 @@ class UserCode {
   // std::bad_alloc as ResourceExhausted. The line begins with `about`, if it is about something in
   // particular. Needs no memory: without any the status has no text, the log has it all the same.
   // REQUIRES: in a catch block.
-  RONDO_COLD static absl::Status ReportThrown(EngineLink& engine, LogKind kind, const char* who,
+  RONDO_COLD static absl::Status ReportThrown(Log& log, LogKind kind, const char* who,
                                               std::string_view about = {});
+  static absl::Status ReportThrown(EngineLink& engine, LogKind kind, const char* who,
+                                   std::string_view about = {}) {
+    return ReportThrown(engine.log(), kind, who, about);
+  }
+  // The user's log, which may be null, for a Log.
+  static Log::Sink SinkOf(Log::Sink log);
 
  private:
   // The same with `log`.

@@ -40,6 +40,7 @@ const Names kExported = {
     "rondo::UnfinishedFrame",
     "rondo::UniqueFd",
     "rondo::VarintLengthCodec",
+    "rondo::WorkerPool",
     "rondo::operator==",
 };
 

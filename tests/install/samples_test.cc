@@ -67,6 +67,10 @@ const std::vector<Frame> kFrames = {
     {"options.h", "rondo::Options options{", "", ""},
     {"socket_address.h", "rondo::SocketAddress peer", kInCallback, "}"},
     {"socket_options.h", "rondo::Options options{", "", ""},
+    {"worker_pool.h", "auto pool = ",
+     "int Fail(const absl::Status&); void Compress(const std::string&);"
+     "int Sample(std::string path) {",
+     "return taken ? 0 : 1; }"},
 };
 
 // What is set like a sample and is none.

@@ -12,8 +12,8 @@ CallbackThread* threads ABSL_GUARDED_BY(threads_mutex) = nullptr;
 
 }  // namespace
 
-CallbackThread::CallbackThread(const reactor::EngineLink& engine)
-    : engine_(&engine), thread_(sys::CurrentThread()) {
+CallbackThread::CallbackThread(const reactor::CallbackOwner& owner)
+    : owner_(&owner), thread_(sys::CurrentThread()) {
   absl::MutexLock lock(&threads_mutex);
   next_ = threads;
   threads = this;
@@ -34,31 +34,39 @@ bool CallbackThread::IsCurrent() {
   return false;
 }
 
-// Whether the end of `engine` waits for `thread`, directly or through other engines that its
+bool CallbackThread::IsCurrentFor(const reactor::CallbackOwner& owner) {
+  absl::MutexLock lock(&threads_mutex);
+  for (const CallbackThread* each = threads; each != nullptr; each = each->next_) {
+    if (each->owner_ == &owner && each->thread_ == sys::CurrentThread()) return true;
+  }
+  return false;
+}
+
+// Whether the end of `owner` waits for `thread`, directly or through others that its
 // callbacks destroy. Those that wait already do not wait in a circle, so this comes to an end.
-bool CallbackThread::WaitsFor(const reactor::EngineLink* engine, sys::Thread thread)
+bool CallbackThread::WaitsFor(const reactor::CallbackOwner* owner, sys::Thread thread)
     ABSL_NO_THREAD_SAFETY_ANALYSIS {
   for (const CallbackThread* each = threads; each != nullptr; each = each->next_) {
-    if (each->engine_ != engine) continue;
+    if (each->owner_ != owner) continue;
     if (each->thread_ == thread) return true;
     if (each->ending_ != nullptr && WaitsFor(each->ending_, thread)) return true;
   }
   return false;
 }
 
-CallbackThread::Ending::Ending(const reactor::EngineLink& engine) : engine_(&engine) {
+CallbackThread::Ending::Ending(const reactor::CallbackOwner& owner) : owner_(&owner) {
   absl::MutexLock lock(&threads_mutex);
-  is_possible_ = !WaitsFor(&engine, sys::CurrentThread());
+  is_possible_ = !WaitsFor(&owner, sys::CurrentThread());
   for (CallbackThread* each = threads; is_possible_ && each != nullptr; each = each->next_) {
     if (each->thread_ != sys::CurrentThread() || each->ending_ != nullptr) continue;
-    each->ending_ = &engine;
+    each->ending_ = &owner;
   }
 }
 
 CallbackThread::Ending::~Ending() {
   absl::MutexLock lock(&threads_mutex);
   for (CallbackThread* each = threads; each != nullptr; each = each->next_) {
-    if (each->thread_ == sys::CurrentThread() && each->ending_ == engine_) each->ending_ = nullptr;
+    if (each->thread_ == sys::CurrentThread() && each->ending_ == owner_) each->ending_ = nullptr;
   }
 }
 
