@@ -41,6 +41,29 @@ class WorkingEcho : public Echo {
   const int work_us_;
 };
 
+<<<<<<< HEAD
+=======
+// Answers on the worker pool, after its work.
+class OffloadedEcho : public rondo::EventHandler {
+ public:
+  explicit OffloadedEcho(int work_us) : work_us_(work_us) {}
+
+  rondo::Action OnTraffic(rondo::Connection& connection) override {
+    return rondo::CloseIfRefused(connection.Offload(
+        [work_us = work_us_, message = std::string(connection.Next())]() mutable {
+          peers::Work(work_us);
+          return std::move(message);
+        },
+        [](rondo::Connection& answered, std::string reply) {
+          return rondo::CloseIfRefused(answered.Write(std::move(reply)));
+        }));
+  }
+
+ private:
+  const int work_us_;
+};
+
+>>>>>>> d1240ab (wip: then may return an action)
 class Answer : public rondo::EventHandler {
  public:
   explicit Answer(const peers::Replies& replies) : replies_(replies) {}

@@ -34,6 +34,7 @@
 
 #include "rondo/event_handler.h"
 #include "rondo/event_loop.h"
+#include "rondo/offload.h"
 #include "rondo/socket_address.h"
 #include "rondo/socket_options.h"
 
@@ -206,6 +207,35 @@ class RONDO_API Connection {
   // Drops what is queued and resets the connection (RST).
   void Abort();
 
+  // --- Work that a loop must not do.
+
+  // Runs `work()` on a thread of the engine's worker pool (Options::workers), and then, on this
+  // loop, `then(Connection&, Result)` with what it has returned, or `then(Connection&)` when that
+  // is void. It returns an Action, as a callback does, or nothing. For `order` see offload.h.
+  //
+  //   return rondo::CloseIfRefused(connection.Offload(
+  //       [request = std::string(request)] { return Compute(request); },
+  //       [](rondo::Connection& connection, std::string reply) {
+  //         return rondo::CloseIfRefused(connection.Write(std::move(reply)));
+  //       }));
+  //
+  // kAboveHighWater: as many are under way as ConnectionOptions::offloads allows, and the
+  // connection is backlogged() until half of them are. kRefused, and neither is run: that many
+  // were under way already, or the connection is closing; or it ends now, with a reason, because
+  // there are no workers, they were stopped, or there is no memory.
+  //
+  // Results that are to come count as output: Close, ShutdownWrite and a stop of the engine wait
+  // for them, within the same times, and what `then` writes still goes out. No idle timeout acts
+  // meanwhile. When the connection is reset or aborted, or sending on it fails, no more `then` is
+  // run. An exception in `work` ends the connection with Internal, after the results of earlier
+  // offloads. `work`, its result and `then` are destroyed on the loop; after the loop's end, where
+  // they are.
+  template <class Work, class Then>
+    requires std::invocable<std::decay_t<Work>&>
+  WriteResult Offload(Work&& work, Then&& then, OffloadOrder order = OffloadOrder::kOrdered) {
+    return OffloadWork(MakeOffload(std::forward<Work>(work), std::forward<Then>(then)), order);
+  }
+
   // --- Time.
 
   // Closes with DeadlineExceeded after `timeout` without a byte in either direction, or up to an
@@ -275,6 +305,17 @@ class RONDO_API Connection {
     { &T::kContextTag } -> std::same_as<const ConnectionContext::Tag*>;
   };
   ConnectionContext* ContextOrNull() const;
+  // Null when there is no memory.
+  template <class Work, class Then>
+  static std::unique_ptr<OffloadedWork> MakeOffload(Work&& work, Then&& then) {
+    using Call = OffloadedCall<std::decay_t<Work>, std::decay_t<Then>>;
+    RONDO_TRY {
+      return std::make_unique<Call>(std::forward<Work>(work), std::forward<Then>(then));
+    } RONDO_CATCH_BAD_ALLOC {
+      return nullptr;
+    }
+  }
+  WriteResult OffloadWork(std::unique_ptr<OffloadedWork> work, OffloadOrder order);
 };
 
 class RONDO_API ConnectionHandle {

@@ -30,6 +30,10 @@ struct ConnectionOptions {
   size_t outbound_high_bytes = 256 << 10;
   size_t outbound_limit_bytes = 16 << 20;
 
+  // Results of Connection::Offload that may be to come; with so many the connection has a backlog,
+  // as above. 1 to 1024.
+  size_t offloads = 16;
+
   // A connection without a byte in either direction for this long, or up to an eighth longer, is
   // closed with DeadlineExceeded; at least 1 ms. InfiniteDuration: never. Output moves as long as
   // the peer reads it, also from the kernel's buffer; input that waits because the handler has

@@ -104,6 +104,9 @@ class RONDO_API SettlingVisit {
 };
 
 template <Codec C>
+class OffloadHandler;
+
+template <Codec C>
 class FramedHandler : public EventHandler {
   // Who serves the connection when no answer is owed any more.
   struct Successor {
@@ -128,7 +131,11 @@ class FramedHandler : public EventHandler {
 
    private:
     friend class FramedHandler;
+    template <Codec>
+    friend class OffloadHandler;
     const Tag* context_tag() const final { return &kContextTag; }
+    // Tells OffloadHandler's from others.
+    virtual const Tag* extension_tag() const { return nullptr; }
     Debts debts_;
   };
 
@@ -201,6 +208,7 @@ class FramedHandler : public EventHandler {
   const C& codec() const { return codec_; }
 
  private:
+  friend class OffloadHandler<C>;
   // The context of a connection inside a frame whose user has set none. Not a Context: the user's
   // context<Member>() must not find it.
   struct PartialFrame final : ConnectionContext {
@@ -212,6 +220,9 @@ class FramedHandler : public EventHandler {
     const Tag* context_tag() const override { return &kContextTag; }
   };
 
+  static bool IsPartialFrame(Connection& connection) {
+    return connection.context<PartialFrame>() != nullptr;
+  }
   static std::optional<FrameReader<C>> Load(Connection& connection);
   static void Store(Connection& connection, const FrameReader<C>& reader);
   // The rest of the input is another handler's.

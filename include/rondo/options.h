@@ -22,6 +22,8 @@
 
 #include "rondo/connection_options.h"
 #include "rondo/load_balancer.h"
+#include "rondo/log_severity.h"
+#include "rondo/worker_pool.h"
 
 namespace rondo {
 
@@ -65,8 +67,6 @@ enum class PollerKind {
   // kqueue(2). FreeBSD and macOS.
   kKqueue,
 };
-
-enum class LogSeverity { kInfo, kWarning, kError };
 
 struct Options {
   // --- Loops, and how connections come to them.
@@ -113,6 +113,10 @@ struct Options {
   ConnectionOptions connection = {};
 
   // --- The engine.
+
+  // Threads for what a loop must not do (Connection::Offload, OffloadHandler): none, a pool of its
+  // own, made of WorkerPoolOptions, or one that it shares.
+  Workers workers = {};
 
   // The grace of Action::kShutdown (see Engine::Stop).
   absl::Duration shutdown_grace = absl::Seconds(10);

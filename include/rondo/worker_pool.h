@@ -24,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -31,10 +32,17 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-#include "rondo/options.h"
+#include "rondo/log_severity.h"
 #include "rondo/platform.h"
 
 namespace rondo {
+
+namespace reactor {
+class WorkerJob;
+}
+namespace loop {
+class Offloader;
+}
 
 // What Run does when the queue is full.
 enum class WhenFull {
@@ -57,7 +65,8 @@ struct WorkerPoolOptions {
   // A thread beyond min_threads that has had nothing to do for so long ends; at least 1 ms. The
   // one that was busy last is called first, so that the others may end.
   absl::Duration idle_timeout = absl::Seconds(10);
-  // Tasks that wait, those that run not counted; 1 to 2^24.
+  // Tasks that wait, those that run not counted; 1 to 2^24. What connections offload is beyond
+  // this: that is bounded by ConnectionOptions::offloads of each.
   size_t queue_limit = 1024;
   WhenFull when_full = WhenFull::kRefuse;
   // Threads are named "NAME/w0", "NAME/w1", ...; 1 to 8 characters.
@@ -132,10 +141,30 @@ class RONDO_API WorkerPool {
   WorkerPoolStatistics Statistics() const;
 
  private:
+  friend class loop::Offloader;
   class Impl;
+  // Queues `job` beyond the bound. False, and it is untouched, once a stop was requested.
+  bool SubmitBeyondBound(std::unique_ptr<reactor::WorkerJob>& job);
   explicit WorkerPool(std::unique_ptr<Impl> impl);
 
   const std::unique_ptr<Impl> impl_;
+};
+
+// The workers of an engine (Options::workers): none, a pool of its own, or one that others have as
+// well, which is not stopped with the engine.
+class Workers {
+ public:
+  Workers() = default;
+  // A pool of its own, which ends with the engine. Where it has no log it has the engine's.
+  Workers(WorkerPoolOptions own) : own_(std::move(own)) {}
+  Workers(std::shared_ptr<WorkerPool> shared) : shared_(std::move(shared)) {}
+
+  const std::optional<WorkerPoolOptions>& own() const { return own_; }
+  const std::shared_ptr<WorkerPool>& shared() const { return shared_; }
+
+ private:
+  std::optional<WorkerPoolOptions> own_;
+  std::shared_ptr<WorkerPool> shared_;
 };
 
 }  // namespace rondo

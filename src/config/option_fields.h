@@ -77,6 +77,7 @@ inline constexpr std::tuple kConnectionFields{
     Field("ConnectionOptions::outbound_low_bytes", &ConnectionOptions::outbound_low_bytes, 0,
           4 * kGibibyte)
         .AtMost(&ConnectionOptions::outbound_high_bytes),
+    Field("ConnectionOptions::offloads", &ConnectionOptions::offloads, 1, kKibibyte),
     Field("ConnectionOptions::idle_timeout", &ConnectionOptions::idle_timeout,
           absl::Milliseconds(1), absl::InfiniteDuration()),
     Field("ConnectionOptions::close_timeout", &ConnectionOptions::close_timeout,

@@ -22,6 +22,7 @@ absl::StatusOr<std::unique_ptr<Engine::Impl>> Engine::Impl::New(config::EngineCo
       engine::EngineRegistration::New(config.options.private_descriptor_tables));
   std::unique_ptr<Impl> impl(
       new Impl(std::move(config), std::move(handler_set), std::move(registration)));
+  RONDO_RETURN_IF_ERROR(impl->StartWorkers());
   RONDO_RETURN_IF_ERROR(impl->loops_.MakeLoops(impl->config_, impl->handlers_, *impl));
   impl->placement_.Prepare();
   RONDO_RETURN_IF_ERROR(impl->listeners_.Bind(impl->config_));
@@ -37,6 +38,16 @@ Engine::Impl::Impl(config::EngineConfig config, engine::HandlerSet handlers,
   for (const std::string& remark : config_.remarks) {
     (void)log_.Write(reactor::LogKind::kLifecycle, LogSeverity::kInfo, remark);
   }
+}
+
+absl::Status Engine::Impl::StartWorkers() {
+  const Workers& workers = config_.options.workers;
+  workers_ = workers.shared();
+  if (!workers.own()) return absl::OkStatus();
+  WorkerPoolOptions own = *workers.own();
+  if (!own.log) own.log = config_.options.log;
+  RONDO_ASSIGN_OR_RETURN(workers_, WorkerPool::Start(own));
+  return absl::OkStatus();
 }
 
 Engine::Impl::~Impl() {
@@ -131,6 +142,8 @@ absl::Status Engine::Impl::AwaitEnd() {
         const engine::CallbackThread callback(*this);
         handlers_.Shutdown(*this);
       }
+      // Its own, of which nothing is wanted any more. What runs is waited for at the very end.
+      if (config_.options.workers.own()) (void)workers_->Stop(absl::ZeroDuration());
       lifecycle_.Finished();
       break;
     }
@@ -153,6 +166,8 @@ void Engine::Impl::End() {
   RequestStop(absl::ZeroDuration());
   (void)AwaitEnd();
   lifecycle_.AwaitNoWaiter();
+  // What still runs may use the handlers.
+  loops_.AwaitOffloads();
 }
 
 }  // namespace rondo

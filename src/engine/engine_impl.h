@@ -30,6 +30,7 @@
 #include "engine/private_tables.h"
 #include "engine/process/stop_signals.h"
 #include "reactor/engine_link.h"
+#include "rondo/worker_pool.h"
 
 namespace rondo {
 
@@ -64,6 +65,7 @@ class Engine::Impl final : public reactor::EngineLink {
   Engine& engine() override { return *engine_; }
   void RequestStop() override { RequestStop(config_.options.shutdown_grace); }
   reactor::Log& log() override { return log_; }
+  WorkerPool* workers() override { return workers_.get(); }
   bool AcquireConnection(reactor::WaitingLine::Waiter& waiter) override {
     return budget_.Acquire(waiter);
   }
@@ -73,6 +75,7 @@ class Engine::Impl final : public reactor::EngineLink {
  private:
   Impl(config::EngineConfig config, engine::HandlerSet handlers,
        engine::EngineRegistration registration);
+  absl::Status StartWorkers();
   absl::Status AwaitEnd();
   // Runs `duplicate` while the listeners are open; else tells why it cannot. `which` names them.
   absl::Status WithListeners(std::string_view which, absl::FunctionRef<void()> duplicate);
@@ -86,6 +89,8 @@ class Engine::Impl final : public reactor::EngineLink {
 
   // Any thread.
   reactor::Log log_;
+  // Null: there are none.
+  std::shared_ptr<WorkerPool> workers_;
   engine::ConnectionBudget budget_{config_.options.max_connections};
   engine::Lifecycle lifecycle_;
 

@@ -95,6 +95,10 @@ void LoopSet::CloseMailboxes() const {
   if (acceptor != nullptr) acceptor->CloseMailbox();
 }
 
+void LoopSet::AwaitOffloads() const {
+  for (const auto& loop : serving) loop->AwaitOffloads();
+}
+
 size_t LoopSet::aborted() const {
   size_t count = 0;
   for (const auto& loop : serving) count += loop->aborted();

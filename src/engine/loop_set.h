@@ -36,6 +36,8 @@ class LoopSet {
   void LimitDrain(reactor::Tick deadline) const;
   // REQUIRES: none will run again. What was posted to them is dropped.
   void CloseMailboxes() const;
+  // Once none runs any more: waits for work of their connections that still runs elsewhere.
+  void AwaitOffloads() const;
   // REQUIRES: all have ended. Connections that had to be reset.
   size_t aborted() const;
   // Open connections.

@@ -27,6 +27,7 @@
 #include "loop/listeners.h"
 #include "loop/task_timers.h"
 #include "net/socket.h"
+#include "loop/workers/offloader.h"
 #include "poll/poller.h"
 #include "reactor/clock.h"
 #include "reactor/handler_table.h"
@@ -75,6 +76,8 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   // For a loop that never ran, or will not run again: drops what was posted, with Cancelled, and
   // refuses everything from now on.
   void CloseMailbox();
+  // After Run: waits for what its connections have offloaded, if that runs; the rest will not.
+  void AwaitOffloads() { offloader_.AwaitAll(); }
   // After Run: connections that had to be reset.
   size_t aborted() const { return aborted_; }
 
@@ -163,6 +166,7 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
 
   // Loop thread only.
   reactor::Clock clock_;
+  Offloader offloader_;
   reactor::LoopServices services_;
   stream::Streams streams_;
   Listeners listeners_;

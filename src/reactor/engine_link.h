@@ -10,6 +10,7 @@
 
 namespace rondo {
 class Engine;
+class WorkerPool;
 }
 
 namespace rondo::reactor {
@@ -20,6 +21,8 @@ class EngineLink : public CallbackOwner {
   // Requests a stop with Options::shutdown_grace and returns at once.
   virtual void RequestStop() = 0;
   virtual Log& log() = 0;
+  // Null: it has none.
+  virtual WorkerPool* workers() = 0;
   // A place under Options::max_connections. False when there is none, or only for those who have
   // waited longer: `waiter` is in line from then on, and must be there until it has got a place, by
   // asking again when a place is free, or until StopWaiting.

@@ -13,6 +13,7 @@
 #include "reactor/engine_link.h"
 #include "reactor/handler_table.h"
 #include "reactor/mailbox.h"
+#include "reactor/offloader.h"
 #include "rondo/event_loop.h"
 
 namespace rondo::reactor {
@@ -29,6 +30,7 @@ struct LoopServices {
   // Loop thread only.
   poll::Poller& poller;
   Clock& clock;
+  Offloader& offloader;
 };
 
 }  // namespace rondo::reactor

@@ -34,6 +34,8 @@ absl::Status Exceeded(const StreamConnection& connection, const char* what) {
 // Bytes that wait because the handler does not read are no silence of the peer's. Those that wait
 // because the peer does not read our output are.
 bool Streams::IsHeldUp(StreamConnection& connection) const {
+  // The peer waits for us.
+  if (connection.is_offloading()) return true;
   if (!connection.state.IsPaused() || connection.state.IsBacklogged()) return false;
   if (connection.state.IsClosing()) return false;
   return shared_.input.HasWaiting(connection) || Unread(connection) > 0;
@@ -71,7 +73,8 @@ void Streams::GiveUp(StreamConnection& connection, const char* what) {
 }
 
 bool Streams::HasUnsent(const StreamConnection& connection) const {
-  return connection.has_output() || !Closing::PeerHasEverything(connection);
+  return connection.has_output() || connection.is_offloading() ||
+         !Closing::PeerHasEverything(connection);
 }
 
 void Streams::OnDeadline(StreamConnection& connection) {

@@ -17,6 +17,7 @@
 #include "stream/bytes/pending_list.h"
 #include "stream/connection/generations.h"
 #include "stream/connection/stream_connection.h"
+#include "stream/offload/offloading.h"
 #include "stream/time/stream_timers.h"
 
 namespace rondo::stream {
@@ -32,7 +33,8 @@ struct StreamServices {
         generations(generations),
         table(*this),
         idle(table, handlers, clock, timers),
-        output(services.poller, handlers, chunks, pending, idle, lent_memory) {
+        output(services.poller, handlers, chunks, pending, idle, lent_memory),
+        offloading(services.offloader, pending) {
     pending.Follow(output.running());
   }
 
@@ -58,6 +60,7 @@ struct StreamServices {
   LentMemory lent_memory;
   Input input{chunks, lent_memory};
   Output output;
+  Offloading offloading;
 };
 
 }  // namespace rondo::stream

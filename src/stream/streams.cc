@@ -310,6 +310,11 @@ void Streams::UpdateReceiving(StreamConnection& connection) {
 bool Streams::AdvanceOutput(StreamConnection& connection) {
   if (connection.state.HasOutputFailed()) [[unlikely]] return Linger(connection);
   const bool ends = connection.state.IsClosing() || connection.state.IsFinWanted();
+  // Replies are still to come.
+  if (ends && connection.is_offloading()) {
+    if (connection.state.IsClosing()) (void)EnsureClosing(connection);
+    return !connection.state.IsClosing();
+  }
   if (ends && !connection.has_output() && shared_.output.EndTransform(connection)) return false;
   if (connection.state.IsClosing()) {
     AdvanceClosing(connection);
@@ -362,6 +367,10 @@ void Streams::AfterSending(StreamConnection& connection, int result) {
   if (connection.outbound->empty() && !connection.outbound->has_done()) {
     shared_.output.ReturnQueue(connection);
   }
+  if (connection.is_offloading() && shared_.output.HasDrained(connection)) {
+    TellOffloads(connection);
+    shared_.pending.Postpone(connection);
+  }
   if (connection.state.IsBacklogged()) EndBacklog(connection);
 }
 
@@ -374,7 +383,9 @@ void Streams::CompleteSent(StreamConnection& connection) {
 }
 
 void Streams::EndBacklog(StreamConnection& connection) {
-  if (!connection.state.HasOutputFailed() && !shared_.output.HasDrained(connection)) return;
+  const bool has_drained =
+      shared_.output.HasDrained(connection) && Offloading::HasDrained(connection);
+  if (!connection.state.HasOutputFailed() && !has_drained) return;
   connection.state.ClearBacklogged();
   if (connection.state.IsClosing() || connection.state.IsAbortingOrEnded()) return;
   // What has waited is offered after OnWritable and once the others have had their turn: a peer

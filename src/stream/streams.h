@@ -22,6 +22,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <string_view>
 #include <utility>
@@ -37,6 +38,7 @@
 #include "reactor/user_code.h"
 #include "rondo/connection.h"
 #include "rondo/event_handler.h"
+#include "rondo/offload.h"
 #include "rondo/unique_fd.h"
 #include "stream/bytes/draining.h"
 #include "stream/connection/stream_connection.h"
@@ -100,6 +102,10 @@ class Streams final : private StreamTimers {
   // Runs a task of the user as a callback of `connection`.
   void RunTask(StreamConnection& connection,
                absl::FunctionRef<void(Connection&)> task) RONDO_ON_LOOP;
+  // What a connection has offloaded comes back from the worker pool: its result, or why there is
+  // none.
+  void OnOffloaded(ConnectionName name, std::unique_ptr<OffloadedWork> work,
+                   const absl::Status& failure) RONDO_ON_LOOP;
   // Code of the user begins that is no callback of a connection.
   void BeginTask() { shared_.output.BeginTask(); }
   void ForEach(absl::FunctionRef<void(Connection&)> visit) RONDO_ON_LOOP;
@@ -192,6 +198,13 @@ class Streams final : private StreamTimers {
   RONDO_COLD void CloseAboveInputLimit(StreamConnection& connection) RONDO_ON_LOOP;
   // Tells the handler, once, that no more input will come.
   void EndInput(StreamConnection& connection) RONDO_ON_LOOP;
+
+  // --- Work for the pool; offloading.cc.
+
+  // Tells the results that are next, while there is room for what they write.
+  void TellOffloads(StreamConnection& connection) RONDO_ON_LOOP;
+  // Tells one; false when none after it may be told.
+  bool Tell(StreamConnection& connection, OffloadedWork& work) RONDO_ON_LOOP;
 
   // --- Doing what was requested.
 

@@ -42,6 +42,10 @@ const std::vector<Frame> kFrames = {
     {"connection.h", "rondo::Action OnTraffic", kInHandler, "};"},
     {"connection.h", "absl::Span<char> room",
      "struct Reply { char bytes[8]; }; size_t MakeReply(absl::Span<char>);\n" + kInCallback, "}"},
+    {"connection.h", "return rondo::CloseIfRefused",
+     "std::string Compute(const std::string&);"
+     "rondo::Action Sample(rondo::Connection& connection, std::string_view request) {",
+     "}"},
     {"connection_options.h", "rondo::Options options{", "", ""},
     {"engine.h", "auto engine = ",
      "int Fail(const absl::Status&); int Sample(rondo::EventHandler& handler) {",
@@ -64,6 +68,7 @@ const std::vector<Frame> kFrames = {
     {"listen.h", "auto plain = ",
      "void Sample(rondo::EventHandler& handler, rondo::EventHandler& admin) {", "}"},
     {"load_balancer.h", "// A policy of one's own", "", ""},
+    {"offload_handler.h", "struct Resize", "std::string Thumbnail(std::string_view);", ""},
     {"options.h", "rondo::Options options{", "", ""},
     {"socket_address.h", "rondo::SocketAddress peer", kInCallback, "}"},
     {"socket_options.h", "rondo::Options options{", "", ""},

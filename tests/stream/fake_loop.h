@@ -41,6 +41,7 @@ class FakeEngine final : public reactor::EngineLink {
   Engine& engine() override { base::CheckFailed("no engine", __FILE__, __LINE__); }
   void RequestStop() override {}
   reactor::Log& log() override { return log_; }
+  WorkerPool* workers() override { return nullptr; }
   bool AcquireConnection(reactor::WaitingLine::Waiter&) override {
     if (places == 0) return false;
     --places;
@@ -66,12 +67,21 @@ class FakeEngine final : public reactor::EngineLink {
   }};
 };
 
+class NoWorkers final : public reactor::Offloader {
+ public:
+  bool has_workers() const override { return false; }
+  bool Submit(poll::EndpointId, uint32_t, std::unique_ptr<OffloadedWork>&) override {
+    return false;
+  }
+};
+
 struct FakeLoop {
   FakeEngine engine;
   NoLoop loop;
   reactor::HandlerTable handlers;
   std::atomic<size_t> connections{0};
   reactor::Clock clock;
+  NoWorkers offloader;
   const std::shared_ptr<poll::Waker> waker = *poll::Waker::New();
   const std::shared_ptr<reactor::Mailbox> mailbox =
       std::make_shared<reactor::Mailbox>(size_t{1} << 20, waker);
@@ -82,7 +92,8 @@ struct FakeLoop {
                                        .handlers = handlers,
                                        .connections = connections,
                                        .poller = *poller,
-                                       .clock = clock};
+                                       .clock = clock,
+                                       .offloader = offloader};
 };
 
 }  // namespace rondo::stream

@@ -83,6 +83,10 @@ bool WorkerPool::Run(Task task, Dropped dropped) {
   }
 }
 
+bool WorkerPool::SubmitBeyondBound(std::unique_ptr<WorkerJob>& job) {
+  return impl_->SubmitBeyondBound(job);
+}
+
 absl::Status WorkerPool::Resize(int min_threads, int max_threads) {
   RONDO_RETURN_IF_ERROR(Validate(min_threads, max_threads));
   return impl_->Resize(min_threads, max_threads);

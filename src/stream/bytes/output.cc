@@ -49,7 +49,7 @@ WriteResult Output::WriteSlow(StreamConnection& connection, std::string_view byt
 }
 
 WriteResult Output::WriteAdmitted(StreamConnection& connection, std::string_view bytes) {
-  if (!connection.state.AcceptsWrites()) return WriteResult::kRefused;
+  if (!AcceptsWrites(connection)) return WriteResult::kRefused;
   if (bytes.empty()) {
     return connection.state.IsBacklogged() ? WriteResult::kAboveHighWater : WriteResult::kOk;
   }
@@ -81,7 +81,7 @@ WriteResult Output::WriteAdmitted(StreamConnection& connection, std::string&& by
   if (piece.size() < OutboundQueue::kChunkBytes || TransformOf(connection) != nullptr) {
     return WriteAdmitted(connection, piece);
   }
-  if (!connection.state.AcceptsWrites()) return WriteResult::kRefused;
+  if (!AcceptsWrites(connection)) return WriteResult::kRefused;
   EndReservationOf(connection);
   if (Gathers(connection) || SendsAtOnce(connection)) {
     return SendDirectly(connection, {&piece, 1});
@@ -101,7 +101,7 @@ WriteResult Output::Writev(StreamConnection& connection,
   // As many as one call takes, behind what was gathered.
   constexpr size_t kTogether = poll::Poller::kMostInline - 1;
   const bool is_encoded = TransformOf(connection) != nullptr;
-  for (; !pieces.empty() && connection.state.AcceptsWrites();
+  for (; !pieces.empty() && AcceptsWrites(connection);
        pieces.remove_prefix(std::min(kTogether, pieces.size()))) {
     const absl::Span<const std::string_view> together = pieces.subspan(0, kTogether);
     const size_t least = SendsAtOnce(connection) ? 1 : kDirectBytes;
@@ -170,7 +170,7 @@ void Output::Flush(StreamConnection& connection) {
 
 bool Output::Admits(const StreamConnection& connection, size_t n) const {
   const size_t limit = connection.options().outbound_limit_bytes;
-  return connection.state.AcceptsWrites() && n <= limit && ChargedBytes(connection) <= limit - n;
+  return AcceptsWrites(connection) && n <= limit && ChargedBytes(connection) <= limit - n;
 }
 
 size_t Output::Bytes(const StreamConnection& connection) const {

@@ -66,6 +66,10 @@ class Output {
     if (gathered_ > 0) SendGathered(connection);
   }
   const RunningCallback& running() const { return running_; }
+  // The same around the `then` of an offload: what that writes is still taken when the connection
+  // closes meanwhile, or has ended its output.
+  void BeginReply(const StreamConnection& connection) { replying_ = &connection; }
+  void EndReply() { replying_ = nullptr; }
   // Code of the user begins that is no callback of a connection.
   void BeginTask() {
     sent_directly_ = 0;
@@ -95,6 +99,11 @@ class Output {
     if (reserved_.connection != nullptr) reserved_ = {};
   }
 
+  // Whether a write may be taken at all.
+  bool AcceptsWrites(const StreamConnection& connection) const {
+    if (connection.state.AcceptsWrites()) return true;
+    return replying_ == &connection && connection.state.MaySend() && !connection.state.IsFinSent();
+  }
   // Whether `n` more bytes of memory may be queued.
   bool Admits(const StreamConnection& connection, size_t n) const;
   // Bytes of memory that wait to be sent.
@@ -254,6 +263,8 @@ class Output {
   // subtracts.
   const size_t gather_limit_;
   RunningCallback running_;
+  // The connection whose offload's `then` runs.
+  const StreamConnection* replying_ = nullptr;
   // What the connection whose callback runs has written.
   size_t gathered_ = 0;
   size_t sent_directly_ = 0;

@@ -40,7 +40,7 @@ WriteResult Output::Commit(StreamConnection& connection, size_t n) {
   Reservation reserved = std::exchange(reserved_, {});
   const bool is_running = running_.connection == &connection;
   const bool is_overwritten = is_running && reserved.gathered != gathered_;
-  if (is_overwritten || n > reserved.bytes.size() || !connection.state.AcceptsWrites()) {
+  if (is_overwritten || n > reserved.bytes.size() || !AcceptsWrites(connection)) {
     return WriteResult::kRefused;
   }
   if (n == 0) {

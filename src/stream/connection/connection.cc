@@ -268,6 +268,11 @@ void Connection::set_context(std::unique_ptr<ConnectionContext> context) {
 
 ConnectionContext* Connection::ContextOrNull() const { return Of(*this).user_context.get(); }
 
+WriteResult Connection::OffloadWork(std::unique_ptr<OffloadedWork> work, OffloadOrder order) {
+  StreamConnection& self = Of(*this);
+  return self.services().offloading.Offload(self, std::move(work), order);
+}
+
 // --- Socket options.
 
 absl::Status Connection::SetNoDelay(bool on) { return net::SetNoDelay(fd(), on); }

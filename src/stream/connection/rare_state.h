@@ -16,6 +16,7 @@
 #include "buffer/byte_transform.h"
 #include "reactor/handler_table.h"
 #include "rondo/connection.h"
+#include "stream/offload/offloads.h"
 #include "stream/time/closing.h"
 #include "stream/time/deadlines.h"
 
@@ -31,6 +32,8 @@ struct RareState {
   std::unique_ptr<buffer::ByteTransform> transform;
   // Its last bytes were queued.
   bool transform_ended = false;
+  // What was given to the worker pool.
+  std::unique_ptr<Offloads> offloads;
   // How long Close may take; infinite: as ConnectionOptions::close_timeout says.
   absl::Duration close_timeout = absl::InfiniteDuration();
   // While draining: bytes that had arrived when that began and were not delivered yet.

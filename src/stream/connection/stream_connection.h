@@ -57,6 +57,10 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   const ConnectionOptions& options() const { return entry().options; }
   SocketAddress peer() const;
   RareState& EnsureRareState();
+  // Whether results from the worker pool are still to come.
+  bool is_offloading() const {
+    return rare != nullptr && rare->offloads != nullptr && rare->offloads->under_way() > 0;
+  }
 
   // Who is called for it.
   EventHandler& event_handler() const {
