@@ -44,6 +44,14 @@ BROADCASTERS = [
       for name, poller in (("epoll", "epoll"), ("edge", "epoll_edge"), ("io_uring", "io_uring"))),
 ]
 
+# Answer on a worker pool of two threads; gnet on its own, which grows.
+OFFLOADERS = [
+    *(Server(f"offload_{poller}", "peer_rondo", "rondo", (f"--poller={poller}", "--workers=2"),
+             native=False, by_name=True) for poller in ("epoll", "io_uring")),
+    Server("offload_gnet", "peer_gnet", "go", ("--workers=2",), source="gnet", native=False,
+           by_name=True),
+]
+
 ALL = [
     Server("rondo_epoll", "peer_rondo", "rondo", ("--poller=epoll",)),
     Server("rondo_io_uring", "peer_rondo", "rondo", ("--poller=io_uring",), native=False),
@@ -55,6 +63,7 @@ ALL = [
     # With an idle timeout and keep-alive on every connection, as most servers have them.
     Server(TIMEOUTS, "peer_rondo", "rondo", ("--poller=epoll", "--timeouts"), by_name=True),
     *BROADCASTERS,
+    *OFFLOADERS,
     Server("floor_epoll", "floor_epoll", "meson"),
     Server("floor_io_uring", "floor_io_uring", "meson", native=False),
     Server("libevent", "peer_libevent", "meson"),

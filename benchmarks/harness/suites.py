@@ -85,6 +85,17 @@ def broadcast(connections, origin):
                  servers=BROADCASTERS, reference=BROADCASTERS[0])
 
 
+OFFLOADERS = ("rondo_epoll", "offload_epoll", "offload_io_uring", "offload_gnet")
+
+
+def offload(work_us):
+    """Answered by a worker pool; rondo_epoll answers on its loop."""
+    work = f"a handler that works {work_us} us" if work_us else "a handler that does nothing"
+    return Shape(f"offload{work_us}", f"64 B on 64 connections, {work}, on a worker pool",
+                 ("--mode=ping", "--connections=64"), server_flags=(f"--work_us={work_us}",),
+                 servers=OFFLOADERS, reference="offload_gnet")
+
+
 RATE = Shape("rate", "64 B on 64 connections, 20 000 a second by the clock",
              ("--mode=rate", "--connections=64", "--rate=20000"), subject="latency",
              at_least_seconds=2)
@@ -117,6 +128,7 @@ SUITES = {
     "churn": [CHURN],
     "idle": [IDLE],
     "work": [WORK],
+    "offload": [offload(0), offload(5)],
     "rate": [RATE],
     "fairness": [FAIRNESS],
     "flood": [FLOOD],

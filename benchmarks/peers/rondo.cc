@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -16,6 +18,7 @@
 ABSL_FLAG(int, work_us, 0, "what each message costs the handler");
 ABSL_FLAG(int, request_bytes, 0, "bytes of a request; 0: bytes come back");
 ABSL_FLAG(int, reply_bytes, 0, "bytes of the fixed reply to each");
+ABSL_FLAG(int, workers, 0, "threads of a worker pool that answers; 0: the loop does");
 ABSL_FLAG(bool, timeouts, false, "an idle timeout and keep-alive on every connection");
 
 namespace {
@@ -41,8 +44,6 @@ class WorkingEcho : public Echo {
   const int work_us_;
 };
 
-<<<<<<< HEAD
-=======
 // Answers on the worker pool, after its work.
 class OffloadedEcho : public rondo::EventHandler {
  public:
@@ -63,7 +64,6 @@ class OffloadedEcho : public rondo::EventHandler {
   const int work_us_;
 };
 
->>>>>>> d1240ab (wip: then may return an action)
 class Answer : public rondo::EventHandler {
  public:
   explicit Answer(const peers::Replies& replies) : replies_(replies) {}
@@ -94,14 +94,19 @@ class Answer : public rondo::EventHandler {
 int main(int argc, char** argv) {
   examples::ParseFlags(argc, argv, "What the benchmarks measure of Rondo.");
   const int work_us = absl::GetFlag(FLAGS_work_us);
+  const int workers = absl::GetFlag(FLAGS_workers);
   const peers::Replies replies(absl::GetFlag(FLAGS_request_bytes),
                                absl::GetFlag(FLAGS_reply_bytes));
   const rondo::HandlerFactory factory = [&](size_t) -> std::unique_ptr<rondo::EventHandler> {
     if (!replies.echo()) return std::make_unique<Answer>(replies);
+    if (workers > 0) return std::make_unique<OffloadedEcho>(work_us);
     if (work_us > 0) return std::make_unique<WorkingEcho>(work_us);
     return std::make_unique<Echo>();
   };
   rondo::Options options = examples::OptionsFromFlags();
+  if (workers > 0) {
+    options.workers = rondo::WorkerPoolOptions{.min_threads = workers, .max_threads = workers};
+  }
   if (absl::GetFlag(FLAGS_timeouts)) {
     options.connection.idle_timeout = absl::Minutes(5);
     options.connection.socket.keep_alive = rondo::KeepAlive();

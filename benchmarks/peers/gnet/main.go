@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+	"github.com/panjf2000/gnet/v2/pkg/pool/goroutine"
 )
 
 const readBufferBytes = 128 * 1024
@@ -20,6 +21,7 @@ type echoServer struct {
 	work         time.Duration
 	requestBytes int
 	reply        []byte
+	workers      *goroutine.Pool // Answers; nil: the loop does.
 }
 
 // Of a client of a server that does not echo.
@@ -55,10 +57,26 @@ func (s *echoServer) answer(c gnet.Conn, received int) error {
 	return err
 }
 
+// As gnet's own examples do it: a copy of the bytes, and a write from the goroutine.
+func (s *echoServer) offload(c gnet.Conn, bytes []byte) error {
+	message := append([]byte{}, bytes...)
+	return s.workers.Submit(func() {
+		for begin := time.Now(); time.Since(begin) < s.work; {
+		}
+		_ = c.AsyncWrite(message, nil)
+	})
+}
+
 func (s *echoServer) OnTraffic(c gnet.Conn) gnet.Action {
 	bytes, err := c.Next(-1)
 	if err != nil {
 		return gnet.Close
+	}
+	if s.workers != nil {
+		if s.offload(c, bytes) != nil {
+			return gnet.Close
+		}
+		return gnet.None
 	}
 	for begin := time.Now(); time.Since(begin) < s.work; {
 	}
@@ -97,6 +115,7 @@ func main() {
 	port := flag.Int("port", 0, "0: the kernel chooses")
 	loops := flag.Int("loops", 1, "event loops")
 	workMicroseconds := flag.Int("work_us", 0, "what each message costs the handler")
+	workers := flag.Int("workers", 0, "0: the loop answers; else gnet's default pool does")
 	requestBytes := flag.Int("request_bytes", 0, "bytes of a request; 0: bytes come back")
 	replyBytes := flag.Int("reply_bytes", 0, "bytes of the fixed reply to each")
 	flag.Parse()
@@ -109,6 +128,9 @@ func main() {
 		work:         time.Duration(*workMicroseconds) * time.Microsecond,
 		requestBytes: *requestBytes,
 		reply:        makeReply(*replyBytes),
+	}
+	if *workers > 0 {
+		server.workers = goroutine.Default()
 	}
 	err := gnet.Run(server, server.address,
 		gnet.WithNumEventLoop(*loops),
