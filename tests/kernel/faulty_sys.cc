@@ -26,8 +26,10 @@ struct Fault {
 
 std::atomic<bool> active = false;
 std::atomic<int64_t> clock_offset = 0;
-// Where the clock stands; negative: it runs.
+// Where the clocks stand; negative: they run.
 std::atomic<int64_t> clock_stopped_at = -1;
+std::atomic<int64_t> wall_clock_stopped_at = -1;
+std::atomic<int64_t> wall_clock_step = 0;
 std::mutex mutex;  // guards `faults`
 std::array<Fault, static_cast<size_t>(Call::kCount)> faults;
 
@@ -68,6 +70,8 @@ FaultySys::~FaultySys() {
   active = false;
   clock_offset = 0;
   clock_stopped_at = -1;
+  wall_clock_stopped_at = -1;
+  wall_clock_step = 0;
   faults.fill({});
 }
 
@@ -93,6 +97,11 @@ void FaultySys::AdvanceClock(int64_t nanoseconds) {
 
 void FaultySys::StopClock() {
   clock_stopped_at = real_sys::Now();
+  wall_clock_stopped_at = real_sys::WallClock();
+}
+
+void FaultySys::StepWallClock(int64_t nanoseconds) {
+  wall_clock_step += nanoseconds;
 }
 
 int64_t FaultySys::count(Call call) const {
@@ -259,7 +268,11 @@ int RestoreSignal(int signal, const SignalAction& before) {
   return real_sys::RestoreSignal(signal, before);
 }
 
-int64_t WallClock() { return real_sys::WallClock(); }
+int64_t WallClock() {
+  const int64_t stopped_at = testing::wall_clock_stopped_at;
+  return (stopped_at < 0 ? real_sys::WallClock() : stopped_at) + testing::clock_offset +
+         testing::wall_clock_step;
+}
 
 uint64_t Random() { return real_sys::Random(); }
 

@@ -83,10 +83,13 @@ class FaultySys {
   // Runs `hook` before each call with its descriptor (-1: it has none), on the thread that calls
   // and without a lock held: it may block, to delay the call. Null: ends it.
   void Before(Call call, std::function<void(int fd)> hook);
-  // Moves sys::Now() ahead, for this and all later calls, until the end of this object.
+  // Lets time pass: moves sys::Now() and sys::WallClock() ahead, for this and all later calls,
+  // until the end of this object.
   void AdvanceClock(int64_t nanoseconds);
-  // Until then sys::Now() moves by AdvanceClock alone.
+  // Until then time passes by AdvanceClock alone.
   void StopClock();
+  // Sets the wall clock: moves sys::WallClock() alone, ahead or back.
+  void StepWallClock(int64_t nanoseconds);
   // How often `call` was made since this object exists, failures included.
   int64_t count(Call call) const;
 };
