@@ -249,6 +249,23 @@ class RONDO_API Connection {
   // The same, if bytes wait to be sent at that time. Of all times that are set the earliest acts,
   // also while the connection closes: with bytes left unsent it is reset then.
   void SetWriteDeadline(absl::Time deadline);
+  // Runs `task`, an AnyInvocable<void(Connection&)> or what becomes one, as a callback of the
+  // connection once `delay` has passed: see EventLoop::Schedule, whose Cancel ends it. At the
+  // connection's end it is destroyed without having run, after OnClose. kNone, and `task` is
+  // destroyed without having run, in OnClose and when there is no memory.
+  //
+  //   connection.Schedule(absl::Seconds(1), [](rondo::Connection& later) {
+  //     later.Write("one second later\n");
+  //   });
+  template <class F>
+    requires std::constructible_from<absl::AnyInvocable<void(Connection&)>, F>
+  TimerId Schedule(absl::Duration delay, F&& task) {
+    RONDO_TRY {
+      return ScheduleTask(delay, std::forward<F>(task));
+    } RONDO_CATCH_BAD_ALLOC {
+      return TimerId::kNone;
+    }
+  }
 
   // --- Who.
 
@@ -316,6 +333,7 @@ class RONDO_API Connection {
     }
   }
   WriteResult OffloadWork(std::unique_ptr<OffloadedWork> work, OffloadOrder order);
+  TimerId ScheduleTask(absl::Duration delay, absl::AnyInvocable<void(Connection&)> task);
 };
 
 class RONDO_API ConnectionHandle {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "stream/streams.h"
+#include "stream/time/connection_timer.h"
 
 namespace rondo::stream {
 
@@ -266,6 +267,7 @@ void Streams::CloseOne(StreamConnection& connection) {
 void Streams::Release(StreamConnection& connection) {
   // OnClose may have set a timeout.
   EndTimeouts(connection);
+  ConnectionTimer::CancelAll(connection);
   const absl::Status reason = connection.reason();
   const bool by_reset = connection.state.IsEndedByReset();
   const uint64_t id = connection.name().number();

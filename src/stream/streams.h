@@ -101,7 +101,7 @@ class Streams final : private StreamTimers {
   bool Wake(StreamConnection& connection) RONDO_ON_LOOP;
   // Runs a task of the user as a callback of `connection`.
   void RunTask(StreamConnection& connection,
-               absl::FunctionRef<void(Connection&)> task) RONDO_ON_LOOP;
+               absl::FunctionRef<void(Connection&)> task) RONDO_ON_LOOP override;
   // What a connection has offloaded comes back from the worker pool: its result, or why there is
   // none.
   void OnOffloaded(ConnectionName name, std::unique_ptr<OffloadedWork> work,

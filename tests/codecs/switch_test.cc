@@ -214,7 +214,7 @@ TEST_P(SwitchTest, HandlersThatHandOverAtEachFrameTakeTurns) {
   };
   int seen = 0;
   other.on_frame = [&](Connection& connection, std::string_view) {
-    if (++seen == kSwitches) connection.Write("done");
+    if (++seen == kSwitches) (void)connection.Write("done");
     other.SwitchTo(connection, lines);
     return true;
   };

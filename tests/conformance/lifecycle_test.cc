@@ -132,6 +132,7 @@ TEST_P(LifecycleTest, SurvivesEveryCallInOnClose) {
     c.SetIdleTimeout(absl::Milliseconds(1));
     c.SetReadDeadline(absl::Now() + absl::Milliseconds(1));
     c.SetWriteDeadline(absl::Now());
+    EXPECT_EQ(c.Schedule(absl::ZeroDuration(), [](Connection&) {}), TimerId::kNone);
     c.Flush();
     c.ShutdownWrite();
     c.Close(absl::InternalError("too late"));

@@ -162,6 +162,26 @@ TEST_P(NoMemoryTest, AnIdleTimeoutActs) {
   EXPECT_TRUE(Eventually([&] { return frugal.closed == 1; }));
 }
 
+TEST_P(NoMemoryTest, ATaskThatCannotBeScheduledIsRefused) {
+  StartFrugal();
+  Client client = ConnectAndEcho();
+  std::atomic<int> refused = 0, runs = 0;
+  for (size_t i = 0; i < server->loop_count(); ++i) {
+    EventLoop& loop = server->loop(i);
+    ASSERT_TRUE(loop.Post([&] {
+      const NoMemory none;
+      loop.ForEach([&](Connection& connection) {
+        const TimerId id =
+            connection.Schedule(absl::ZeroDuration(), [&runs](Connection&) { ++runs; });
+        if (id == TimerId::kNone) ++refused;
+      });
+    }));
+  }
+  EXPECT_TRUE(Eventually([&] { return refused == 1; }));
+  EXPECT_TRUE(StillEchoes(client));
+  EXPECT_EQ(runs, 0);
+}
+
 TEST_P(NoMemoryTest, ManyThatEndAtOnceAreAllClosed) {
   constexpr int kConnections = 600;
   RONDO_NEEDS(Descriptors(2 * kConnections));

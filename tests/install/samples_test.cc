@@ -46,6 +46,7 @@ const std::vector<Frame> kFrames = {
      "std::string Compute(const std::string&);"
      "rondo::Action Sample(rondo::Connection& connection, std::string_view request) {",
      "}"},
+    {"connection.h", "connection.Schedule", kInCallback, "}"},
     {"connection_options.h", "rondo::Options options{", "", ""},
     {"engine.h", "auto engine = ",
      "int Fail(const absl::Status&); int Sample(rondo::EventHandler& handler) {",

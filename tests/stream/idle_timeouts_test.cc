@@ -84,6 +84,7 @@ class IdleTimeoutsTest : public ::testing::Test, public StreamTimers {
     if (closes_) services_->idle.Remove(connection);
   }
   void OnDeadline(StreamConnection&) override { ADD_FAILURE(); }
+  void RunTask(StreamConnection&, absl::FunctionRef<void(Connection&)>) override { ADD_FAILURE(); }
   void OnClosingTimer(StreamConnection&) override { ADD_FAILURE(); }
 
   uint32_t last_generation_ = 0;

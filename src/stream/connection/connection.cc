@@ -13,6 +13,7 @@
 #include "reactor/refusals.h"
 #include "stream/connection/stream_connection.h"
 #include "stream/stream_services.h"
+#include "stream/time/connection_timer.h"
 
 namespace rondo {
 
@@ -240,6 +241,11 @@ void Connection::SetReadDeadline(absl::Time deadline) {
 
 void Connection::SetWriteDeadline(absl::Time deadline) {
   DeadlinesOf(Of(*this)).SetWrite(Clock::At(deadline));
+}
+
+TimerId Connection::ScheduleTask(absl::Duration delay,
+                                 absl::AnyInvocable<void(Connection&)> task) {
+  return stream::ConnectionTimer::Start(Of(*this), delay, std::move(task));
 }
 
 // --- Who.

@@ -22,12 +22,16 @@
 
 namespace rondo::stream {
 
+class ConnectionTimer;
+
 struct RareState {
   // Timeouts of this connection's own, and deadlines.
   std::unique_ptr<Deadlines> deadlines;
   // While closing, once the queue is empty or the timeout counts; and while the connection lingers
   // after a failed send.
   std::unique_ptr<Closing> closing;
+  // The first of those that are scheduled.
+  ConnectionTimer* timers = nullptr;
   // Changes the bytes of both directions.
   std::unique_ptr<buffer::ByteTransform> transform;
   // Its last bytes were queued.

@@ -3,7 +3,10 @@
 #ifndef RONDO_STREAM_TIME_STREAM_TIMERS_H_
 #define RONDO_STREAM_TIME_STREAM_TIMERS_H_
 
+#include "absl/functional/function_ref.h"
+
 #include "base/on_loop.h"
+#include "rondo/connection.h"
 
 namespace rondo::stream {
 
@@ -16,6 +19,9 @@ class StreamTimers {
   virtual void OnIdle(StreamConnection& connection) RONDO_ON_LOOP = 0;
   // One of its Deadlines may have passed.
   virtual void OnDeadline(StreamConnection& connection) RONDO_ON_LOOP = 0;
+  // Runs a task that was scheduled for the connection as one of its callbacks.
+  virtual void RunTask(StreamConnection& connection,
+                       absl::FunctionRef<void(Connection&)> task) RONDO_ON_LOOP = 0;
   // Its Closing must look again, or give up.
   virtual void OnClosingTimer(StreamConnection& connection) RONDO_ON_LOOP = 0;
 

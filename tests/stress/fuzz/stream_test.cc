@@ -120,6 +120,10 @@ class FuzzedEcho : public ConnectionContext {
       case 6:
         (void)connection.handle().Post([](Connection& c) { c.context<FuzzedEcho>()->Work(c); });
         return;
+      case 7:
+        (void)connection.Schedule(absl::Microseconds(Random(3000)),
+                                  [](Connection& c) { c.context<FuzzedEcho>()->Work(c); });
+        return;
       default:
         return;
     }
