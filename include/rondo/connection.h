@@ -236,18 +236,30 @@ class RONDO_API Connection {
     return OffloadWork(MakeOffload(std::forward<Work>(work), std::forward<Then>(then)), order);
   }
 
-  // --- Time.
+  // --- Time. Of all that is set the earliest acts: EventHandler::OnTimeout is called, and closes
+  // --- the connection with DeadlineExceeded unless it is overridden. A connection that closes ends
+  // --- at the earliest without that call; with bytes left unsent it is reset then. Durations pass
+  // --- on the monotonic clock, whatever the wall clock is set to.
 
-  // Closes with DeadlineExceeded after `timeout` without a byte in either direction, or up to an
-  // eighth of it later; InfiniteDuration: never; zero or less: at once. No timer is set for a
-  // message.
+  // After `timeout` without a byte in either direction, or up to an eighth of it later;
+  // InfiniteDuration: never; zero or less: at once. Replaces ConnectionOptions::idle_timeout for
+  // this connection. No timer is set for a message.
   void SetIdleTimeout(absl::Duration timeout);
-  // Closes with DeadlineExceeded at `deadline`, unless it is moved before; InfiniteFuture: never.
-  // What had arrived by then is delivered first, however late the loop is; while the handler has
-  // paused reading and input waits, the deadline waits as well.
+  // The same without a byte of input: it finds a peer that has vanished while it is sent to. Input
+  // that waits because the handler has paused reading, or behind a backlog from which the peer goes
+  // on reading, is no silence of the peer's. No effect once the peer has ended its output.
+  void SetReadIdleTimeout(absl::Duration timeout);
+  // The same without a byte of output: nothing was sent, and the peer has taken none of what the
+  // kernel holds for it. The time for a heartbeat.
+  void SetWriteIdleTimeout(absl::Duration timeout);
+  // After `delay`, unless it is set again before; InfiniteDuration: never. What had arrived by then
+  // is delivered first, however late the loop is; while the handler has paused reading and input
+  // waits, the deadline waits as well.
+  void SetReadDeadline(absl::Duration delay);
+  // At `deadline`; InfiniteFuture: never.
   void SetReadDeadline(absl::Time deadline);
-  // The same, if bytes wait to be sent at that time. Of all times that are set the earliest acts,
-  // also while the connection closes: with bytes left unsent it is reset then.
+  // The same, if bytes wait to be sent at that time.
+  void SetWriteDeadline(absl::Duration delay);
   void SetWriteDeadline(absl::Time deadline);
   // Runs `task`, an AnyInvocable<void(Connection&)> or what becomes one, as a callback of the
   // connection once `delay` has passed: see EventLoop::Schedule, whose Cancel ends it. At the

@@ -35,11 +35,16 @@ struct ConnectionOptions {
   size_t offloads = 16;
 
   // A connection without a byte in either direction for this long, or up to an eighth longer, is
-  // closed with DeadlineExceeded; at least 1 ms. InfiniteDuration: never. Output moves as long as
-  // the peer reads it, also from the kernel's buffer; input that waits because the handler has
-  // paused reading is no silence of the peer's. A loop that was held up, or a process that was
-  // stopped, first takes in what has arrived meanwhile.
+  // closed with DeadlineExceeded, unless EventHandler::OnTimeout decides otherwise; at least 1 ms.
+  // InfiniteDuration: never. Output moves as long as the peer reads it, also from the kernel's
+  // buffer; input that waits because the handler has paused reading is no silence of the peer's. A
+  // loop that was held up, or a process that was stopped, first takes in what has arrived
+  // meanwhile.
   absl::Duration idle_timeout = absl::InfiniteDuration();
+  // The same for one direction: Connection::SetReadIdleTimeout, SetWriteIdleTimeout. With either a
+  // connection takes some 300 bytes more.
+  absl::Duration read_idle_timeout = absl::InfiniteDuration();
+  absl::Duration write_idle_timeout = absl::InfiniteDuration();
   // How long Close may take to send the last bytes to the peer; then the connection is reset. At
   // least 1 ms. As long a connection may last after a send has failed, for its handler to take what
   // had arrived; where this is infinite, 10 s. A deadline or an idle timeout may end both before.

@@ -1,7 +1,7 @@
 // EventHandler is what a server is: derive from it and override what you need. The callbacks of a
 // connection all run on the thread of the loop it lives on, in this order: one OnOpen, any number
-// of OnTraffic, OnPeerShutdown and OnWritable, one OnClose. A callback must not block: every other
-// connection of the loop waits for it.
+// of OnTraffic, OnPeerShutdown, OnWritable and OnTimeout, one OnClose. A callback must not block:
+// every other connection of the loop waits for it.
 //
 // One handler may serve all loops (`Engine::Start(handler, ...)`): its callbacks then run on
 // several threads at once and what they share must be thread-safe. Or give a HandlerFactory, and
@@ -45,6 +45,9 @@ enum class Action {
   kShutdown,
 };
 
+// Which time of a connection has passed; Connection says what each of them counts.
+enum class Timeout { kIdle, kReadIdle, kWriteIdle, kReadDeadline, kWriteDeadline };
+
 class RONDO_API EventHandler {
  public:
   virtual ~EventHandler() = default;
@@ -72,6 +75,15 @@ class RONDO_API EventHandler {
   // stopped producing on WriteResult::kAboveHighWater goes on here. If input is buffered, OnTraffic
   // follows.
   virtual void OnWritable(Connection&) {}
+  // An idle timeout or a deadline has passed. kClose, the default, closes the connection with
+  // DeadlineExceeded as its reason ("read idle timeout of tcp://192.0.2.7:51324"). What the handler
+  // writes here (a 408, a close frame) is sent first, behind what waits already, within
+  // ConnectionOptions::close_timeout; when it writes nothing and output waits, which the peer does
+  // not take, the connection is reset. After kNone the connection goes on: an idle timeout begins
+  // anew, a deadline is over. So the handler may write a ping, or set another deadline; it may also
+  // Close(reason) itself. Not called while the connection closes, or once a send has failed: these
+  // times then end it.
+  virtual Action OnTimeout(Connection&, Timeout) { return Action::kClose; }
   // The connection ends; exactly once for each OnOpen, never inside another callback of the same
   // connection. Its addresses, context and unread input are still there; writing is refused.
   // `reason` is OK when this side closed or the peer finished in order; otherwise it says why

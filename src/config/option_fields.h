@@ -80,6 +80,10 @@ inline constexpr std::tuple kConnectionFields{
     Field("ConnectionOptions::offloads", &ConnectionOptions::offloads, 1, kKibibyte),
     Field("ConnectionOptions::idle_timeout", &ConnectionOptions::idle_timeout,
           absl::Milliseconds(1), absl::InfiniteDuration()),
+    Field("ConnectionOptions::read_idle_timeout", &ConnectionOptions::read_idle_timeout,
+          absl::Milliseconds(1), absl::InfiniteDuration()),
+    Field("ConnectionOptions::write_idle_timeout", &ConnectionOptions::write_idle_timeout,
+          absl::Milliseconds(1), absl::InfiniteDuration()),
     Field("ConnectionOptions::close_timeout", &ConnectionOptions::close_timeout,
           absl::Milliseconds(1), absl::InfiniteDuration()),
 };

@@ -1,5 +1,5 @@
-// How connections end: their timeouts, Close (the steps are in closing.h), OnClose, the return of
-// their memory; and how all of them end when the engine stops.
+// How connections end: Close (the steps are in closing.h), OnClose, the return of their memory; and
+// how all of them end when the engine stops. Their timeouts are in timeouts.cc.
 
 #include <algorithm>
 #include <cerrno>
@@ -24,111 +24,7 @@ constexpr size_t kClosesPerTurn = 256;
 // How long a connection may linger where close_timeout is infinite.
 constexpr absl::Duration kLinger = absl::Seconds(10);
 
-absl::Status Exceeded(const StreamConnection& connection, const char* what) {
-  return absl::DeadlineExceededError(absl::StrCat(what, " of ", connection.peer().ToString()));
-}
-
 }  // namespace
-
-// --- Time.
-
-// Bytes that wait because the handler does not read are no silence of the peer's. Those that wait
-// because the peer does not read our output are.
-bool Streams::IsHeldUp(StreamConnection& connection) const {
-  // The peer waits for us.
-  if (connection.is_offloading()) return true;
-  if (!connection.state.IsPaused() || connection.state.IsBacklogged()) return false;
-  if (connection.state.IsClosing()) return false;
-  return shared_.input.HasWaiting(connection) || Unread(connection) > 0;
-}
-
-size_t Streams::Unread(StreamConnection& connection) const {
-  return poller_.HeldInput(connection.ref()) +
-         connection.entry().transport.Unread(connection.socket);
-}
-
-void Streams::OnIdle(StreamConnection& connection) {
-  if (connection.state.IsAbortingOrEnded() || IsHeldUp(connection)) return;
-  // Close was asked for in this turn: what is queued is still sent.
-  const bool just_closed = connection.state.IsClosing() && !HasClosing(connection);
-  if (just_closed) return;
-  Guard(connection, [&] {
-    base::AssertOnLoop();
-    Expire(connection, "idle timeout");
-    ApplyIfPending(connection);
-  });
-}
-
-void Streams::Expire(StreamConnection& connection, const char* what) {
-  if (connection.state.IsClosing()) {
-    return HasUnsent(connection) ? GiveUp(connection, what) : End(connection);
-  }
-  connection.CloseBecause(Exceeded(connection, what));
-  if (connection.has_output()) connection.Abort();
-}
-
-// What the kernel still holds is lost with the reset as well.
-void Streams::GiveUp(StreamConnection& connection, const char* what) {
-  if (HasUnsent(connection)) connection.SetReason([&] { return Exceeded(connection, what); });
-  connection.Abort();
-}
-
-bool Streams::HasUnsent(const StreamConnection& connection) const {
-  return connection.has_output() || connection.is_offloading() ||
-         !Closing::PeerHasEverything(connection);
-}
-
-void Streams::OnDeadline(StreamConnection& connection) {
-  if (connection.state.IsAbortingOrEnded()) return EndTimeouts(connection);
-  Guard(connection, [&] {
-    base::AssertOnLoop();
-    ActOnDeadline(connection);
-  });
-}
-
-void Streams::ActOnDeadline(StreamConnection& connection) {
-  switch (connection.rare->deadlines->Take()) {
-    case Deadlines::Due::kNothing:
-      break;
-    case Deadlines::Due::kIdle:
-      OnIdle(connection);
-      break;
-    case Deadlines::Due::kRead:
-      if (PutOffReadDeadline(connection)) break;
-      Expire(connection, "read deadline");
-      break;
-    case Deadlines::Due::kWrite:
-      // Close waits for what the kernel has as well.
-      if (connection.has_output() || (connection.state.IsClosing() && HasUnsent(connection))) {
-        Expire(connection, "write deadline");
-      }
-      break;
-  }
-  ApplyIfPending(connection);
-  // They are gone once it has ended.
-  if (connection.rare->deadlines != nullptr) connection.rare->deadlines->Restart();
-}
-
-bool Streams::PutOffReadDeadline(StreamConnection& connection) {
-  constexpr Tick kLookInPause = 10;
-  if (connection.state.IsBacklogged() || !connection.state.AcceptsInput()) return false;
-  Deadlines& deadlines = *connection.rare->deadlines;
-  const size_t unread = Unread(connection);
-  if (connection.state.IsPaused()) {
-    if (unread > 0) deadlines.PutOffRead(shared_.clock.Now() + kLookInPause);
-    return unread > 0;
-  }
-  if (unread == 0 && !connection.state.HasPutInputOff()) return false;
-  return deadlines.PutOffReadOnce(unread);
-}
-
-void Streams::EndTimeouts(StreamConnection& connection) {
-  shared_.idle.Remove(connection);
-  if (connection.rare == nullptr || connection.rare->deadlines == nullptr) return;
-  shared_.clock.Cancel(*connection.rare->deadlines);
-  connection.rare->deadlines.reset();
-  connection.state.SetActive();
-}
 
 // --- After a failed send.
 

@@ -50,7 +50,10 @@ int Streams::Make(int socket, uint32_t generation, const SocketAddress& peer,
       connection->state.SetSlow();
     }
     if (!shared_.idle.Add(*connection)) {
-      connection->SetIdleTimeout(connection->options().idle_timeout);
+      const ConnectionOptions& options = connection->options();
+      connection->SetIdleTimeout(options.idle_timeout);
+      connection->SetReadIdleTimeout(options.read_idle_timeout);
+      connection->SetWriteIdleTimeout(options.write_idle_timeout);
     }
     result = poller_.AddStream(connection->ref());
   } catch (const std::bad_alloc&) {

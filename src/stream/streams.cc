@@ -115,7 +115,7 @@ void Streams::Offer(StreamConnection& connection) {
 }
 
 void Streams::OnReceivedSlow(StreamConnection& connection, std::string_view bytes) {
-  shared_.idle.NoteActivity(connection);
+  shared_.idle.NoteActivity(connection, Direction::kInput);
   if (!connection.state.AcceptsInput()) {
     if (connection.rare != nullptr && connection.rare->closing != nullptr) {
       connection.rare->closing->NoteReceived();
@@ -206,7 +206,7 @@ void Streams::OnSent(StreamConnection& connection) {
   if (connection.state.IsPlain() && connection.outbound == nullptr) [[likely]] return;
   Guard(connection, [&] {
     base::AssertOnLoop();
-    shared_.idle.NoteActivity(connection);
+    shared_.idle.NoteActivity(connection, Direction::kOutput);
     AfterSending(connection, 0);
     ApplyRequests(connection);
   });
@@ -285,7 +285,9 @@ void Streams::ApplyRequests(StreamConnection& connection) {
       return shared_.output.ReturnQueue(connection);
     }
     // A retry that sent nothing is no activity; it must not postpone the idle timeout.
-    if (queue.total_bytes() != before) shared_.idle.NoteActivity(connection);
+    if (queue.total_bytes() != before) {
+      shared_.idle.NoteActivity(connection, Direction::kOutput);
+    }
     AfterSending(connection, result);
   }
   if (!connection.state.IsPlain()) ApplyState(connection);

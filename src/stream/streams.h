@@ -229,6 +229,34 @@ class Streams final : private StreamTimers {
   RONDO_COLD void CompleteSent(StreamConnection& connection) RONDO_ON_LOOP;
   void EndBacklog(StreamConnection& connection) RONDO_ON_LOOP;
 
+  // --- Time; timeouts.cc.
+
+  void OnTimeout(StreamConnection& connection, Timeout timeout) RONDO_ON_LOOP override;
+  // It acts. An open connection closes, if its handler agrees; one that closes already ends.
+  void Expire(StreamConnection& connection, Timeout timeout) RONDO_ON_LOOP;
+  // Gives up what is unsent, because of `what`.
+  void GiveUp(StreamConnection& connection, const char* what) RONDO_ON_LOOP;
+  // Whether the peer has not got everything.
+  bool HasUnsent(const StreamConnection& connection) const RONDO_ON_LOOP;
+  // Whether it does not act, or not yet.
+  bool IsPutOff(StreamConnection& connection, Timeout timeout) RONDO_ON_LOOP;
+  // Whether Close was asked for in this turn: what is queued is still sent.
+  static bool HasJustClosed(const StreamConnection& connection) {
+    return connection.state.IsClosing() && !HasClosing(connection);
+  }
+  // Whether the peer's bytes wait because its handler has paused reading.
+  bool IsHeldUp(StreamConnection& connection) const RONDO_ON_LOOP;
+  // Whether it says nothing about the peer that it has sent nothing.
+  bool MayBeQuiet(StreamConnection& connection) RONDO_ON_LOOP;
+  // Whether what waits was written in this turn, by handles, and the peer has all that was sent.
+  bool HasJustWritten(const StreamConnection& connection) const RONDO_ON_LOOP;
+  // Bytes that have arrived and were not delivered.
+  size_t Unread(StreamConnection& connection) const RONDO_ON_LOOP;
+  // Whether a read deadline that is over acts later: after what has arrived was delivered.
+  bool PutOffReadDeadline(StreamConnection& connection) RONDO_ON_LOOP;
+  // No timeout counts any more.
+  void EndTimeouts(StreamConnection& connection) RONDO_ON_LOOP;
+
   // --- Ending; ending.cc.
 
   // While draining: ends the input when all that had arrived is served.
@@ -243,29 +271,12 @@ class Streams final : private StreamTimers {
   bool HasInputLeft(const StreamConnection& connection) const;
   // Begins the time that Close, or lingering, may take.
   Closing& EnsureClosing(StreamConnection& connection) RONDO_ON_LOOP;
-  void OnIdle(StreamConnection& connection) RONDO_ON_LOOP override;
-  void OnDeadline(StreamConnection& connection) RONDO_ON_LOOP override;
-  void ActOnDeadline(StreamConnection& connection) RONDO_ON_LOOP;
-  // `what` has passed: closes, or resets where that would have to wait for the peer.
-  void Expire(StreamConnection& connection, const char* what) RONDO_ON_LOOP;
-  // The same for one that closes already.
-  void GiveUp(StreamConnection& connection, const char* what) RONDO_ON_LOOP;
-  // Whether the peer has not got everything.
-  bool HasUnsent(const StreamConnection& connection) const RONDO_ON_LOOP;
   // Whether the time that Close may take has begun.
   static bool HasClosing(const StreamConnection& connection) {
     return connection.rare != nullptr && connection.rare->closing != nullptr;
   }
-  // Whether the peer's bytes wait because its handler has paused reading.
-  bool IsHeldUp(StreamConnection& connection) const RONDO_ON_LOOP;
-  // Bytes that have arrived and were not delivered.
-  size_t Unread(StreamConnection& connection) const RONDO_ON_LOOP;
-  // Whether a read deadline that is over acts later: after what has arrived was delivered.
-  bool PutOffReadDeadline(StreamConnection& connection) RONDO_ON_LOOP;
   void OnClosingTimer(StreamConnection& connection) RONDO_ON_LOOP override;
   void ActOnClosingTimer(StreamConnection& connection) RONDO_ON_LOOP;
-  // No timeout counts any more.
-  void EndTimeouts(StreamConnection& connection) RONDO_ON_LOOP;
   // Goes on with Close, once the callback has returned and whenever output has gone.
   void AdvanceClosing(StreamConnection& connection) RONDO_ON_LOOP;
   void Finish(StreamConnection& connection, Closing::Progress progress) RONDO_ON_LOOP;

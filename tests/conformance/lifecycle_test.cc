@@ -132,6 +132,10 @@ TEST_P(LifecycleTest, SurvivesEveryCallInOnClose) {
     c.SetIdleTimeout(absl::Milliseconds(1));
     c.SetReadDeadline(absl::Now() + absl::Milliseconds(1));
     c.SetWriteDeadline(absl::Now());
+    c.SetReadIdleTimeout(absl::Milliseconds(1));
+    c.SetWriteIdleTimeout(absl::Milliseconds(1));
+    c.SetReadDeadline(absl::Milliseconds(1));
+    c.SetWriteDeadline(absl::ZeroDuration());
     EXPECT_EQ(c.Schedule(absl::ZeroDuration(), [](Connection&) {}), TimerId::kNone);
     c.Flush();
     c.ShutdownWrite();

@@ -162,6 +162,14 @@ TEST_P(NoMemoryTest, AnIdleTimeoutActs) {
   EXPECT_TRUE(Eventually([&] { return frugal.closed == 1; }));
 }
 
+TEST_P(NoMemoryTest, SoDoesOneThatCountsADirection) {
+  options.connection.read_idle_timeout = absl::Milliseconds(50);
+  StartFrugal();
+  Client silent = ConnectAndEcho();
+  const Shortage begun(*server);
+  EXPECT_TRUE(Eventually([&] { return frugal.closed == 1; }));
+}
+
 TEST_P(NoMemoryTest, ATaskThatCannotBeScheduledIsRefused) {
   StartFrugal();
   Client client = ConnectAndEcho();

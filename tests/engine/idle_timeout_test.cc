@@ -88,6 +88,21 @@ class IdleTimeoutTest : public ServerTest, public ::testing::WithParamInterface<
     EXPECT_TRUE(absl::IsDeadlineExceeded(handler.reason())) << handler.reason();
   }
 
+  // Has a handle write in the turn in which the timeout would act.
+  void ExpectHandleToKeepAlive() {
+    const auto server = Start();
+    Client client = Connect();
+    ASSERT_TRUE(handler.WaitForOpened(1));
+    const ConnectionHandle handle = handler.handles()[0];
+    ASSERT_TRUE(engine->loop(0).Post([this, handle] {
+      Pass(absl::Seconds(90));
+      handle.Write("heartbeat");
+    }));
+    EXPECT_EQ(client.Receive(9), "heartbeat");
+    PassAndLook(absl::Seconds(30));
+    EXPECT_EQ(handler.story(0), "open");
+  }
+
   static constexpr size_t kReply = 8 << 20;
   static constexpr int kMany = 900;
 
@@ -224,7 +239,7 @@ TEST_P(IdleTimeoutTest, InputThatWaitsDuringAPauseIsNoSilence) {
   ASSERT_TRUE(talks.Send("z"));
   for (int i = 0; i < 30 && handler.closed() == 0; ++i) PassAndLook(absl::Seconds(10));
   EXPECT_TRUE(handler.WaitForClosed(1));
-  EXPECT_EQ(handler.story(1), "open traffic close");
+  EXPECT_EQ(handler.story(1), "open traffic timeout close");
   EXPECT_EQ(handler.story(0), "open traffic");
   ASSERT_TRUE(handler.handles()[0].Post([](Connection& connection) { connection.Abort(); }));
 }
@@ -245,6 +260,43 @@ TEST_P(IdleTimeoutTest, TheSameOnAConnectionWithATimeoutOfItsOwn) {
     return Action::kNone;
   };
   ExpectSlowReaderToLive();
+}
+
+TEST_P(IdleTimeoutTest, TheSameOfAWriteIdleTimeout) {
+  options.connection.idle_timeout = absl::InfiniteDuration();
+  handler.on_open = [](Connection& connection) {
+    connection.SetWriteIdleTimeout(absl::Seconds(60));
+    (void)connection.Write(std::string(kReply, 'x'));
+    return Action::kNone;
+  };
+  ExpectSlowReaderToLive();
+}
+
+TEST_P(IdleTimeoutTest, AllThatArrivedDuringAStallIsTakenInBeforeAReadIdleTimeoutActs) {
+  options.connection.read_idle_timeout = options.connection.idle_timeout;
+  options.connection.idle_timeout = absl::InfiniteDuration();
+  const auto server = Start();
+  std::vector<Client> clients = ConnectMany();
+  PassAndLook(absl::Seconds(10));
+  BeginStall();
+  for (Client& client : clients) ASSERT_TRUE(client.Send("b"));
+  end_.Notify();
+  for (Client& client : clients) ASSERT_EQ(client.Receive(1), "b");
+}
+
+TEST_P(IdleTimeoutTest, WhatAHandleWritesInTheTurnOfTheTimeoutIsSentFirst) {
+  ExpectHandleToKeepAlive();
+}
+
+TEST_P(IdleTimeoutTest, TheSameWhereThereAreOthers) {
+  options.connection.read_idle_timeout = absl::Hours(1);
+  ExpectHandleToKeepAlive();
+}
+
+TEST_P(IdleTimeoutTest, TheSameInTheTurnOfAWriteIdleTimeout) {
+  options.connection.write_idle_timeout = options.connection.idle_timeout;
+  options.connection.idle_timeout = absl::Hours(1);
+  ExpectHandleToKeepAlive();
 }
 
 TEST_P(IdleTimeoutTest, AConnectionOpenedAfterAStallHasItsWholeTimeout) {

@@ -132,6 +132,11 @@ void Recorder::OnWritable(Connection& connection) {
   if (on_writable) on_writable(connection);
 }
 
+Action Recorder::OnTimeout(Connection& connection, Timeout timeout) {
+  const Visit visit(*this, connection, "timeout");
+  return on_timeout ? on_timeout(connection, timeout) : Action::kClose;
+}
+
 Action Recorder::OnClose(Connection& connection, const absl::Status& reason) {
   const Visit visit(*this, connection, "close");
   struct Record {

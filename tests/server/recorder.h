@@ -38,6 +38,7 @@ class Recorder : public EventHandler {
   std::function<Action(Connection&)> on_traffic;
   std::function<Action(Connection&)> on_peer_shutdown;
   std::function<void(Connection&)> on_writable;
+  std::function<Action(Connection&, Timeout)> on_timeout;
   std::function<Action(Connection&, const absl::Status&)> on_close;
   std::function<absl::Duration(EventLoop&)> on_tick;
 
@@ -80,6 +81,7 @@ class Recorder : public EventHandler {
   Action OnTraffic(Connection& connection) override;
   Action OnPeerShutdown(Connection& connection) override;
   void OnWritable(Connection& connection) override;
+  Action OnTimeout(Connection& connection, Timeout timeout) override;
   Action OnClose(Connection& connection, const absl::Status& reason) override;
   absl::Duration OnTick(EventLoop& loop) override;
 

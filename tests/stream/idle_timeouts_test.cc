@@ -51,7 +51,9 @@ class IdleTimeoutsTest : public ::testing::Test, public StreamTimers {
     services_->idle.Remove(connection);
     services_->table.Destroy(connection);
   }
-  void MoveByte(StreamConnection& connection) { services_->idle.NoteActivity(connection); }
+  void MoveByte(StreamConnection& connection) {
+    services_->idle.NoteActivity(connection, Direction::kInput);
+  }
   // Moves time on, a turn each millisecond.
   void Pass(int64_t milliseconds) {
     for (int64_t i = 0; i < milliseconds; ++i, ++now_) {
@@ -79,11 +81,11 @@ class IdleTimeoutsTest : public ::testing::Test, public StreamTimers {
   bool closes_ = true;
 
  private:
-  void OnIdle(StreamConnection& connection) override {
+  void OnTimeout(StreamConnection& connection, Timeout timeout) override {
+    EXPECT_EQ(timeout, Timeout::kIdle);
     idle_[connection.generation] = now_;
     if (closes_) services_->idle.Remove(connection);
   }
-  void OnDeadline(StreamConnection&) override { ADD_FAILURE(); }
   void RunTask(StreamConnection&, absl::FunctionRef<void(Connection&)>) override { ADD_FAILURE(); }
   void OnClosingTimer(StreamConnection&) override { ADD_FAILURE(); }
 

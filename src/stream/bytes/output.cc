@@ -162,7 +162,7 @@ void Output::Flush(StreamConnection& connection) {
   const int result = SendQueued(connection);
   const uint64_t sent = waiting - connection.outbound->total_bytes();
   sent_directly_ += static_cast<size_t>(sent);
-  if (sent > 0) idle_.NoteActivity(connection);
+  if (sent > 0) idle_.NoteActivity(connection, Direction::kOutput);
   if (result < 0) connection.FailSending("send", -result);
   pending_.Mark(connection);
   poller_.Submit();
@@ -240,7 +240,7 @@ WriteResult Output::QueueUnsent(StreamConnection& connection, absl::Span<const i
     connection.FailSending("send", static_cast<int>(-sent));
     return WriteResult::kOk;
   }
-  if (sent > 0) idle_.NoteActivity(connection);
+  if (sent > 0) idle_.NoteActivity(connection, Direction::kOutput);
   auto taken = static_cast<size_t>(sent);
   // Without memory some of it was sent and the rest is lost: later bytes would be out of place.
   (void)Guard(connection, [&] {

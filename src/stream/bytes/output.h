@@ -23,6 +23,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -106,6 +107,12 @@ class Output {
   }
   // Whether `n` more bytes of memory may be queued.
   bool Admits(const StreamConnection& connection, size_t n) const;
+  // Bytes that wait to be sent, and those that the callback of `connection` which runs has sent by
+  // now: each write adds to it.
+  uint64_t QueuedAndSent(const StreamConnection& connection) const {
+    const bool has_queue = connection.outbound != nullptr;
+    return sent_directly_ + (has_queue ? connection.outbound->total_bytes() : gathered_);
+  }
   // Bytes of memory that wait to be sent.
   size_t Bytes(const StreamConnection& connection) const;
   // The memory that they take, with what files count as: for the high mark and the limit.

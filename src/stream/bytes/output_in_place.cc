@@ -86,7 +86,7 @@ WriteResult Output::SendChunk(StreamConnection& connection, OutboundQueue::Chunk
       MaySendDirectly() ? poller_.SendInline(connection.ref(), batch.data(), count) : 0;
   if (sent > 0) {
     sent_directly_ += static_cast<size_t>(sent);
-    idle_.NoteActivity(connection);
+    idle_.NoteActivity(connection, Direction::kOutput);
   }
   const ssize_t of_gathered = std::min(sent, static_cast<ssize_t>(gathered));
   const WriteResult result = QueueUnsent(connection, before, of_gathered);

@@ -43,6 +43,29 @@ stream::Deadlines& DeadlinesOf(StreamConnection& self) {
   return *deadlines;
 }
 
+// In ticks; kNever for an infinite one.
+reactor::Tick Length(reactor::Tick now, absl::Duration timeout) {
+  const reactor::Tick due = Clock::After(timeout);
+  return due == reactor::kNever ? due : due - now;
+}
+
+// Sets an idle timeout that counts one direction. That of both directions, which the connection may
+// share with others, comes to where this one is, and goes on.
+void SetIdleTimeoutOf(StreamConnection& self, Timeout kind, absl::Duration timeout) {
+  const bool has_deadlines = self.rare != nullptr && self.rare->deadlines != nullptr;
+  if (timeout == absl::InfiniteDuration() && !has_deadlines) return;
+  stream::Deadlines& deadlines = DeadlinesOf(self);
+  // In this order: the time that a timeout lasts must not come out below zero.
+  const reactor::Tick now = Clock::Current();
+  if (timeout != absl::InfiniteDuration()) {
+    const reactor::Tick since = self.services().idle.Remove(self);
+    if (since != reactor::kNever) {
+      deadlines.SetIdle(Timeout::kIdle, since, Length(now, self.options().idle_timeout));
+    }
+  }
+  deadlines.SetIdle(kind, now, Length(now, timeout));
+}
+
 }  // namespace
 
 // --- Reading.
@@ -230,17 +253,32 @@ void Connection::SetIdleTimeout(absl::Duration timeout) {
   self.services().idle.Remove(self);
   const bool has_deadlines = self.rare != nullptr && self.rare->deadlines != nullptr;
   if (timeout == absl::InfiniteDuration() && !has_deadlines) return;
-  // In this order: the time that a timeout lasts must not come out below zero.
   const reactor::Tick now = Clock::Current();
-  DeadlinesOf(self).SetIdle(now, Clock::After(timeout));
+  DeadlinesOf(self).SetIdle(Timeout::kIdle, now, Length(now, timeout));
+}
+
+void Connection::SetReadIdleTimeout(absl::Duration timeout) {
+  SetIdleTimeoutOf(Of(*this), Timeout::kReadIdle, timeout);
+}
+
+void Connection::SetWriteIdleTimeout(absl::Duration timeout) {
+  SetIdleTimeoutOf(Of(*this), Timeout::kWriteIdle, timeout);
+}
+
+void Connection::SetReadDeadline(absl::Duration delay) {
+  DeadlinesOf(Of(*this)).SetDeadline(Timeout::kReadDeadline, Clock::After(delay));
 }
 
 void Connection::SetReadDeadline(absl::Time deadline) {
-  DeadlinesOf(Of(*this)).SetRead(Clock::At(deadline));
+  DeadlinesOf(Of(*this)).SetDeadline(Timeout::kReadDeadline, Clock::At(deadline));
+}
+
+void Connection::SetWriteDeadline(absl::Duration delay) {
+  DeadlinesOf(Of(*this)).SetDeadline(Timeout::kWriteDeadline, Clock::After(delay));
 }
 
 void Connection::SetWriteDeadline(absl::Time deadline) {
-  DeadlinesOf(Of(*this)).SetWrite(Clock::At(deadline));
+  DeadlinesOf(Of(*this)).SetDeadline(Timeout::kWriteDeadline, Clock::At(deadline));
 }
 
 TimerId Connection::ScheduleTask(absl::Duration delay,

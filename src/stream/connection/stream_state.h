@@ -15,7 +15,8 @@
 //            handler has yielded its turn, or must first be offered what waits
 //   pending  the loop must look at the connection; the handler must be offered its input again
 //   slow     a transform must see every byte: no fast path
-//   active   a byte has moved since the idle timeout last looked; always set where there is none
+//   active   each idle timeout has a byte that it counts since it last looked; always set where
+//            there is none
 //   memory   there was none for what the connection needed, nor perhaps for saying so: the reason
 //            that OnClose gets
 //

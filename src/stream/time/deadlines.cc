@@ -1,12 +1,14 @@
 #include "stream/time/deadlines.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "stream/connection/stream_connection.h"
 #include "stream/stream_services.h"
 
 namespace rondo::stream {
 
+using reactor::Clock;
 using reactor::kNever;
 using reactor::Tick;
 
@@ -15,74 +17,143 @@ namespace {
 // The least that a round of the loop takes in of one connection: the least read_buffer_bytes.
 constexpr size_t kLeastReceive = 1 << 10;
 
+constexpr std::array kIdleKinds = {Timeout::kIdle, Timeout::kReadIdle, Timeout::kWriteIdle};
+
+bool Counts(Timeout kind, Direction direction) {
+  switch (kind) {
+    case Timeout::kIdle:
+      return true;
+    case Timeout::kReadIdle:
+      return direction == Direction::kInput;
+    case Timeout::kWriteIdle:
+      return direction == Direction::kOutput;
+    case Timeout::kReadDeadline:
+    case Timeout::kWriteDeadline:
+      break;
+  }
+  return false;
+}
+
+bool IsIdle(Timeout kind) {
+  return Counts(kind, Direction::kInput) || Counts(kind, Direction::kOutput);
+}
+
 }  // namespace
 
 Deadlines::Deadlines(StreamConnection& connection)
     : Timer([](Timer& timer) {
         base::AssertOnLoop();
-        StreamConnection& due = static_cast<Deadlines&>(timer).connection_;
-        due.services().timers.OnDeadline(due);
+        static_cast<Deadlines&>(timer).Fire();
       }),
       connection_(connection) {}
 
-void Deadlines::SetIdle(Tick now, Tick due) {
-  idle_timeout_ = due == kNever ? kNever : due - now;
-  idle_since_ = now;
+// --- Setting.
+
+void Deadlines::SetIdle(Timeout kind, Tick since, Tick length) {
+  if (!At(kind).is_set() && length == kNever) return;
+  const Tick now = Clock::Current();
+  // Of what the kernel holds already nothing is known to have moved.
+  if (ShortestOfOutput() == kNever && Counts(kind, Direction::kOutput)) output_.Look(connection_);
+  Look(now);
+  At(kind) = {.since = since, .length = length};
+  SetOutputLook(now);
+  UpdateActive();
+  Restart();
+}
+
+void Deadlines::SetDeadline(Timeout kind, Tick due) {
+  At(kind) = {.since = due, .length = due == kNever ? kNever : 0};
+  if (kind == Timeout::kReadDeadline) read_rounds_ = kUnset;
+  Restart();
+}
+
+// --- Idle timeouts.
+
+bool Deadlines::has_idle() const {
+  return std::any_of(kIdleKinds.begin(), kIdleKinds.end(),
+                     [this](Timeout kind) { return At(kind).is_set(); });
+}
+
+void Deadlines::NoteActivity(Direction direction, Tick now) {
+  output_moved_ = direction == Direction::kOutput;
+  const uint8_t before = noted_;
+  for (const Timeout kind : kIdleKinds) {
+    if (!At(kind).is_set() || IsNoted(kind) || !Counts(kind, direction)) continue;
+    noted_ |= BitOf(kind);
+    At(kind).since = now;
+  }
+  if (noted_ == before) return;
+  UpdateActive();
+  Restart();
+}
+
+void Deadlines::UpdateActive() {
+  for (const Timeout kind : kIdleKinds) {
+    if (At(kind).is_set() && !IsNoted(kind)) return connection_.state.ClearActive();
+  }
   connection_.state.SetActive();
-  if (has_idle()) {
-    connection_.state.ClearActive();
-    LookAtOutput(now);
+}
+
+bool Deadlines::TakeOutputMoved() {
+  LookAtOutput(connection_.services().clock.Now());
+  return std::exchange(output_moved_, false);
+}
+
+void Deadlines::Look(Tick now) {
+  for (const Timeout kind : kIdleKinds) {
+    if (IsNoted(kind)) At(kind).since = now;
   }
-  Restart();
+  noted_ = 0;
+  if (ShortestOfOutput() != kNever) LookAtOutput(now);
 }
 
-void Deadlines::SetRead(Tick due) {
-  read_ = due;
-  read_rounds_ = kUnset;
-  Restart();
-}
-
-void Deadlines::SetWrite(Tick due) {
-  write_ = due;
-  Restart();
-}
-
-void Deadlines::NoteActivity(Tick now) {
-  idle_since_ = now;
-  connection_.state.SetActive();
-  Restart();
-}
-
-Deadlines::Due Deadlines::Take() {
-  if (const Due due = TakeIdle(); due != Due::kNothing) return due;
-  const Tick caught_up_to = connection_.services().clock.CaughtUpTo();
-  if (read_ <= caught_up_to) {
-    read_ = kNever;
-    return Due::kRead;
+void Deadlines::LookAtOutput(Tick now) {
+  if (output_.Look(connection_)) {
+    output_moved_ = true;
+    for (const Timeout kind : kIdleKinds) {
+      if (Counts(kind, Direction::kOutput)) At(kind).since = now;
+    }
   }
-  if (write_ <= caught_up_to) {
-    write_ = kNever;
-    return Due::kWrite;
+  SetOutputLook(now);
+}
+
+void Deadlines::SetOutputLook(Tick now) {
+  const Tick shortest = ShortestOfOutput();
+  const bool must_look = shortest != kNever && output_.is_waiting();
+  output_look_ = must_look ? now + OutputLookInterval(shortest) : kNever;
+}
+
+Tick Deadlines::ShortestOfOutput() const {
+  return std::min(At(Timeout::kIdle).length, At(Timeout::kWriteIdle).length);
+}
+
+// --- Acting.
+
+void Deadlines::Fire() {
+  StreamConnection& connection = connection_;
+  if (const std::optional<Timeout> over = Take()) {
+    connection.services().timers.OnTimeout(connection, *over);
   }
-  return Due::kNothing;
+  // They are gone when the connection has ended.
+  if (connection.rare->deadlines != nullptr) connection.rare->deadlines->Restart();
 }
 
-Deadlines::Due Deadlines::TakeIdle() {
-  const reactor::Clock& clock = connection_.services().clock;
-  const Tick now = clock.Now();
-  if (NextIdle() > now) return Due::kNothing;
-  const bool was_active = connection_.state.IsActive();
-  connection_.state.ClearActive();
-  if (LookAtOutput(now) || was_active) idle_since_ = now;
-  if (idle_since_ + idle_timeout_ > clock.CaughtUpTo()) return Due::kNothing;
-  idle_since_ = now;
-  return Due::kIdle;
-}
-
-bool Deadlines::LookAtOutput(Tick now) {
-  const bool moved = output_.Look(connection_);
-  output_look_ = output_.is_waiting() ? now + OutputLookInterval(idle_timeout_) : kNever;
-  return moved;
+std::optional<Timeout> Deadlines::Take() {
+  const Clock& clock = connection_.services().clock;
+  if (NextOfIdle() <= clock.Now()) {
+    Look(clock.Now());
+    UpdateActive();
+  }
+  const auto is_sooner = [](const Limit& a, const Limit& b) { return a.due() < b.due(); };
+  const auto first = std::min_element(limits_.begin(), limits_.end(), is_sooner);
+  if (first->due() > clock.CaughtUpTo()) return std::nullopt;
+  const auto over = static_cast<Timeout>(first - limits_.begin());
+  if (IsIdle(over)) {
+    first->since = clock.Now();
+  } else {
+    first->length = kNever;
+  }
+  return over;
 }
 
 bool Deadlines::PutOffReadOnce(size_t unread) {
@@ -93,15 +164,20 @@ bool Deadlines::PutOffReadOnce(size_t unread) {
   return true;
 }
 
-Tick Deadlines::NextIdle() const {
-  if (!has_idle()) return kNever;
-  // While bytes move, often enough to know fairly well when the last one did.
-  if (connection_.state.IsActive()) return idle_since_ + LookInterval(idle_timeout_);
-  return std::min(idle_since_ + idle_timeout_, output_look_);
+Tick Deadlines::NextOfIdle() const {
+  Tick next = output_look_;
+  for (const Timeout kind : kIdleKinds) {
+    const Limit& limit = At(kind);
+    if (!limit.is_set()) continue;
+    next = std::min(next, IsNoted(kind) ? limit.since + LookInterval(limit.length) : limit.due());
+  }
+  return next;
 }
 
 void Deadlines::Restart() {
-  connection_.services().clock.Restart(*this, std::min({NextIdle(), read_, write_}));
+  connection_.services().clock.Restart(
+      *this, std::min({NextOfIdle(), At(Timeout::kReadDeadline).due(),
+                       At(Timeout::kWriteDeadline).due()}));
 }
 
 }  // namespace rondo::stream

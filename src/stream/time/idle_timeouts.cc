@@ -34,7 +34,9 @@ IdleTimeouts::IdleTimeouts(StreamTable& table, const reactor::HandlerTable& hand
   for (const reactor::HandlerEntry& entry : handlers) {
     const Tick now = Clock::Current();
     const Tick due = Clock::After(entry.options.idle_timeout);
-    const bool has_timeout = due != kNever && due - now < kLongestTimeout;
+    const bool is_alone = entry.options.read_idle_timeout == absl::InfiniteDuration() &&
+                          entry.options.write_idle_timeout == absl::InfiniteDuration();
+    const bool has_timeout = is_alone && due != kNever && due - now < kLongestTimeout;
     queues_.push_back(has_timeout ? std::make_unique<Queue>(*this, due - now) : nullptr);
   }
 }
@@ -74,21 +76,26 @@ IdleTimeouts::List& IdleTimeouts::ListOf(Queue& queue, StreamConnection& connect
   return sending_.contains(connection.id().index()) ? queue.sending : queue.quiet;
 }
 
-void IdleTimeouts::Remove(StreamConnection& connection) {
+Tick IdleTimeouts::Remove(StreamConnection& connection) {
   Queue* const queue = QueueOf(connection);
-  if (queue == nullptr || !IsLinked(*queue, connection)) return;
+  if (queue == nullptr || !IsLinked(*queue, connection)) return kNever;
   const uint32_t index = connection.id().index();
+  Tick since = connection.state.IsActive() ? clock_.Now() : TickOf(At(index).since);
+  if (const auto found = sending_.find(index); found != sending_.end()) {
+    since = found->second.since;
+  }
   Unlink(ListOf(*queue, connection), index);
   sending_.erase(index);
   connection.state.SetActive();
   std::unique_ptr<Block>& block = blocks_[index / StreamTable::kCells];
   if (--block->used == 0) block.reset();
+  return since;
 }
 
-void IdleTimeouts::BecomeActive(StreamConnection& connection) {
+void IdleTimeouts::BecomeActive(StreamConnection& connection, Direction direction) {
   if (connection.rare != nullptr && connection.rare->deadlines != nullptr &&
       connection.rare->deadlines->has_idle()) {
-    return connection.rare->deadlines->NoteActivity(clock_.Now());
+    return connection.rare->deadlines->NoteActivity(direction, clock_.Now());
   }
   Queue* const queue = QueueOf(connection);
   const uint32_t index = connection.id().index();
@@ -112,12 +119,15 @@ void IdleTimeouts::Unlink(List& list, uint32_t index) {
   place = {};
 }
 
-Tick IdleTimeouts::DueOf(const List& list, Tick interval) {
-  if (list.first == kNone) return kNever;
+Tick IdleTimeouts::TickOf(uint32_t since) const {
   const Tick now = clock_.Now();
   // Negative when it was added later in this turn.
-  const auto waited = static_cast<int32_t>(static_cast<uint32_t>(now) - At(list.first).since);
-  return now - static_cast<Tick>(int64_t{waited}) + interval;
+  const auto waited = static_cast<int32_t>(static_cast<uint32_t>(now) - since);
+  return now - static_cast<Tick>(int64_t{waited});
+}
+
+Tick IdleTimeouts::DueOf(const List& list, Tick interval) {
+  return list.first == kNone ? kNever : TickOf(At(list.first).since) + interval;
 }
 
 void IdleTimeouts::Restart(Queue& queue) {
@@ -141,7 +151,7 @@ void IdleTimeouts::Fire(Queue& queue) {
     const uint32_t index = queue.quiet.first;
     Unlink(queue.quiet, index);
     Append(queue.quiet, index, now);
-    timers_.OnIdle(*table_.At(index));
+    timers_.OnTimeout(*table_.At(index), Timeout::kIdle);
   }
   Restart(queue);
 }
@@ -180,7 +190,7 @@ void IdleTimeouts::LookAtSending(Queue& queue) {
     sending_.erase(found);
     Append(queue.quiet, index, now);
   }
-  if (is_idle) timers_.OnIdle(connection);
+  if (is_idle) timers_.OnTimeout(connection, Timeout::kIdle);
 }
 
 }  // namespace rondo::stream

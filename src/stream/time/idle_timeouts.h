@@ -1,6 +1,6 @@
-// IdleTimeouts closes the connections of a loop that are idle for longer than their handler's
-// ConnectionOptions::idle_timeout. A message costs one test of a bit, which is nearly always set.
-// Streams owns it; loop thread only.
+// IdleTimeouts tells which connections of a loop are idle for longer than their handler's
+// ConnectionOptions::idle_timeout, where that is the only idle timeout of the handler. A message
+// costs one test of a bit, which is nearly always set. Streams owns it; loop thread only.
 //
 //   quiet    nothing has moved since `since`: due a timeout later
 //     │  ▲
@@ -14,7 +14,7 @@
 //            looks whether the peer takes it, and so on; quiet, once it has taken all
 //
 // All connections of one handler have the same timeout, so each list is in the order of its due
-// times, and one timer for the first of them serves all. A connection is closed no earlier than the
+// times, and one timer for the first of them serves all. A connection is idle no earlier than the
 // timeout after its last byte, and at most an eighth of it later, unless the loop is held up: see
 // Clock::CaughtUpTo.
 //
@@ -49,13 +49,13 @@ class IdleTimeouts {
   ~IdleTimeouts();
 
   // Begins to watch `connection`, which is new. False when its handler has no idle timeout, or one
-  // of weeks, for which a connection needs Deadlines.
+  // of weeks, or others besides, for which a connection needs Deadlines.
   bool Add(StreamConnection& connection);
-  // Ends that, if it was watched.
-  void Remove(StreamConnection& connection);
-  // A byte has moved, in either direction.
-  void NoteActivity(StreamConnection& connection) {
-    if (!connection.state.IsActive()) [[unlikely]] BecomeActive(connection);
+  // Ends that. Returns since when nothing has moved; kNever when it was not watched.
+  reactor::Tick Remove(StreamConnection& connection);
+  // A byte has moved, for any idle timeout, also those of the connection's Deadlines.
+  void NoteActivity(StreamConnection& connection, Direction direction) {
+    if (!connection.state.IsActive()) [[unlikely]] BecomeActive(connection, direction);
   }
 
  private:
@@ -92,7 +92,7 @@ class IdleTimeouts {
     reactor::Tick since;
   };
 
-  RONDO_COLD void BecomeActive(StreamConnection& connection);
+  RONDO_COLD void BecomeActive(StreamConnection& connection, Direction direction);
   Queue* QueueOf(const StreamConnection& connection) {
     return queues_[connection.listener_index()].get();
   }
@@ -108,6 +108,8 @@ class IdleTimeouts {
   // Looks at the first of `recent`, or of `sending`, and puts it where it belongs now.
   void LookAtRecent(Queue& queue) RONDO_ON_LOOP;
   void LookAtSending(Queue& queue) RONDO_ON_LOOP;
+  // The tick that `since`, of some place, stands for.
+  reactor::Tick TickOf(uint32_t since) const;
   // The tick `interval` after the first of `list` began to wait; kNever when it is empty.
   reactor::Tick DueOf(const List& list, reactor::Tick interval);
   void Restart(Queue& queue);

@@ -7,6 +7,7 @@
 
 #include "base/on_loop.h"
 #include "rondo/connection.h"
+#include "rondo/event_handler.h"
 
 namespace rondo::stream {
 
@@ -14,11 +15,9 @@ class StreamConnection;
 
 class StreamTimers {
  public:
-  // No byte has moved for the idle timeout. Unless this ends the connection the timeout begins
-  // anew.
-  virtual void OnIdle(StreamConnection& connection) RONDO_ON_LOOP = 0;
-  // One of its Deadlines may have passed.
-  virtual void OnDeadline(StreamConnection& connection) RONDO_ON_LOOP = 0;
+  // That timeout is over. Unless this ends the connection an idle timeout has begun anew, and a
+  // deadline has gone.
+  virtual void OnTimeout(StreamConnection& connection, Timeout timeout) RONDO_ON_LOOP = 0;
   // Runs a task that was scheduled for the connection as one of its callbacks.
   virtual void RunTask(StreamConnection& connection,
                        absl::FunctionRef<void(Connection&)> task) RONDO_ON_LOOP = 0;

@@ -121,6 +121,8 @@ class FuzzedEcho : public ConnectionContext {
         (void)connection.handle().Post([](Connection& c) { c.context<FuzzedEcho>()->Work(c); });
         return;
       case 7:
+        return connection.SetReadIdleTimeout(absl::Minutes(1 + Random(9)));
+      case 8:
         (void)connection.Schedule(absl::Microseconds(Random(3000)),
                                   [](Connection& c) { c.context<FuzzedEcho>()->Work(c); });
         return;
