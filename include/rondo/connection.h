@@ -256,7 +256,9 @@ class RONDO_API Connection {
   // is delivered first, however late the loop is; while the handler has paused reading and input
   // waits, the deadline waits as well.
   void SetReadDeadline(absl::Duration delay);
-  // At `deadline`; InfiniteFuture: never.
+  // When the wall clock stands at `deadline`, whatever it is set to meanwhile: never before, and at
+  // most a second after a jump past it. InfiniteFuture: never. The loop wakes up once a second to
+  // see such jumps, while there is a deadline of this kind: for a time from now use the other one.
   void SetReadDeadline(absl::Time deadline);
   // The same, if bytes wait to be sent at that time.
   void SetWriteDeadline(absl::Duration delay);

@@ -27,6 +27,10 @@ Tick Clock::At(absl::Time time) {
   return After(time - absl::FromUnixNanos(sys::WallClock()));
 }
 
+bool Clock::HasPassed(absl::Time time) { return absl::FromUnixNanos(sys::WallClock()) >= time; }
+
+absl::Duration Clock::WallClockAhead() { return absl::Nanoseconds(sys::WallClock() - sys::Now()); }
+
 void Clock::Start(Timer& timer, Tick due) {
   if (wheel_.size() == 0) {
     now_ = Current();

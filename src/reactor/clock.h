@@ -32,8 +32,12 @@ class Clock {
   static Tick Current();
   // Any thread. The first tick at which `delay` has surely passed; kNever for an infinite delay.
   static Tick After(absl::Duration delay);
-  // Any thread. The same for a time of the wall clock as it stands now.
+  // Any thread. The same for a time of the wall clock, if that is not set before.
   static Tick At(absl::Time time);
+  // Any thread. Whether the wall clock stands at `time`, or later.
+  static bool HasPassed(absl::Time time);
+  // Any thread. By how much the wall clock is ahead of the one that ticks are counted on.
+  static absl::Duration WallClockAhead();
 
   // The time of this turn.
   Tick Now() const { return now_; }

@@ -19,6 +19,7 @@
 #include "stream/connection/stream_connection.h"
 #include "stream/offload/offloading.h"
 #include "stream/time/stream_timers.h"
+#include "stream/time/wall_clock.h"
 
 namespace rondo::stream {
 
@@ -29,6 +30,7 @@ struct StreamServices {
         mailbox(services.mailbox),
         handlers(services.handlers),
         clock(services.clock),
+        wall_clock(services.clock),
         timers(timers),
         generations(generations),
         table(*this),
@@ -51,6 +53,7 @@ struct StreamServices {
 
   // Loop thread only.
   reactor::Clock& clock;
+  WallClock wall_clock;
   StreamTimers& timers;
   Generations generations;
   buffer::ChunkPool chunks;

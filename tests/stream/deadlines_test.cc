@@ -1,4 +1,4 @@
-// The times that a connection has of its own, on a clock that the test moves.
+// The times that a connection has of its own, on clocks that the test moves.
 
 #include "stream/time/deadlines.h"
 
@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "stream/stream_services.h"
+#include "sys/sys.h"
 #include "tests/kernel/faulty_sys.h"
 #include "tests/stream/fake_loop.h"
 
@@ -242,6 +243,63 @@ TEST_F(DeadlinesTest, ADeadlineLeavesTheSharedIdleTimeoutAlone) {
 TEST_F(DeadlinesTest, AHandlerWithSeveralIdleTimeoutsSharesNone) {
   StreamConnection& connection = Open(2);
   EXPECT_FALSE(services_->idle.Add(connection));
+}
+
+// --- The wall clock.
+
+constexpr int64_t kHour = int64_t{3600} * 1'000'000'000;
+
+class WallClockTest : public DeadlinesTest {
+ protected:
+  absl::Time WallNow() { return absl::FromUnixNanos(sys::WallClock()); }
+};
+
+TEST_F(WallClockTest, AJumpAheadMovesTheDeadlinesOfTheWallClockAlone) {
+  connection_->SetReadDeadline(WallNow() + absl::Minutes(30));
+  connection_->SetWriteDeadline(WallNow() + absl::Minutes(90));
+  for (const Timeout kind : {Timeout::kIdle, Timeout::kReadIdle, Timeout::kWriteIdle}) {
+    Set(kind, absl::Minutes(30));
+  }
+  StreamConnection& other = Open(0);
+  other.SetReadDeadline(absl::Minutes(30));
+  Pass(100);
+  EXPECT_THAT(over_, IsEmpty());
+  kernel_.StepWallClock(kHour);
+  Pass(1000 + kRounding);
+  EXPECT_THAT(over_, ElementsAre(Timeout::kReadDeadline));
+}
+
+TEST_F(WallClockTest, AJumpBackHoldsThemBackAndNoOthers) {
+  connection_->SetReadDeadline(WallNow() + absl::Seconds(3));
+  connection_->SetWriteDeadline(absl::Seconds(3));
+  kernel_.StepWallClock(-kHour);
+  Pass(4000);
+  EXPECT_THAT(over_, ElementsAre(Timeout::kWriteDeadline));
+  kernel_.StepWallClock(kHour);
+  Pass(1000 + kRounding);
+  EXPECT_THAT(over_, ElementsAre(Timeout::kWriteDeadline, Timeout::kReadDeadline));
+}
+
+// Just before it: no comparison of the clocks comes in between.
+TEST_F(WallClockTest, ADeadlineThatWasSetBackNeverActsEarly) {
+  connection_->SetReadDeadline(WallNow() + absl::Milliseconds(500));
+  Pass(490);
+  kernel_.StepWallClock(-2'000'000'000);
+  Pass(2000);
+  EXPECT_THAT(over_, IsEmpty());
+  Pass(20);
+  EXPECT_THAT(over_, ElementsAre(Timeout::kReadDeadline));
+}
+
+TEST_F(WallClockTest, TheLoopWakesUpForItOnlyWhileThereIsSuchADeadline) {
+  EXPECT_EQ(loop_.clock.BeginWait(), -1);
+  connection_->SetReadDeadline(WallNow() + absl::Hours(1));
+  connection_->SetWriteDeadline(WallNow() + absl::Hours(1));
+  EXPECT_LE(loop_.clock.BeginWait(), 1'000'000'000);
+  connection_->SetReadDeadline(absl::InfiniteDuration());
+  EXPECT_LE(loop_.clock.BeginWait(), 1'000'000'000);
+  connection_->SetWriteDeadline(absl::InfiniteFuture());
+  EXPECT_EQ(loop_.clock.BeginWait(), -1);
 }
 
 }  // namespace

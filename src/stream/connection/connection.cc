@@ -270,7 +270,7 @@ void Connection::SetReadDeadline(absl::Duration delay) {
 }
 
 void Connection::SetReadDeadline(absl::Time deadline) {
-  DeadlinesOf(Of(*this)).SetDeadline(Timeout::kReadDeadline, Clock::At(deadline));
+  DeadlinesOf(Of(*this)).SetDeadline(Timeout::kReadDeadline, deadline);
 }
 
 void Connection::SetWriteDeadline(absl::Duration delay) {
@@ -278,7 +278,7 @@ void Connection::SetWriteDeadline(absl::Duration delay) {
 }
 
 void Connection::SetWriteDeadline(absl::Time deadline) {
-  DeadlinesOf(Of(*this)).SetDeadline(Timeout::kWriteDeadline, Clock::At(deadline));
+  DeadlinesOf(Of(*this)).SetDeadline(Timeout::kWriteDeadline, deadline);
 }
 
 TimerId Connection::ScheduleTask(absl::Duration delay,

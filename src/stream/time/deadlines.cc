@@ -5,6 +5,7 @@
 
 #include "stream/connection/stream_connection.h"
 #include "stream/stream_services.h"
+#include "stream/time/wall_clock.h"
 
 namespace rondo::stream {
 
@@ -18,6 +19,10 @@ namespace {
 constexpr size_t kLeastReceive = 1 << 10;
 
 constexpr std::array kIdleKinds = {Timeout::kIdle, Timeout::kReadIdle, Timeout::kWriteIdle};
+constexpr std::array kDeadlineKinds = {Timeout::kReadDeadline, Timeout::kWriteDeadline};
+
+// Of a deadline that is no time of the wall clock.
+constexpr absl::Time kNoWallTime = absl::InfiniteFuture();
 
 bool Counts(Timeout kind, Direction direction) {
   switch (kind) {
@@ -40,12 +45,29 @@ bool IsIdle(Timeout kind) {
 
 }  // namespace
 
+struct Deadlines::WallDeadlines final : WallClock::Follower {
+  explicit WallDeadlines(Deadlines& owner)
+      : Follower(owner.connection_.services().wall_clock), owner(owner) {}
+  void OnWallClockSet() override {
+    owner.FollowWallClock();
+    owner.Restart();
+  }
+  absl::Time& At(Timeout kind) { return kind == Timeout::kReadDeadline ? read : write; }
+  bool has_any() const { return read != kNoWallTime || write != kNoWallTime; }
+
+  Deadlines& owner;
+  absl::Time read = kNoWallTime;
+  absl::Time write = kNoWallTime;
+};
+
 Deadlines::Deadlines(StreamConnection& connection)
     : Timer([](Timer& timer) {
         base::AssertOnLoop();
         static_cast<Deadlines&>(timer).Fire();
       }),
       connection_(connection) {}
+
+Deadlines::~Deadlines() = default;
 
 // --- Setting.
 
@@ -61,10 +83,24 @@ void Deadlines::SetIdle(Timeout kind, Tick since, Tick length) {
   Restart();
 }
 
-void Deadlines::SetDeadline(Timeout kind, Tick due) {
-  At(kind) = {.since = due, .length = due == kNever ? kNever : 0};
+void Deadlines::SetDeadline(Timeout kind, Tick due) { SetDeadline(kind, due, kNoWallTime); }
+
+void Deadlines::SetDeadline(Timeout kind, absl::Time time) {
+  if (wall_ == nullptr && time != kNoWallTime) wall_ = std::make_unique<WallDeadlines>(*this);
+  SetDeadline(kind, Clock::At(time), time);
+}
+
+void Deadlines::SetDeadline(Timeout kind, Tick due, absl::Time wall) {
   if (kind == Timeout::kReadDeadline) read_rounds_ = kUnset;
+  KeepDeadline(kind, due, wall);
   Restart();
+}
+
+void Deadlines::KeepDeadline(Timeout kind, Tick due, absl::Time wall) {
+  At(kind) = {.since = due, .length = due == kNever ? kNever : 0};
+  if (wall_ == nullptr) return;
+  wall_->At(kind) = wall;
+  if (!wall_->has_any()) wall_.reset();
 }
 
 // --- Idle timeouts.
@@ -144,6 +180,7 @@ std::optional<Timeout> Deadlines::Take() {
     Look(clock.Now());
     UpdateActive();
   }
+  FollowWallClock();
   const auto is_sooner = [](const Limit& a, const Limit& b) { return a.due() < b.due(); };
   const auto first = std::min_element(limits_.begin(), limits_.end(), is_sooner);
   if (first->due() > clock.CaughtUpTo()) return std::nullopt;
@@ -151,7 +188,7 @@ std::optional<Timeout> Deadlines::Take() {
   if (IsIdle(over)) {
     first->since = clock.Now();
   } else {
-    first->length = kNever;
+    KeepDeadline(over, kNever, kNoWallTime);
   }
   return over;
 }
@@ -178,6 +215,21 @@ void Deadlines::Restart() {
   connection_.services().clock.Restart(
       *this, std::min({NextOfIdle(), At(Timeout::kReadDeadline).due(),
                        At(Timeout::kWriteDeadline).due()}));
+}
+
+// --- The wall clock.
+
+void Deadlines::FollowWallClock() {
+  if (wall_ == nullptr) return;
+  for (const Timeout kind : kDeadlineKinds) {
+    if (wall_->At(kind) != kNoWallTime) FollowWallClock(kind, wall_->At(kind));
+  }
+}
+
+void Deadlines::FollowWallClock(Timeout kind, absl::Time time) {
+  // One that has passed keeps the tick at which it did: the loop may still have to catch up to it.
+  Tick& due = At(kind).since;
+  due = Clock::HasPassed(time) ? std::min(due, Clock::Current()) : Clock::At(time);
 }
 
 }  // namespace rondo::stream

@@ -28,7 +28,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
+
+#include "absl/time/time.h"
 
 #include "reactor/clock.h"
 #include "rondo/event_handler.h"
@@ -49,12 +52,14 @@ inline reactor::Tick OutputLookInterval(reactor::Tick timeout) { return timeout 
 class Deadlines final : public reactor::Timer {
  public:
   explicit Deadlines(StreamConnection& connection);
+  ~Deadlines();
 
   // Sets an idle timeout, which is over when nothing has moved for `length` since `since`; kNever:
   // there is none.
   void SetIdle(Timeout kind, reactor::Tick since, reactor::Tick length);
-  // Sets a deadline; kNever: there is none.
+  // Sets a deadline; kNever, InfiniteFuture: there is none. A time is one of the wall clock.
   void SetDeadline(Timeout kind, reactor::Tick due);
+  void SetDeadline(Timeout kind, absl::Time time);
 
   // Whether there is an idle timeout. Then the connection's active bit is kept here.
   bool has_idle() const;
@@ -78,6 +83,7 @@ class Deadlines final : public reactor::Timer {
     bool is_set() const { return length != reactor::kNever; }
     reactor::Tick due() const { return is_set() ? since + length : reactor::kNever; }
   };
+  struct WallDeadlines;
 
   static uint8_t BitOf(Timeout kind) { return uint8_t(1u << static_cast<size_t>(kind)); }
   // Whether a byte that the idle timeout counts has moved since the last look.
@@ -98,6 +104,10 @@ class Deadlines final : public reactor::Timer {
   void UpdateActive();
   // The shortest idle timeout that counts output; kNever when there is none.
   reactor::Tick ShortestOfOutput() const;
+  void SetDeadline(Timeout kind, reactor::Tick due, absl::Time wall);
+  void KeepDeadline(Timeout kind, reactor::Tick due, absl::Time wall);
+  void FollowWallClock();
+  void FollowWallClock(Timeout kind, absl::Time time);
   // Has the timer fire when there is something to do next.
   void Restart();
 
@@ -113,6 +123,8 @@ class Deadlines final : public reactor::Timer {
   // How often the read deadline may be put off; kUnset: it was not yet.
   static constexpr size_t kUnset = std::numeric_limits<size_t>::max();
   size_t read_rounds_ = kUnset;
+  // While a deadline is a time of the wall clock.
+  std::unique_ptr<WallDeadlines> wall_;
 };
 
 }  // namespace rondo::stream
