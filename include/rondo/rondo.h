@@ -7,6 +7,7 @@
 #include "rondo/codec.h"
 #include "rondo/codecs.h"
 #include "rondo/connection.h"
+#include "rondo/connection_handle.h"
 #include "rondo/connection_options.h"
 #include "rondo/engine.h"
 #include "rondo/event_handler.h"
