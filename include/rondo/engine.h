@@ -45,8 +45,9 @@ class Engine {
   // Stops without grace and waits for that; an earlier stop that is still in its grace is hastened.
   // Calls of Stop and Wait that wait on other threads have returned by then. In a callback of
   // another engine it works, too, and holds up that loop meanwhile. In a callback of its own (on
-  // one of its loops, in OnBoot or OnShutdown, in work that was offloaded) the engine cannot end: there the process ends with
-  // a message; call Stop, and have another thread destroy it.
+  // one of its loops, in OnBoot or OnShutdown) the engine cannot end: there the process ends with a
+  // message; call Stop, and have another thread destroy it. In work that was offloaded it would
+  // wait for itself.
   RONDO_API ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

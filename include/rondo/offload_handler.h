@@ -1,9 +1,9 @@
-// OffloadHandler is a FramedHandler whose requests are answered on a worker pool: they may block, or
-// compute for long, and hold up no other connection. Replies leave as frames, in the order of the
-// requests.
+// OffloadHandler is a FramedHandler whose requests are answered on a worker pool: they may block,
+// or compute for long, and hold up no other connection. Replies leave as frames, in the order of
+// the requests.
 //
-//   struct Resize : rondo::OffloadHandler<rondo::LengthFieldCodec> {
-//     Resize() : OffloadHandler(rondo::LengthFieldCodec()) {}
+//   struct Resize : rondo::OffloadHandler<rondo::VarintLengthCodec> {
+//     Resize() : OffloadHandler(rondo::VarintLengthCodec(rondo::MaxFrameBytes(1 << 20))) {}
 //     absl::StatusOr<std::string> OnRequest(const rondo::ConnectionInfo&,
 //                                           std::string_view picture) override {
 //       return Thumbnail(picture);
@@ -19,6 +19,7 @@
 #define RONDO_OFFLOAD_HANDLER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,13 +46,15 @@ class RONDO_API RequestState {
 class ConnectionInfo {
  public:
   ConnectionInfo(const Connection& connection, std::shared_ptr<RequestState> state)
-      : listener_(connection.listener()),
+      : id_(connection.id()),
+        listener_(connection.listener()),
         remote_address_(connection.remote_address()),
         local_address_(connection.local_address()),
         handle_(connection.handle()),
         state_(std::move(state)) {}
 
   // As those of Connection.
+  uint64_t id() const { return id_; }
   size_t listener() const { return listener_; }
   const SocketAddress& remote_address() const { return remote_address_; }
   const SocketAddress& local_address() const { return local_address_; }
@@ -63,6 +66,7 @@ class ConnectionInfo {
   }
 
  private:
+  uint64_t id_;
   size_t listener_;
   SocketAddress remote_address_;
   SocketAddress local_address_;

@@ -19,8 +19,8 @@
 #endif
 
 // Of a class, or of a function outside classes: the shared library exports it, and hides all that
-// has no mark. Templates and inline functions need none. Engine is marked at its functions: a class
-// that is exported would export Engine::Impl with it.
+// has no mark. Templates and inline functions need none. Engine and WorkerPool are marked at their
+// functions: a class that is exported would export its Impl as well.
 #define RONDO_API __attribute__((visibility("default")))
 
 // `try` and `catch` of the functions that a user's program compiles. With -fno-exceptions these do

@@ -98,7 +98,7 @@ struct WorkerPoolStatistics {
   absl::Duration longest_wait = absl::ZeroDuration();
 };
 
-class RONDO_API WorkerPool {
+class WorkerPool {
  public:
   using Task = absl::AnyInvocable<void()>;
   // Gets Cancelled when a task that was taken will not run.
@@ -106,12 +106,13 @@ class RONDO_API WorkerPool {
 
   // InvalidArgument for an option out of range, ResourceExhausted when min_threads threads cannot
   // be started.
-  static absl::StatusOr<std::unique_ptr<WorkerPool>> Start(const WorkerPoolOptions& options = {});
+  RONDO_API static absl::StatusOr<std::unique_ptr<WorkerPool>> Start(
+      const WorkerPoolOptions& options = {});
 
   // Stops without grace and waits for the tasks that run. Not on a thread of the pool's own: that
   // ends the process with a message. Calls of Stop that wait on other threads have returned by
   // then.
-  ~WorkerPool();
+  RONDO_API ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
@@ -120,25 +121,25 @@ class RONDO_API WorkerPool {
   // was destroyed without either. The queue is full, a stop was requested, there is no memory, or
   // `task` is null. An exception that leaves the task is reported to the log, and hurts no other
   // task.
-  [[nodiscard]] bool Run(Task task, Dropped dropped = {});
+  [[nodiscard]] RONDO_API bool Run(Task task, Dropped dropped = {});
 
   // Any thread. Changes both numbers: threads are started until there are `min_threads`, and those
   // beyond `max_threads` end after the task that they run. InvalidArgument when they are out
   // of range, FailedPrecondition once a stop was requested; ResourceExhausted when a thread cannot
   // be started: it is tried again when one is needed.
-  absl::Status Resize(int min_threads, int max_threads);
+  RONDO_API absl::Status Resize(int min_threads, int max_threads);
 
   // Any thread. Refuses tasks from now on, runs those that wait, and returns when all threads have
   // ended: OK. When `grace` is over, the tasks that still wait are handed back, and it returns
   // DeadlineExceeded with their number and that of the tasks that run on. Of several calls the
   // earliest deadline counts; each returns what became of the pool. On a thread of a pool or of a
   // loop it only requests the stop and returns OK.
-  absl::Status Stop(absl::Duration grace);
+  RONDO_API absl::Status Stop(absl::Duration grace);
   // Any thread. Whether a stop was requested.
-  bool stopping() const;
+  RONDO_API bool stopping() const;
 
   // Any thread.
-  WorkerPoolStatistics Statistics() const;
+  RONDO_API WorkerPoolStatistics Statistics() const;
 
  private:
   friend class loop::Offloader;

@@ -13,7 +13,7 @@
 #include "reactor/engine_link.h"
 #include "reactor/handler_table.h"
 #include "reactor/mailbox.h"
-#include "reactor/offloader.h"
+#include "reactor/workers/offloader.h"
 #include "rondo/event_loop.h"
 
 namespace rondo::reactor {

@@ -3,6 +3,10 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+#include "stream/connection/connection_text.h"
 #include "stream/streams.h"
 
 namespace rondo::stream {
@@ -11,11 +15,7 @@ using reactor::LogKind;
 
 void Streams::OnOffloaded(ConnectionName name, std::unique_ptr<OffloadedWork> work,
                           const absl::Status& failure) {
-  if (!failure.ok() && !absl::IsCancelled(failure)) {
-    (void)engine_.log().Write(LogKind::kTask, LogSeverity::kError,
-                              std::string_view(failure.message().data(),
-                                               failure.message().size()));
-  }
+  if (!failure.ok() && !absl::IsCancelled(failure)) LogFailure(name, failure);
   StreamConnection* const connection = Find(name);
   if (connection == nullptr || connection->state.IsAborting()) return;
   Guard(*connection, [&] {
@@ -25,6 +25,14 @@ void Streams::OnOffloaded(ConnectionName name, std::unique_ptr<OffloadedWork> wo
     if (connection->state.IsBacklogged()) EndBacklog(*connection);
     ApplyIfPending(*connection);
   });
+}
+
+void Streams::LogFailure(ConnectionName name, const absl::Status& failure) {
+  const ConnectionText about(name.number());
+  (void)engine_.log().Write(
+      LogKind::kTask, LogSeverity::kError,
+      [&] { return absl::StrCat(base::ToAbsl(about.view()), ": ", failure.message()); },
+      about.view());
 }
 
 // Above the high mark results wait, as frames do: what the limit is above that is enough for each.

@@ -61,50 +61,6 @@ void Streams::CallAndPostpone(StreamConnection& connection,
   shared_.pending.Postpone(connection);
 }
 
-bool Streams::Wake(StreamConnection& connection) {
-  if (connection.state.IsClosing() || connection.state.IsAborting()) return false;
-  Guard(connection, [&] {
-    base::AssertOnLoop();
-    const bool was_held = connection.state.IsHeld();
-    Offer(connection);
-    // It has resumed, has seen all, and may be plain by now: the poller must be told here.
-    if (was_held && !connection.state.IsHeld() && !connection.state.IsAbortingOrEnded()) {
-      CloseAboveInputLimit(connection);
-      UpdateReceiving(connection);
-    }
-    if (connection.state.HasOutputFailed()) [[unlikely]] EndIfServed(connection);
-    ApplyIfPending(connection);
-  });
-  return true;
-}
-
-void Streams::RunTask(StreamConnection& connection, absl::FunctionRef<void(Connection&)> task) {
-  Guard(connection, [&] {
-    base::AssertOnLoop();
-    Call(connection, [&] {
-      task(connection);
-      return Action::kNone;
-    });
-    if (connection.state.HasOutputFailed()) [[unlikely]] EndIfServed(connection);
-    ApplyIfPending(connection);
-  });
-}
-
-void Streams::Complete(uint64_t id, ConnectionHandle::Done done, const absl::Status& status) {
-  if (!done) return;
-  UserCode::Run([&] { done(status); }, [&] {
-    const ConnectionText about(id);
-    (void)UserCode::ReportThrown(engine_, LogKind::kDone, "the callback of a write", about.view());
-  });
-  if (shared_.lent_memory.must_end) EndLentMemory();
-}
-
-void Streams::ForEach(absl::FunctionRef<void(Connection&)> visit) {
-  shared_.table.ForEach([&](StreamConnection& connection) {
-    if (connection.state.OwesOnClose() && !connection.state.HasEnded()) visit(connection);
-  });
-}
-
 // --- Input.
 
 void Streams::Offer(StreamConnection& connection) {

@@ -201,6 +201,7 @@ class Streams final : private StreamTimers {
 
   // --- Work for the pool; offloading.cc.
 
+  RONDO_COLD void LogFailure(ConnectionName name, const absl::Status& failure);
   // Tells the results that are next, while there is room for what they write.
   void TellOffloads(StreamConnection& connection) RONDO_ON_LOOP;
   // Tells one; false when none after it may be told.

@@ -39,6 +39,7 @@ class NoEngine final : public EngineLink {
   Engine& engine() override { base::CheckFailed("no engine", __FILE__, __LINE__); }
   void RequestStop() override {}
   Log& log() override { return log_; }
+  WorkerPool* workers() override { return nullptr; }
   bool AcquireConnection(WaitingLine::Waiter&) override { return true; }
   void StopWaiting(WaitingLine::Waiter&) override {}
   void ReleaseConnection() override {}

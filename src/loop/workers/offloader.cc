@@ -7,7 +7,7 @@
 #include "loop/event_loop_impl.h"
 #include "reactor/mail.h"
 #include "reactor/user_code.h"
-#include "reactor/worker_job.h"
+#include "reactor/workers/worker_job.h"
 #include "stream/connection/generations.h"
 #include "sys/sys.h"
 

@@ -10,7 +10,7 @@
 #include <memory>
 
 #include "reactor/mailbox.h"
-#include "reactor/offloader.h"
+#include "reactor/workers/offloader.h"
 #include "rondo/offload.h"
 #include "rondo/worker_pool.h"
 

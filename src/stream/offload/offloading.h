@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "reactor/offloader.h"
+#include "reactor/workers/offloader.h"
 #include "rondo/connection.h"
 #include "rondo/offload.h"
 #include "stream/bytes/pending_list.h"

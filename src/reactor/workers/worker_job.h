@@ -1,8 +1,8 @@
 // WorkerJob is a piece of work on its way through a WorkerPool: the base of what its queue carries.
 // The one who has it owns it: the pool until Run or Drop, which take it over.
 
-#ifndef RONDO_REACTOR_WORKER_JOB_H_
-#define RONDO_REACTOR_WORKER_JOB_H_
+#ifndef RONDO_REACTOR_WORKERS_WORKER_JOB_H_
+#define RONDO_REACTOR_WORKERS_WORKER_JOB_H_
 
 #include <cstdint>
 #include <memory>
@@ -35,4 +35,4 @@ class WorkerJob {
 
 }  // namespace rondo::reactor
 
-#endif  // RONDO_REACTOR_WORKER_JOB_H_
+#endif  // RONDO_REACTOR_WORKERS_WORKER_JOB_H_

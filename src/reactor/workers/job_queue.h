@@ -2,8 +2,8 @@
 // who takes them does so under a lock of its own, and finds the newest first, as in a Mailbox: it
 // turns around what was pushed since it looked last. It needs no memory.
 
-#ifndef RONDO_REACTOR_JOB_QUEUE_H_
-#define RONDO_REACTOR_JOB_QUEUE_H_
+#ifndef RONDO_REACTOR_WORKERS_JOB_QUEUE_H_
+#define RONDO_REACTOR_WORKERS_JOB_QUEUE_H_
 
 #include <atomic>
 #include <cstddef>
@@ -11,7 +11,7 @@
 #include <memory>
 #include <utility>
 
-#include "reactor/worker_job.h"
+#include "reactor/workers/worker_job.h"
 
 namespace rondo::reactor {
 
@@ -143,4 +143,4 @@ class JobQueue {
 
 }  // namespace rondo::reactor
 
-#endif  // RONDO_REACTOR_JOB_QUEUE_H_
+#endif  // RONDO_REACTOR_WORKERS_JOB_QUEUE_H_

@@ -1,8 +1,8 @@
 // Offloader is a loop's way to the worker pool of its engine. The loop implements it; loop thread
 // only.
 
-#ifndef RONDO_REACTOR_OFFLOADER_H_
-#define RONDO_REACTOR_OFFLOADER_H_
+#ifndef RONDO_REACTOR_WORKERS_OFFLOADER_H_
+#define RONDO_REACTOR_WORKERS_OFFLOADER_H_
 
 #include <cstdint>
 #include <memory>
@@ -31,4 +31,4 @@ class Offloader {
 
 }  // namespace rondo::reactor
 
-#endif  // RONDO_REACTOR_OFFLOADER_H_
+#endif  // RONDO_REACTOR_WORKERS_OFFLOADER_H_
