@@ -105,7 +105,7 @@ class WorkerPool {
   using Dropped = absl::AnyInvocable<void(const absl::Status&)>;
 
   // InvalidArgument for an option out of range, ResourceExhausted when min_threads threads cannot
-  // be started.
+  // be started, or there is no memory.
   RONDO_API static absl::StatusOr<std::unique_ptr<WorkerPool>> Start(
       const WorkerPoolOptions& options = {});
 
@@ -124,9 +124,9 @@ class WorkerPool {
   [[nodiscard]] RONDO_API bool Run(Task task, Dropped dropped = {});
 
   // Any thread. Changes both numbers: threads are started until there are `min_threads`, and those
-  // beyond `max_threads` end after the task that they run. InvalidArgument when they are out
-  // of range, FailedPrecondition once a stop was requested; ResourceExhausted when a thread cannot
-  // be started: it is tried again when one is needed.
+  // beyond `max_threads` end after the task that they run. InvalidArgument when they are out of
+  // range, FailedPrecondition once a stop was requested; ResourceExhausted when a thread cannot be
+  // started: it is tried again when one is needed; or without memory, and nothing has changed.
   RONDO_API absl::Status Resize(int min_threads, int max_threads);
 
   // Any thread. Refuses tasks from now on, runs those that wait, and returns when all threads have

@@ -272,6 +272,22 @@ TEST(WorkerPoolTest, RefusesANullTaskAndOneWithoutMemory) {
   EXPECT_EQ(pool->Statistics().begun, 0u);
 }
 
+TEST(WorkerPoolTest, WithoutMemoryNeitherAStartNorAResizeDoesAnything) {
+  const auto pool = StartPool({.max_threads = 2});
+  const WorkerPoolOptions options{.max_threads = 2};
+  absl::StatusCode of_start = absl::StatusCode::kOk, of_resize = absl::StatusCode::kOk;
+  {
+    const testing::NoMemory no_memory;
+    of_start = WorkerPool::Start(options).status().code();
+    of_resize = pool->Resize(1, 1000).code();
+  }
+  EXPECT_EQ(of_start, absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(of_resize, absl::StatusCode::kResourceExhausted);
+  std::latch ran(1);
+  ASSERT_TRUE(pool->Run([&] { ran.count_down(); }));
+  ran.wait();
+}
+
 TEST(WorkerPoolTest, AStartThatFailsLeavesNothing) {
   const size_t before = testing::CountThreads();
   testing::FaultySys kernel;

@@ -58,14 +58,19 @@ absl::Status Validate(int min_threads, int max_threads) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<WorkerPool>> WorkerPool::Start(const WorkerPoolOptions& options) {
-  RONDO_RETURN_IF_ERROR(config::ValidateWorkerPoolOptions(options));
-  WorkerPoolOptions resolved = options;
-  if (!resolved.max_threads) {
-    resolved.max_threads = std::max(resolved.min_threads, config::CountUsableCpus().count);
+  try {
+    RONDO_RETURN_IF_ERROR(config::ValidateWorkerPoolOptions(options));
+    WorkerPoolOptions resolved = options;
+    if (!resolved.max_threads) {
+      resolved.max_threads = std::max(resolved.min_threads, config::CountUsableCpus().count);
+    }
+    auto impl = std::make_unique<Impl>(resolved);
+    RONDO_RETURN_IF_ERROR(impl->Start());
+    return std::unique_ptr<WorkerPool>(new WorkerPool(std::move(impl)));
+  } catch (const std::bad_alloc&) {
+    return base::StatusOrCode(absl::StatusCode::kResourceExhausted,
+                              "starting a worker pool: no memory");
   }
-  auto impl = std::make_unique<Impl>(resolved);
-  RONDO_RETURN_IF_ERROR(impl->Start());
-  return std::unique_ptr<WorkerPool>(new WorkerPool(std::move(impl)));
 }
 
 WorkerPool::WorkerPool(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -88,8 +93,13 @@ bool WorkerPool::SubmitBeyondBound(std::unique_ptr<WorkerJob>& job) {
 }
 
 absl::Status WorkerPool::Resize(int min_threads, int max_threads) {
-  RONDO_RETURN_IF_ERROR(Validate(min_threads, max_threads));
-  return impl_->Resize(min_threads, max_threads);
+  try {
+    RONDO_RETURN_IF_ERROR(Validate(min_threads, max_threads));
+    return impl_->Resize(min_threads, max_threads);
+  } catch (const std::bad_alloc&) {
+    return base::StatusOrCode(absl::StatusCode::kResourceExhausted,
+                              "resizing a worker pool: no memory");
+  }
 }
 
 absl::Status WorkerPool::Stop(absl::Duration grace) { return impl_->Stop(grace); }
