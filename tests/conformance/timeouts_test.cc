@@ -74,7 +74,7 @@ class TimeoutsTest : public ConformanceTest {
   std::function<Action(Connection&)> decide;
   const std::string reply_ = std::string(8 << 20, 'r');
 };
-INSTANTIATE_TEST_SUITE_P(All, TimeoutsTest, ::testing::ValuesIn(Setups()), NameOf);
+INSTANTIATE_TEST_SUITE_P(All, TimeoutsTest, ::testing::ValuesIn(FewSetups()), NameOf);
 
 TEST_P(TimeoutsTest, EachIsToldToTheHandlerAndClosesByDefault) {
   const Kind* kind = nullptr;

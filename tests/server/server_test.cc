@@ -83,6 +83,14 @@ std::vector<Setup> Setups() {
   return all;
 }
 
+std::vector<Setup> FewSetups() {
+  std::vector<Setup> few = Setups();
+  std::erase_if(few, [](const Setup& setup) {
+    return setup.accept_mode == AcceptMode::kReusePort || (setup.loops > 1 && !setup.swaps_case);
+  });
+  return few;
+}
+
 std::string NameOf(const ::testing::TestParamInfo<Setup>& setup) {
   const char* mode = setup.param.accept_mode == AcceptMode::kAcceptor ? "Acceptor" : "ReusePort";
   return absl::StrCat(NameOf(setup.param.poller), "_", mode, "_", setup.param.loops,

@@ -88,6 +88,9 @@ struct Setup {
 
 // All of them.
 std::vector<Setup> Setups();
+// Each poller in one of them, and with SwapCase in another: for what takes its time, and does not
+// depend on who accepts.
+std::vector<Setup> FewSetups();
 // What this machine lacks for `setup`: see requirements.h.
 std::string Lacks(const Setup& setup);
 // "Epoll_ReusePort_2_Private", for the names of tests.

@@ -132,7 +132,8 @@ def give_up_root():
         # A home to write into, as users have: ccache fails without.
         os.environ["HOME"] = os.path.join(tempfile.gettempdir(), "rondo-ordinary-user")
         os.makedirs(os.environ["HOME"], mode=0o700, exist_ok=True)
-    if not os.access(".", os.R_OK | os.X_OK):
+    # By its path: the folders above count, too.
+    if not os.access(os.getcwd(), os.R_OK | os.X_OK):
         raise CannotRestrict(f"another user than root may not read {os.getcwd()}")
 
 
