@@ -30,6 +30,7 @@ std::unique_ptr<WorkerPool> StartPool(const WorkerPoolOptions& options = {}) {
 }
 
 TEST(PoolStopTest, RunsWhatWaitsWithinTheGrace) {
+  StartPool().reset();
   const size_t threads = testing::CountThreads();
   const auto pool = StartPool({.max_threads = 3, .queue_limit = 1000});
   std::atomic<int> ran = 0;

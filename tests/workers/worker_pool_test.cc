@@ -289,6 +289,7 @@ TEST(WorkerPoolTest, WithoutMemoryNeitherAStartNorAResizeDoesAnything) {
 }
 
 TEST(WorkerPoolTest, AStartThatFailsLeavesNothing) {
+  StartPool({}).reset();
   const size_t before = testing::CountThreads();
   testing::FaultySys kernel;
   kernel.Fail(testing::Call::kStartThread, EAGAIN);
