@@ -27,8 +27,9 @@ class OffloadJob final : public WorkerJob, public Mail {
   }
   ~OffloadJob() override {
     work_.reset();
-    // Release: what it has done happens before the wait for it is over.
-    if (away_->count.fetch_sub(1, std::memory_order_release) == 1 && away_->is_over) {
+    // Sequentially consistent, as in AwaitAll: the one that waits sees that this was the last, or
+    // this one sees that it waits.
+    if (away_->count.fetch_sub(1) == 1 && away_->is_over) {
       sys::WakeAll(away_->count);
     }
   }
