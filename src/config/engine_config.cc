@@ -67,8 +67,7 @@ void CountLoops(EngineConfig& config) {
   const UsableCpus cpus = CountUsableCpus();
   config.options.loops = cpus.count;
   std::string remark = absl::StrCat("Options::loops is 0, and so ", config.options.loops,
-                                    ": the process may run on ", cpus.allowed,
-                                    " CPUs");
+                                    ": the process may run on ", cpus.allowed, " CPUs");
   if (std::isfinite(cpus.quota)) {
     absl::StrAppend(&remark, ", its control group may use ", cpus.quota, " of them");
   }

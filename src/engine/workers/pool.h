@@ -38,8 +38,8 @@
 #include "absl/time/time.h"
 
 #include "reactor/callback_owner.h"
-#include "reactor/workers/job_queue.h"
 #include "reactor/log.h"
+#include "reactor/workers/job_queue.h"
 #include "reactor/workers/worker_job.h"
 #include "rondo/worker_pool.h"
 #include "sys/sys.h"

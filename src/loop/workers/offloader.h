@@ -1,6 +1,5 @@
 // Offloader carries the work of one loop's connections to a worker pool, and back by mail. It needs
-// no more memory for the way back. The loop owns it; loop thread only, but for what is
-// marked.
+// no more memory for the way back. The loop owns it; loop thread only, but for what is marked.
 
 #ifndef RONDO_LOOP_WORKERS_OFFLOADER_H_
 #define RONDO_LOOP_WORKERS_OFFLOADER_H_
