@@ -144,8 +144,10 @@ class WorkerPool {
  private:
   friend class loop::Offloader;
   class Impl;
-  // Queues `job` beyond the bound. False, and it is untouched, once a stop was requested.
-  bool SubmitBeyondBound(std::unique_ptr<reactor::WorkerJob>& job);
+  // Queues `job` beyond the bound, for a thread that CallForQueued will call. False, and it is
+  // untouched, once a stop was requested.
+  bool Queue(std::unique_ptr<reactor::WorkerJob>& job);
+  void CallForQueued();
   explicit WorkerPool(std::unique_ptr<Impl> impl);
 
   const std::unique_ptr<Impl> impl_;

@@ -116,6 +116,7 @@ void EventLoopImpl::End() {
   clock_.Cancel(stop_timer_);
   mailbox_->CloseAndDeliver(*this);
   task_timers_.DropAll();
+  offloader_.CallWorkers();
 }
 
 void EventLoopImpl::Turn() {
@@ -125,6 +126,7 @@ void EventLoopImpl::Turn() {
   clock_.FireDue();
   streams_.ApplyPending();
   streams_.CloseEnded();
+  offloader_.CallWorkers();
 }
 
 void EventLoopImpl::Wait() {

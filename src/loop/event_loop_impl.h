@@ -8,6 +8,7 @@
 //   timers    what is due
 //   apply     what was requested of connections outside their own callbacks
 //   close     OnClose for what has ended, and its memory back
+//   offload   a worker is called for what was given to the pool
 
 #ifndef RONDO_LOOP_EVENT_LOOP_IMPL_H_
 #define RONDO_LOOP_EVENT_LOOP_IMPL_H_

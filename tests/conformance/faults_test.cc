@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -342,6 +343,31 @@ TEST_F(FaultsTest, AQuietConnectionCostsOneCallOfEachKindForAMessage) {
   EXPECT_EQ(kernel.count(Call::kSendMessage), 0);
   EXPECT_EQ(kernel.count(Call::kEpollControl), 0);
   EXPECT_EQ(kernel.count(Call::kSignalEventFd), 0);
+}
+
+TEST_F(FaultsTest, WorkersAreCalledAtTheEndOfTheTurn) {
+  options.workers = WorkerPoolOptions{.min_threads = 1, .max_threads = 2};
+  FaultySys kernel;
+  const auto calls = [&] {
+    return kernel.count(Call::kStartThread) + kernel.count(Call::kWakeAll);
+  };
+  std::atomic<int64_t> calls_in_callback = -1;
+  handler.on_traffic = [&](Connection& connection) {
+    const int64_t before = calls();
+    for (const char byte : connection.Next()) {
+      (void)connection.Offload([byte] { return std::string(1, byte); },
+                               [](Connection& answered, std::string reply) {
+                                 return CloseIfRefused(answered.Write(std::move(reply)));
+                               });
+    }
+    calls_in_callback = calls() - before;
+    return Action::kNone;
+  };
+  const auto server = Start();
+  Client client = Connect();
+  ASSERT_TRUE(client.Send("abcd"));
+  EXPECT_EQ(client.Receive(4), "abcd");
+  EXPECT_EQ(calls_in_callback, 0);
 }
 
 }  // namespace

@@ -295,7 +295,12 @@ void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value, int64_t timeou
   real_sys::WaitWhile(word, value, timeout_ns);
 }
 
-void WakeAll(std::atomic<uint32_t>& word) { real_sys::WakeAll(word); }
+void WakeAll(std::atomic<uint32_t>& word) {
+  (void)Do(Call::kWakeAll, -1, [&] {
+    real_sys::WakeAll(word);
+    return 0;
+  });
+}
 
 int SetThreadName(const std::string& name) {
   return Do(Call::kSetThreadName, -1, [&] { return real_sys::SetThreadName(name); });

@@ -52,6 +52,7 @@ enum class Call {
   kStartThread,
   kSetThreadName,
   kBindThreadToCpu,
+  kWakeAll,
   kCpuCount,
   kResolve,
   // Of src/sys/ring.h.

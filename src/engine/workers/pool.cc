@@ -147,22 +147,10 @@ void WorkerPool::Impl::Sleep(const Worker& self, int64_t timeout) {
 
 // --- Taking jobs.
 
-Pushed WorkerPool::Impl::Push(std::unique_ptr<WorkerJob>& job, size_t limit) {
-  const int64_t now = sys::Now();
-  const Pushed pushed = queue_.Push(job, limit, now);
-  if (pushed != Pushed::kTaken || !wants_call_.load()) return pushed;
-  Call call;
-  {
-    absl::MutexLock lock(&mutex_);
-    call = ChooseCall(now);
-  }
-  Make(call);
-  return pushed;
-}
-
 bool WorkerPool::Impl::Submit(std::unique_ptr<WorkerJob>& job) {
-  switch (Push(job, options_.queue_limit)) {
+  switch (queue_.Push(job, options_.queue_limit, sys::Now())) {
     case Pushed::kTaken:
+      CallForQueued();
       return true;
     case Pushed::kFull:
       if (options_.when_full == WhenFull::kWait) return SubmitAndWait(job);
@@ -174,13 +162,15 @@ bool WorkerPool::Impl::Submit(std::unique_ptr<WorkerJob>& job) {
   return Refuse();
 }
 
-bool WorkerPool::Impl::SubmitBeyondBound(std::unique_ptr<WorkerJob>& job) {
-  return Push(job, std::numeric_limits<size_t>::max()) == Pushed::kTaken || Refuse();
+bool WorkerPool::Impl::Queue(std::unique_ptr<WorkerJob>& job) {
+  const Pushed pushed = queue_.Push(job, std::numeric_limits<size_t>::max(), sys::Now());
+  return pushed == Pushed::kTaken || Refuse();
 }
 
 bool WorkerPool::Impl::SubmitAndWait(std::unique_ptr<WorkerJob>& job) {
   if (CallbackThread::IsCurrent()) return Refuse();
-  if (!SubmitBeyondBound(job)) return false;
+  if (!Queue(job)) return false;
+  CallForQueued();
   Caller caller;
   {
     absl::MutexLock lock(&mutex_);
@@ -231,6 +221,17 @@ void WorkerPool::Impl::Took(size_t jobs) {
 void WorkerPool::Impl::PublishCall() {
   const bool is_wanted = !is_calling_ && (!idle_.empty() || figures_.threads < max_threads_);
   if (wants_call_.load(std::memory_order_relaxed) != is_wanted) wants_call_.store(is_wanted);
+}
+
+void WorkerPool::Impl::CallForQueued() {
+  if (!wants_call_.load()) return;
+  const int64_t now = sys::Now();
+  Call call;
+  {
+    absl::MutexLock lock(&mutex_);
+    call = ChooseCall(now);
+  }
+  Make(call);
 }
 
 auto WorkerPool::Impl::ChooseCall(int64_t now) -> Call {

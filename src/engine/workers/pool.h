@@ -7,7 +7,8 @@
 //
 // One thread is *called* at a time, by waking it or by starting it: when it takes its first task
 // and sees more, it calls the next. So a burst of tasks costs its caller one system call at most,
-// and tasks that end at once are all done by one thread that is awake.
+// and tasks that end at once are all done by one thread that is awake. A loop queues first, and
+// calls once, at the end of its turn.
 //
 // A job is queued without the lock, which is the workers' own. It is only taken to call one, and
 // whether that is wanted is a flag that changes seldom: not while all are busy, and not while one
@@ -62,8 +63,11 @@ class WorkerPool::Impl final : public reactor::CallbackOwner {
 
   // Queues `job`, or runs it here. False, and it is the caller's as before, when it was not taken.
   bool Submit(std::unique_ptr<reactor::WorkerJob>& job);
-  // The same beyond the bound: for jobs that are few for another reason.
-  bool SubmitBeyondBound(std::unique_ptr<reactor::WorkerJob>& job);
+  // Queues `job` beyond the bound, for jobs that are few for another reason. A thread may not take
+  // it before CallForQueued.
+  bool Queue(std::unique_ptr<reactor::WorkerJob>& job);
+  // Calls a thread where that is wanted for what is queued.
+  void CallForQueued();
   absl::Status Resize(int min_threads, int max_threads);
   absl::Status Stop(absl::Duration grace);
   bool stopping() const;
@@ -124,9 +128,6 @@ class WorkerPool::Impl final : public reactor::CallbackOwner {
 
   // --- Taking jobs.
 
-  // Queues `job` where fewer than `limit` wait, and calls a thread for it where that is wanted.
-  reactor::JobQueue::Pushed Push(std::unique_ptr<reactor::WorkerJob>& job, size_t limit)
-      ABSL_LOCKS_EXCLUDED(mutex_);
   bool SubmitAndWait(std::unique_ptr<reactor::WorkerJob>& job);
   bool RunOnCaller(std::unique_ptr<reactor::WorkerJob>& job);
   bool Refuse() ABSL_LOCKS_EXCLUDED(mutex_);

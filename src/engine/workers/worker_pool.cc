@@ -88,9 +88,9 @@ bool WorkerPool::Run(Task task, Dropped dropped) {
   }
 }
 
-bool WorkerPool::SubmitBeyondBound(std::unique_ptr<WorkerJob>& job) {
-  return impl_->SubmitBeyondBound(job);
-}
+bool WorkerPool::Queue(std::unique_ptr<WorkerJob>& job) { return impl_->Queue(job); }
+
+void WorkerPool::CallForQueued() { impl_->CallForQueued(); }
 
 absl::Status WorkerPool::Resize(int min_threads, int max_threads) {
   try {

@@ -79,7 +79,7 @@ bool Offloader::Submit(poll::EndpointId id, uint32_t era, std::unique_ptr<Offloa
   OffloadJob& carrier = *made;
   carrier.set_work(std::move(work));
   std::unique_ptr<WorkerJob> job = std::move(made);
-  if (pool_->SubmitBeyondBound(job)) return true;
+  if (pool_->Queue(job)) return has_submitted_ = true;
   work = carrier.TakeWork();
   return false;
 }

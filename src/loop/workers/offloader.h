@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "reactor/mailbox.h"
 #include "reactor/workers/offloader.h"
@@ -23,6 +24,10 @@ class Offloader final : public reactor::Offloader {
 
   bool has_workers() const override { return pool_ != nullptr; }
   bool Submit(poll::EndpointId id, uint32_t era, std::unique_ptr<OffloadedWork>& work) override;
+  // Calls a worker for what was submitted since the last time. So one wake-up serves a turn.
+  void CallWorkers() {
+    if (std::exchange(has_submitted_, false)) pool_->CallForQueued();
+  }
   // Any thread. Waits until no work runs any more, and lets none begin.
   void AwaitAll();
 
@@ -36,6 +41,7 @@ class Offloader final : public reactor::Offloader {
   WorkerPool* const pool_;
   const std::shared_ptr<reactor::Mailbox>& mailbox_;
   const std::shared_ptr<Away> away_ = std::make_shared<Away>();
+  bool has_submitted_ = false;
 };
 
 }  // namespace rondo::loop

@@ -20,8 +20,9 @@ class Offloader {
   // Whether the engine has workers.
   virtual bool has_workers() const = 0;
   // Gives `work` of the connection of that name to the pool, beyond its bound: what a connection
-  // may have under way is bounded already. It comes back to the loop as Streams::OnOffloaded. False
-  // when the pool was stopped; `work` is untouched then. May throw std::bad_alloc.
+  // may have under way is bounded already. A worker is called for it at the end of the turn, and it
+  // comes back to the loop as Streams::OnOffloaded. False when the pool was stopped; `work` is
+  // untouched then. May throw std::bad_alloc.
   virtual bool Submit(poll::EndpointId id, uint32_t era, std::unique_ptr<OffloadedWork>& work) = 0;
 
  protected:
