@@ -70,7 +70,7 @@ class LogTest : public ConformanceTest {
   mutable absl::Mutex mutex_;
   std::vector<std::string> log_;
 };
-INSTANTIATE_TEST_SUITE_P(All, LogTest, ::testing::ValuesIn(Setups()), NameOf);
+INSTANTIATE_TEST_SUITE_P(All, LogTest, ::testing::ValuesIn(FewSetups()), NameOf);
 
 TEST_P(LogTest, OfHandlersThatThrow) {
   handler.on_traffic = [](Connection&) -> Action { throw std::runtime_error("bad input"); };

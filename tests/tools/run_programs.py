@@ -157,7 +157,7 @@ def main():
     info = arguments.build / "meson-info"
     tests = json.loads((info / "intro-tests.json").read_text())
     if arguments.suite:
-        tests = [test for test in tests if test["name"] in arguments.suite]
+        tests = [test for test in tests if test["name"].partition("/")[0] in arguments.suite]
     gtest_filter = ":".join(
         text if re.search(r"[*?:-]", text) else f"*{text}*" for text in arguments.filter or [])
     options = json.loads((info / "intro-buildoptions.json").read_text())
