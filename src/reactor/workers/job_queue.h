@@ -23,6 +23,7 @@ class JobList {
   // What it had goes to `other`.
   JobList& operator=(JobList&& other) noexcept {
     std::swap(first_, other.first_);
+    std::swap(last_, other.last_);
     std::swap(size_, other.size_);
     return *this;
   }
@@ -35,9 +36,17 @@ class JobList {
   // When the first was pushed. REQUIRES: !empty(), as for Pop.
   int64_t since() const { return first_->since_; }
   void PushFront(std::unique_ptr<WorkerJob> job) {
+    if (empty()) last_ = job.get();
     job->next_ = first_;
     first_ = job.release();
     ++size_;
+  }
+  // Those of `more`, which are newer.
+  void Append(JobList more) {
+    if (more.empty()) return;
+    (empty() ? first_ : last_->next_) = std::exchange(more.first_, nullptr);
+    last_ = more.last_;
+    size_ += std::exchange(more.size_, 0);
   }
   std::unique_ptr<WorkerJob> Pop() {
     std::unique_ptr<WorkerJob> job(first_);
@@ -48,6 +57,8 @@ class JobList {
 
  private:
   WorkerJob* first_ = nullptr;
+  // Of a list that is not empty.
+  WorkerJob* last_ = nullptr;
   size_t size_ = 0;
 };
 
@@ -121,16 +132,13 @@ class JobQueue {
   }
   // Those from `newest` on, which come after the others.
   void Append(WorkerJob* newest) {
-    JobList before = std::move(oldest_);
+    JobList more;
     while (newest != nullptr) {
       std::unique_ptr<WorkerJob> job(newest);
       newest = job->next_;
-      oldest_.PushFront(std::move(job));
+      more.PushFront(std::move(job));
     }
-    if (before.empty()) return;
-    JobList turned;
-    while (!before.empty()) turned.PushFront(before.Pop());
-    while (!turned.empty()) oldest_.PushFront(turned.Pop());
+    oldest_.Append(std::move(more));
   }
 
   // Any thread.
