@@ -38,6 +38,12 @@ const Grants kBannedWordsGranted = {
     {"src/sys/sys.cc", "::sigaction"},
 };
 
+// Path and word: where one is no kernel call of Rondo's.
+const Grants kKernelCallsGranted = {
+    // Stacks of the simulation's fibers, which are not the simulated program's memory.
+    {"src/simulation/fibers/stack.cc", "::mmap"},
+};
+
 const Grants kCastsGranted = {
     // From the public face, which is only ever the base of one.
     {"src/stream/connection/connection.cc", "StreamConnection"},
@@ -62,6 +68,8 @@ const std::map<std::string, Names> kMayInclude = {
     {"config", {"include", "base", "sys", "net", "poll", "reactor"}},
     {"engine",
      {"include", "base", "sys", "buffer", "net", "poll", "reactor", "stream", "loop", "config"}},
+    // It stands in for sys, and so may use nothing that stands on it.
+    {"simulation", {"include", "base", "sys"}},
     // micro/ times parts of the library alone.
     {"benchmarks", {"include", "base", "buffer", "poll", "reactor", "loop"}},
     {"examples", {"include"}},
@@ -77,6 +85,11 @@ const std::map<std::string, Names> kSystemHeaders = {
     {"poll",
      {"sys/socket.h", "sys/types.h", "sys/uio.h", "sys/epoll.h", "sys/event.h", "liburing.h",
       "linux/io_uring.h"}},
+    {"simulation",
+     {"sys/epoll.h", "sys/mman.h", "sys/socket.h", "sys/types.h", "sys/uio.h", "netinet/in.h",
+      "netinet/tcp.h", "arpa/inet.h", "netdb.h", "ucontext.h", "cxxabi.h",
+      "sanitizer/asan_interface.h", "sanitizer/common_interface_defs.h",
+      "sanitizer/lsan_interface.h"}},
 };
 
 const std::map<std::string, Names> kSystems = {

@@ -29,6 +29,8 @@ extern const Grants kCastsGranted;
 extern const Grants kConditionals;
 // Where the library does print, or end the process.
 extern const Grants kBannedWordsGranted;
+// Path and word: calls of a kernel's function where that is not the kernel of what is simulated.
+extern const Grants kKernelCallsGranted;
 
 // By layer: the other layers whose headers it may include.
 extern const std::map<std::string, Names> kMayInclude;
