@@ -37,18 +37,22 @@ constexpr int kBacklog = 4096;
 
 class AcceptorTest : public ::testing::Test, private poll::Events {
  protected:
-  AcceptorTest() {
+  AcceptorTest() { Listen(kBacklog); }
+  ~AcceptorTest() override { Stop(); }
+
+  // Anew, when it listened before.
+  void Listen(int backlog) {
     base::AssertOnLoop();
+    if (acceptor_ != nullptr) Stop();
     net::Listener listener =
-        *net::Listen(*net::Resolve("tcp://127.0.0.1:0"), {.backlog = kBacklog});
-    acceptor_ = std::make_unique<Acceptor>(std::move(listener), 0, kBacklog, loop_.services,
+        *net::Listen(*net::Resolve("tcp://127.0.0.1:0"), {.backlog = backlog});
+    acceptor_ = std::make_unique<Acceptor>(std::move(listener), 0, backlog, loop_.services,
                                            [this](UniqueFd socket, const SocketAddress& peer) {
                                              accepted_.push_back(std::move(socket));
                                              if (notes_peers_) peers_.push_back(peer.ToString());
                                            });
     RONDO_CHECK(acceptor_->Start() == 0);
   }
-  ~AcceptorTest() override { Stop(); }
 
   std::vector<UniqueFd> ConnectMany(int count) {
     std::vector<UniqueFd> clients;
@@ -122,6 +126,17 @@ TEST_F(AcceptorTest, TakesABacklogInBoundedTurns) {
   EXPECT_LT(accepted_.size(), clients.size());
   Turn();
   EXPECT_THAT(accepted_, SizeIs(clients.size()));
+}
+
+TEST_F(AcceptorTest, AStopTakesAllThatAFullBacklogHolds) {
+  for (const int backlog : {1, 2, 8}) {
+    accepted_.clear();
+    Listen(backlog);
+    // One more than listen(2) was told.
+    const std::vector<UniqueFd> clients = ConnectMany(backlog + 1);
+    Stop();
+    EXPECT_THAT(accepted_, SizeIs(clients.size()));
+  }
 }
 
 TEST_F(AcceptorTest, AcceptedSocketsDoNotBlockNorOutliveExec) {

@@ -54,8 +54,10 @@ void Acceptor::Stop() {
   (void)Resume();
   clock_.Cancel(*this);
   // Peers in the backlog believe that they are connected, and may have sent their requests already.
-  // No more than fit in there: others go on coming while these are taken.
-  for (int i = 0; i < backlog_ && !over_limit_; ++i) {
+  // No more than fit in there, which is one more than listen(2) was told on Linux, and half as many
+  // again elsewhere: others go on coming while these are taken.
+  const int fitting = backlog_ + backlog_ / 2 + 1;
+  for (int i = 0; i < fitting && !over_limit_; ++i) {
     const int result = AcceptOne();
     if (result == 0) continue;
     if (result == -EAGAIN || AcceptErrorOf(-result) != AcceptError::kOfConnection) break;
