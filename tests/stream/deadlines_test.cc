@@ -7,6 +7,8 @@
 #include <tuple>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "stream/stream_services.h"
@@ -72,11 +74,13 @@ class DeadlinesTest : public ::testing::Test, public StreamTimers {
       Move(direction);
     }
   }
-  void Turn() {
+  // `callbacks` are what the wait has brought.
+  void Turn(absl::FunctionRef<void()> callbacks = [] {}) {
     base::AssertOnLoop();
     (void)loop_.clock.BeginWait();
     loop_.clock.OnWaitReturned();
     loop_.clock.CatchUp();
+    callbacks();
     loop_.clock.FireDue();
   }
   void Set(Timeout kind, absl::Duration timeout) {
@@ -300,6 +304,30 @@ TEST_F(WallClockTest, TheLoopWakesUpForItOnlyWhileThereIsSuchADeadline) {
   EXPECT_LE(loop_.clock.BeginWait(), 1'000'000'000);
   connection_->SetWriteDeadline(absl::InfiniteFuture());
   EXPECT_EQ(loop_.clock.BeginWait(), -1);
+}
+
+TEST_F(DeadlinesTest, ATurnThatTakesLongIsNoSilenceOfThePeers) {
+  for (const Timeout kind : {Timeout::kIdle, Timeout::kReadIdle, Timeout::kWriteIdle}) {
+    SCOPED_TRACE(static_cast<int>(kind));
+    over_.clear();
+    Set(kind, kLong);
+    Pass(10);
+    Move(Direction::kInput);
+    Move(Direction::kOutput);
+    Pass(kTimeout / 8 - 5);
+    kernel_.AdvanceClock(10'000'000);
+    // A callback takes longer than the timeout, and answers then. In the same turn a look is due.
+    Turn([this] {
+      kernel_.AdvanceClock(2 * kTimeout * 1'000'000);
+      Move(Direction::kInput);
+      Move(Direction::kOutput);
+    });
+    Pass(kTimeout - kRounding);
+    EXPECT_THAT(over_, IsEmpty());
+    Pass(kTimeout / 8 + 2 * kRounding);
+    EXPECT_THAT(over_, ElementsAre(kind));
+    Set(kind, absl::InfiniteDuration());
+  }
 }
 
 }  // namespace

@@ -220,5 +220,23 @@ TEST_F(IdleTimeoutsTest, NoTimerRunsWithoutConnections) {
   EXPECT_EQ(loop_.clock.BeginWait(), -1);
 }
 
+TEST_F(IdleTimeoutsTest, ATurnThatTakesLongIsNoSilenceOfThePeers) {
+  StreamConnection& answered = Open();
+  Pass(10);
+  MoveByte(answered);
+  Pass(kTimeout / 8 - 5);
+  kernel_.AdvanceClock(10'000'000);
+  // A callback takes longer than the timeout, and answers then. In the same turn a look is due.
+  Turn([&] {
+    loop_.clock.CatchUp();
+    kernel_.AdvanceClock(2 * kTimeout * 1'000'000);
+    MoveByte(answered);
+  });
+  Pass(kTimeout - kRounding);
+  EXPECT_THAT(idle_, IsEmpty());
+  Pass(kTimeout / 8 + 2 * kRounding);
+  EXPECT_TRUE(idle_.contains(answered.generation));
+}
+
 }  // namespace
 }  // namespace rondo::stream

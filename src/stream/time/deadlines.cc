@@ -131,7 +131,7 @@ void Deadlines::UpdateActive() {
 }
 
 bool Deadlines::TakeOutputMoved() {
-  LookAtOutput(connection_.services().clock.Now());
+  LookAtOutput(Clock::Current());
   return std::exchange(output_moved_, false);
 }
 
@@ -177,7 +177,8 @@ void Deadlines::Fire() {
 std::optional<Timeout> Deadlines::Take() {
   const Clock& clock = connection_.services().clock;
   if (NextOfIdle() <= clock.Now()) {
-    Look(clock.Now());
+    // A byte may have moved just now, at the end of a turn that has begun long ago.
+    Look(Clock::Current());
     UpdateActive();
   }
   FollowWallClock();
@@ -186,7 +187,7 @@ std::optional<Timeout> Deadlines::Take() {
   if (first->due() > clock.CaughtUpTo()) return std::nullopt;
   const auto over = static_cast<Timeout>(first - limits_.begin());
   if (IsIdle(over)) {
-    first->since = clock.Now();
+    first->since = Clock::Current();
   } else {
     KeepDeadline(over, kNever, kNoWallTime);
   }

@@ -80,7 +80,7 @@ Tick IdleTimeouts::Remove(StreamConnection& connection) {
   Queue* const queue = QueueOf(connection);
   if (queue == nullptr || !IsLinked(*queue, connection)) return kNever;
   const uint32_t index = connection.id().index();
-  Tick since = connection.state.IsActive() ? clock_.Now() : TickOf(At(index).since);
+  Tick since = connection.state.IsActive() ? Clock::Current() : TickOf(At(index).since);
   if (const auto found = sending_.find(index); found != sending_.end()) {
     since = found->second.since;
   }
@@ -150,15 +150,17 @@ void IdleTimeouts::Fire(Queue& queue) {
   for (int i = 0; i < kClosesPerTurn && DueOf(queue.quiet, queue.timeout) <= caught_up_to; ++i) {
     const uint32_t index = queue.quiet.first;
     Unlink(queue.quiet, index);
-    Append(queue.quiet, index, now);
+    Append(queue.quiet, index, Clock::Current());
     timers_.OnTimeout(*table_.At(index), Timeout::kIdle);
   }
   Restart(queue);
 }
 
+// A byte may have moved just now, at the end of a turn that has begun long ago: a look counts as of
+// the moment.
 void IdleTimeouts::LookAtRecent(Queue& queue) {
   const uint32_t index = queue.recent.first;
-  const Tick now = clock_.Now();
+  const Tick now = Clock::Current();
   StreamConnection& connection = *table_.At(index);
   Unlink(queue.recent, index);
   connection.state.ClearActive();
@@ -176,7 +178,7 @@ void IdleTimeouts::LookAtRecent(Queue& queue) {
 
 void IdleTimeouts::LookAtSending(Queue& queue) {
   const uint32_t index = queue.sending.first;
-  const Tick now = clock_.Now();
+  const Tick now = Clock::Current();
   StreamConnection& connection = *table_.At(index);
   const auto found = sending_.find(index);
   Sending& sending = found->second;
