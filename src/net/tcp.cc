@@ -41,8 +41,11 @@ int Accept(int listener, SocketAddress* peer) {
   return fd;
 }
 
-bool RejectOne(int listener) {
-  return static_cast<bool>(UniqueFd(sys::Accept(listener, nullptr, nullptr)));
+int RejectOne(int listener) {
+  const int fd = sys::Accept(listener, nullptr, nullptr);
+  if (fd < 0) return fd;
+  (void)sys::Close(fd);
+  return 0;
 }
 
 UniqueFd OpenReserve() { return UniqueFd(sys::OpenReserve()); }

@@ -35,8 +35,8 @@ const Transport& Tcp();
 
 // Takes a connection from `listener`. Returns the descriptor and sets `peer`, or a negated errno.
 int Accept(int listener, SocketAddress* peer);
-// Takes a connection from `listener` and closes it at once. Whether there was one.
-bool RejectOne(int listener);
+// Takes a connection from `listener` and closes it at once. Returns 0 or a negated errno.
+int RejectOne(int listener);
 // A descriptor in reserve, which can be closed when the table is full; none when it is full
 // already.
 UniqueFd OpenReserve();

@@ -100,6 +100,8 @@ class AcceptorTest : public ::testing::Test, private poll::Events {
   std::vector<UniqueFd> accepted_;
   std::vector<std::string> peers_;
   bool notes_peers_ = true;
+  // What it has last told the poller.
+  poll::More more_ = poll::More::kYes;
 
  private:
   void OnWaitReturned() override { loop_.clock.OnWaitReturned(); }
@@ -108,7 +110,7 @@ class AcceptorTest : public ::testing::Test, private poll::Events {
   }
   poll::More OnReady(poll::EndpointRef ref, poll::Readiness) override {
     base::AssertOnLoop();
-    return poll::As<Acceptor>(ref).OnReady();
+    return more_ = poll::As<Acceptor>(ref).OnReady();
   }
   void OnReceived(poll::EndpointRef, std::string_view) override { ADD_FAILURE(); }
   void OnReceiveEnd(poll::EndpointRef) override { ADD_FAILURE(); }
@@ -189,6 +191,21 @@ TEST_F(AcceptorTest, PausesForAMomentWhileDescriptorsAreShort) {
   Turn();
   EXPECT_THAT(accepted_, SizeIs(3));
   EXPECT_THAT(engine_.logged, SizeIs(2));
+}
+
+TEST_F(AcceptorTest, WhoHasTurnedAllAwayDoesNotLookAgainUntilAnotherComes) {
+  kernel_.Fail(Call::kAccept, EMFILE, 1);
+  std::vector<UniqueFd> clients = ConnectMany(2);
+  Turn(1);
+  EXPECT_THAT(accepted_, IsEmpty());
+  EXPECT_EQ(more_, poll::More::kNo);
+  // While none can be turned away it is not known whether any waits.
+  Pass(60);
+  Turn();
+  kernel_.Fail(Call::kAccept, EMFILE, 2);
+  clients = ConnectMany(1);
+  Turn(1);
+  EXPECT_EQ(more_, poll::More::kYes);
 }
 
 TEST_F(AcceptorTest, ALastingShortageIsLoggedOnce) {

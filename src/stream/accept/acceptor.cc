@@ -98,11 +98,11 @@ poll::More Acceptor::OnReady() {
       skipped_ = 0;
       return poll::More::kNo;
     }
-    if (result < 0) OnError(-result);
+    const poll::More more = result < 0 ? OnError(-result) : poll::More::kYes;
     // The peers that wait are accepted after the pause.
     if (!accepting()) {
       poller_.SetInterest(ref(), {});
-      break;
+      return more;
     }
   }
   return poll::More::kYes;
@@ -127,14 +127,16 @@ void Acceptor::Take(UniqueFd socket, const SocketAddress& peer) {
   }
 }
 
-void Acceptor::OnError(int error) {
+poll::More Acceptor::OnError(int error) {
   const AcceptError kind = AcceptErrorOf(error);
+  poll::More more = poll::More::kYes;
   // A security module may refuse all of them with the errno of one, and leave them in the backlog.
-  if (kind == AcceptError::kOfConnection && ++skipped_ < kSkippedAtOnce) return;
+  if (kind == AcceptError::kOfConnection && ++skipped_ < kSkippedAtOnce) return more;
   skipped_ = 0;
   LogError(kind, error);
-  if (kind == AcceptError::kNoDescriptors) RejectWaiting();
+  if (kind == AcceptError::kNoDescriptors) more = RejectWaiting();
   PauseFor(kind == AcceptError::kListenerBroken ? kLongPause : kPause);
+  return more;
 }
 
 void Acceptor::LogError(AcceptError kind, int error) {
@@ -190,13 +192,16 @@ void Acceptor::PauseFor(Tick ticks) {
   if (!scheduled()) clock_.Start(*this, reactor::Clock::Current() + ticks);
 }
 
-void Acceptor::RejectWaiting() {
+poll::More Acceptor::RejectWaiting() {
   for (int i = 0; i < kRejectedAtOnce; ++i) {
     reserve_.Reset();
-    const bool more = net::RejectOne(listener_.fd.get());
+    const int result = net::RejectOne(listener_.fd.get());
     reserve_ = net::OpenReserve();
-    if (!more) return;
+    // accept(2) looks for a descriptor first, and so, while there is none, does not tell.
+    if (result == -EAGAIN) return poll::More::kNo;
+    if (result < 0) break;
   }
+  return poll::More::kYes;
 }
 
 }  // namespace rondo::stream

@@ -63,7 +63,8 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   // Accepts one connection and hands it on. Returns 0 or the negated errno.
   int AcceptOne() RONDO_ON_LOOP;
   void Take(UniqueFd socket, const SocketAddress& peer) RONDO_ON_LOOP;
-  void OnError(int error) RONDO_ON_LOOP;
+  // Whether more peers may wait.
+  poll::More OnError(int error) RONDO_ON_LOOP;
   void LogError(AcceptError kind, int error);
   void LogSuccess();
   // Has the poller report peers that wait; without memory for that, after a pause.
@@ -71,8 +72,8 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   // Whether connections may be accepted now.
   bool accepting() const { return !over_limit_ && !scheduled(); }
   void PauseFor(reactor::Tick ticks) RONDO_ON_LOOP;
-  // Accepts and closes what waits, with the reserve descriptor.
-  void RejectWaiting() RONDO_ON_LOOP;
+  // Accepts and closes what waits, with the reserve descriptor. kNo: nothing waits any more.
+  poll::More RejectWaiting() RONDO_ON_LOOP;
 
   net::Listener listener_;
   const poll::EndpointId id_;
