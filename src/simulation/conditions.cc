@@ -32,10 +32,14 @@ const char* NameOf(Fault fault) {
       return "accept finds an aborted connection";
     case Fault::kPreemption:
       return "preemption";
+    case Fault::kThreadStall:
+      return "stall of a thread";
     case Fault::kStall:
       return "stall of the machine";
     case Fault::kLinkStall:
       return "stall of a link";
+    case Fault::kResetOvertakes:
+      return "reset that overtakes";
     case Fault::kOutsideReset:
       return "reset from outside";
     case Fault::kCount:
@@ -64,6 +68,7 @@ Conditions Conditions::FromSeed(Random& random) {
   }
   // What happens once to a machine or a connection must stay rare, or nothing else ever happens.
   drawn.of(Fault::kStall) /= 200;
+  drawn.of(Fault::kThreadStall) /= 100;
   drawn.of(Fault::kLinkStall) /= 20;
   drawn.of(Fault::kOutsideReset) /= 200;
   return drawn;

@@ -31,10 +31,15 @@ enum class Fault {
   kAcceptAborted,
   // Another thread runs before the call does its work.
   kPreemption,
+  // The same, and it goes on only after a while. Of the first process alone: what is said of the
+  // others' time stays true.
+  kThreadStall,
   // The whole machine stops for a while, and finds that time has passed.
   kStall,
   // A segment of a connection is held up, and all behind it.
   kLinkStall,
+  // A RST comes before the data that was sent ahead of it and lost: that is sent no more.
+  kResetOvertakes,
   // A RST from outside, such as a firewall's, hits both ends of a connection.
   kOutsideReset,
   kCount,

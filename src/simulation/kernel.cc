@@ -25,7 +25,8 @@ Kernel::Kernel(uint64_t seed, const Conditions& conditions, const Limits& limits
       begin_(random_.Between(0, kLongestUptime)),
       clock_(begin_, kWallClockBegin + random_.Between(0, kLongestUptime)),
       network_(clock_, faults_, random_.Fork()),
-      scheduler_(clock_, random_.Fork()) {}
+      scheduler_(clock_, random_.Fork()),
+      first_process_(std::make_shared<DescriptorTable>(conditions.descriptor_limit)) {}
 
 Kernel::~Kernel() = default;
 
@@ -74,6 +75,10 @@ void Kernel::Enter() {
 void Kernel::EnterPreemptibly() {
   Enter();
   if (faults_.Strikes(Fault::kPreemption)) scheduler_.Yield();
+  if (scheduler_.current().descriptors() != first_process_) return;
+  if (!faults_.Strikes(Fault::kThreadStall)) return;
+  const Time end = clock_.now() + faults_.random().Between(1, conditions().longest_stall);
+  (void)scheduler_.Await(nullptr, end, {"stall", 0});
 }
 
 Time Kernel::DeadlineAfter(Time timeout) {

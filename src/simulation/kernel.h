@@ -56,6 +56,7 @@ class Kernel {
   const Trace& trace() const { return trace_; }
   const Conditions& conditions() const { return faults_.conditions(); }
   DescriptorTable& descriptors() { return *scheduler_.current().descriptors(); }
+  const std::shared_ptr<DescriptorTable>& first_process() const { return first_process_; }
   Time begin() const { return begin_; }
   uint64_t calls() const { return calls_; }
 
@@ -95,6 +96,8 @@ class Kernel {
   std::vector<std::pair<const void*, std::unique_ptr<WaitQueue>>> waiting_;
   std::map<std::string, std::pair<std::shared_ptr<const std::string>, uint64_t>> disk_;
   Scheduler scheduler_;
+  // By its descriptors.
+  const std::shared_ptr<DescriptorTable> first_process_;
   uint64_t calls_ = 0;
 };
 

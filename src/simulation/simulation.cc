@@ -7,8 +7,7 @@ namespace rondo::simulation {
 
 absl::Status Simulation::Run(std::function<void()> main) {
   kernel_.Install();
-  absl::Status status = kernel_.scheduler().Run(
-      std::make_shared<DescriptorTable>(kernel_.conditions().descriptor_limit), std::move(main));
+  absl::Status status = kernel_.scheduler().Run(kernel_.first_process(), std::move(main));
   kernel_.Uninstall();
   return status;
 }

@@ -67,9 +67,10 @@ class Simulation {
   // Runs `code` as the first thread of a process with a descriptor table of its own; it must be
   // joined (sys::JoinThread).
   sys::Thread StartProcess(const std::string& name, std::function<void()> code);
-  // Descriptors of this process.
-  size_t open_descriptors() { return kernel_.descriptors().size(); }
-  void set_descriptor_limit(size_t limit) { kernel_.descriptors().set_limit(limit); }
+  // Descriptors of the first process; those in tables that its threads have for themselves do not
+  // count.
+  size_t open_descriptors() const { return kernel_.first_process()->size(); }
+  void set_descriptor_limit(size_t limit) { kernel_.first_process()->set_limit(limit); }
   // Threads of all processes, those that were not joined included.
   size_t thread_count() const { return kernel_.scheduler().thread_count(); }
   // Connections that something is left of.

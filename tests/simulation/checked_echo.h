@@ -14,6 +14,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,13 +25,32 @@
 
 #include "simulation/random.h"
 #include "sys/sys.h"
+#include "tests/simulation/promises.h"
 
 namespace rondo::simulation {
 
 class CheckedEcho final : public EventHandler {
  public:
+  struct Style {
+    // Stops reading now and then, until a timer.
+    bool pauses = false;
+    // Has workers make the replies.
+    bool offloads = false;
+    // Asks to be told when replies were sent.
+    bool asks_when_sent = false;
+  };
+
   // The ways in which it echoes are drawn from `random`.
-  explicit CheckedEcho(Random random) : random_(random) {}
+  CheckedEcho(const Style& style, Promises& promises, Random random)
+      : style_(style), promises_(promises), random_(random) {}
+
+  // A connection that was opened once; none while there was none.
+  ConnectionHandle AnyHandle(Random& random) const {
+    return handles_.empty() ? ConnectionHandle() : handles_[random.Below(handles_.size())];
+  }
+
+  // Gives them up; each keeps its loop's mailbox.
+  std::vector<ConnectionHandle> TakeHandles() { return std::exchange(handles_, {}); }
 
   size_t opened() const { return opened_; }
   size_t closed() const { return closed_; }
@@ -39,17 +59,22 @@ class CheckedEcho final : public EventHandler {
   // How the connection of each client ended, by the client's number; those that never said theirs
   // are not in it.
   const std::map<uint32_t, absl::Status>& reasons() const { return reasons_; }
-  // Clients whose peer's end was told.
-  size_t peer_shutdowns() const { return peer_shutdowns_; }
-  size_t yields() const { return yields_; }
+  // Bytes that were accepted for each client by Write.
+  const std::map<uint32_t, size_t>& written() const { return written_; }
+  // How often what happened.
+  const std::map<std::string, uint64_t>& reached() const { return reached_; }
 
  private:
   struct Life {
-    sys::Thread thread;
+    sys::Thread thread = sys::Thread::kNone;
     bool in_callback = false;
+    // The peer has ended while the handler could not answer all.
+    bool has_ended = false;
+    bool was_refused = false;
     std::optional<uint32_t> client;
     // The first bytes, while they are fewer than the client's number has.
     std::string beginning;
+    size_t written = 0;
   };
   // A callback of a connection that runs.
   class Visit;
@@ -58,25 +83,36 @@ class CheckedEcho final : public EventHandler {
   Action OnTraffic(Connection& connection) override;
   Action OnPeerShutdown(Connection& connection) override;
   void OnWritable(Connection& connection) override;
+  Action OnTimeout(Connection& connection, Timeout timeout) override;
   Action OnClose(Connection& connection, const absl::Status& reason) override;
   void OnShutdown(Engine& engine) override;
 
   void Violation(std::string text) { violations_.push_back(std::move(text)); }
-  // Writes all or some of what has arrived.
+  void Reach(const char* what) { ++reached_[what]; }
+  // Answers all or some of what has arrived.
   Action Echo(Connection& connection);
+  void MayPause(Connection& connection);
+  // Takes `length` bytes of the input and has a worker answer them; false when it may not now.
+  bool Offload(Connection& connection, size_t length);
   // Takes `length` bytes of the input and writes them.
   WriteResult Return(Connection& connection, size_t length);
+  WriteResult Write(Connection& connection, std::string_view bytes);
+  // All that is left, then the end.
+  Action Finish(Connection& connection);
   void Note(Life& life, std::string_view bytes);
 
+  const Style style_;
+  Promises& promises_;
   Random random_;
   // By the connection's id.
   std::map<uint64_t, Life> lives_;
+  std::vector<ConnectionHandle> handles_;
   std::map<uint32_t, absl::Status> reasons_;
+  std::map<uint32_t, size_t> written_;
   std::vector<std::string> violations_;
+  std::map<std::string, uint64_t> reached_;
   size_t opened_ = 0;
   size_t closed_ = 0;
-  size_t peer_shutdowns_ = 0;
-  size_t yields_ = 0;
   bool shut_down_ = false;
 };
 

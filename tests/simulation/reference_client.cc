@@ -9,11 +9,33 @@
 
 namespace rondo::simulation {
 
+const char* NameOf(ReferenceClient::Character character) {
+  switch (character) {
+    case ReferenceClient::Character::kPatient:
+      return "patient client";
+    case ReferenceClient::Character::kPipelining:
+      return "pipelining client";
+    case ReferenceClient::Character::kSlow:
+      return "slow client";
+    case ReferenceClient::Character::kClosing:
+      return "closing client";
+    case ReferenceClient::Character::kResetting:
+      return "resetting client";
+    case ReferenceClient::Character::kRude:
+      return "rude client";
+    case ReferenceClient::Character::kCount:
+      break;
+  }
+  return "none";
+}
+
 void ReferenceClient::Run(const SocketAddress& server) {
-  Pause();
+  (void)sys::Sleep(plan_.delay);
   Client client(plan_.socket);
-  connected_ = client.Connect(server);
-  if (!connected_) return;
+  if (!client.Connect(server)) {
+    connect_error_ = client.error();
+    return;
+  }
   const int until = plan_.character == Character::kResetting
                         ? static_cast<int>(random_.Below(static_cast<uint64_t>(plan_.exchanges)))
                         : plan_.exchanges;
@@ -73,6 +95,9 @@ bool ReferenceClient::SendMessage(Client& client, size_t most_read) {
   sent_ += unsent;
   for (;;) {
     unsent.erase(0, client.SendWhatFits(unsent));
+    if (spoke_at_ == 0 && sent_.size() - unsent.size() >= sizeof plan_.number) {
+      spoke_at_ = sys::Now();
+    }
     if (unsent.empty()) return true;
     if (!client.WouldBlock() || !client.AwaitEither()) return false;
     if (client.HasInput() && !ReceiveSome(client, most_read)) return false;

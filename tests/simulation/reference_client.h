@@ -36,11 +36,14 @@ class ReferenceClient {
     kCount,
   };
 
+  // What is drawn of it.
   struct Plan {
     Character character;
     uint32_t number;
     int exchanges;
     size_t longest_message;
+    // Until it connects.
+    int64_t delay;
     // Between two exchanges, at most.
     int64_t pause;
     Client::Options socket;
@@ -51,7 +54,10 @@ class ReferenceClient {
   void Run(const SocketAddress& server);
 
   const Plan& plan() const { return plan_; }
-  bool connected() const { return connected_; }
+  // When it had said its number; 0: never.
+  int64_t spoke_at() const { return spoke_at_; }
+  // The errno of a connect that failed.
+  int connect_error() const { return connect_error_; }
   // All that it meant to was sent, was received, and ended by a FIN.
   bool complete() const { return complete_; }
   // It has read to the end, whatever that was: what was sent to it and not lost has come.
@@ -87,13 +93,17 @@ class ReferenceClient {
   std::string sent_;
   size_t received_ = 0;
   int exchanges_ = 0;
-  bool connected_ = false;
+  int64_t spoke_at_ = 0;
+  int connect_error_ = 0;
   bool complete_ = false;
   bool has_read_all_ = false;
   bool all_sent_ = false;
   Client::Ending ending_ = Client::Ending::kNone;
   std::string violation_;
 };
+
+// "patient client".
+const char* NameOf(ReferenceClient::Character character);
 
 }  // namespace rondo::simulation
 

@@ -1,89 +1,67 @@
 #include "tests/simulation/scenario.h"
 
-#include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 
 #include "rondo/engine.h"
-#include "rondo/options.h"
 
-#include "simulation/random.h"
 #include "simulation/simulation.h"
 #include "sys/sys.h"
 #include "tests/simulation/checked_echo.h"
+#include "tests/simulation/plan.h"
+#include "tests/simulation/promises.h"
 #include "tests/simulation/reference_client.h"
+#include "tests/simulation/visitor.h"
 
 namespace rondo::simulation {
 namespace {
 
-using Character = ReferenceClient::Character;
-
-constexpr auto kCharacters = static_cast<uint64_t>(Character::kCount);
-constexpr int64_t kMillisecond = 1'000'000;
-
-const char* NameOf(Character character) {
-  switch (character) {
-    case Character::kPatient:
-      return "patient client";
-    case Character::kPipelining:
-      return "pipelining client";
-    case Character::kSlow:
-      return "slow client";
-    case Character::kClosing:
-      return "closing client";
-    case Character::kResetting:
-      return "resetting client";
-    case Character::kRude:
-      return "rude client";
-    case Character::kCount:
-      break;
-  }
-  return "none";
-}
-
-// When the engine is stopped, and how.
-struct StopPlan {
-  // While clients are there.
-  bool early = false;
-  int64_t after = 0;
-  absl::Duration grace = absl::Hours(2);
-};
-
 class Scenario {
  public:
   Scenario(uint64_t seed, const Trace::Sink& sink)
-      : random_(seed),
-        conditions_(Conditions::FromSeed(random_)),
-        simulation_(random_.Next(), conditions_),
-        handler_(random_.Fork()) {
+      : plan_(seed),
+        simulation_(plan_.random.Next(), plan_.conditions),
+        handler_(plan_.style, promises_, plan_.random.Fork()) {
     report_.seed = seed;
+    report_.drawn = plan_.Describe();
     simulation_.set_trace(sink);
-    DrawOptions();
-    DrawClients();
-    stop_.early = random_.Below(3) == 0;
-    stop_.after = random_.Magnitude(1000, 200 * kMillisecond);
-    if (random_.Below(3) == 0) {
-      stop_.grace = absl::Nanoseconds(random_.Between(0, 50 * kMillisecond));
+    for (const ReferenceClient::Plan& client : plan_.clients) {
+      clients_.push_back(std::make_unique<ReferenceClient>(client, plan_.random.Fork()));
     }
   }
 
   Report Run() {
     const absl::Status status = simulation_.Run([this] { Main(); });
-    if (!status.ok()) Violation(status.ToString());
+    if (!status.ok()) {
+      Violation(status.ToString());
+      // They would close descriptors of a kernel that does not run any more.
+      (void)new std::vector<ConnectionHandle>(handler_.TakeHandles());
+    }
     for (const auto& client : clients_) CheckClient(*client);
     for (const std::string& each : handler_.violations()) Violation(each);
+    for (const std::string& each : promises_.Broken()) Violation(each);
     Summarize();
     return std::move(report_);
   }
 
  private:
-  void DrawOptions();
-  void DrawClients();
   void Main();
+  // Starts threads that are clients, and such that visit the server.
+  std::vector<sys::Thread> StartClients(const SocketAddress& server);
+  std::vector<sys::Thread> StartVisitors(Engine& engine);
+  // When all that was wrong is over, one more client is served.
+  void CheckItHasRecovered(const SocketAddress& server);
+  // When nothing happens, nothing is done.
+  void CheckItRests();
   void CheckClient(const ReferenceClient& client);
+  // Whether it is no fault of the library that this client was not served to the end.
+  bool IsExcused(const ReferenceClient& client) const;
+  // Whether accept(2) may have left it out, or a timeout may have ended it unheard.
+  bool MayBeTurnedAway() const;
+  bool WasWaitingAtTheStop(const ReferenceClient& client) const;
   void CheckReason(const ReferenceClient& client, const absl::Status& reason);
   void Summarize();
 
@@ -91,94 +69,101 @@ class Scenario {
   void Expect(bool holds, const char* text) {
     if (!holds) Violation(text);
   }
-  // Whether something may have taken connections away that is neither the client nor the server.
-  bool IsDisturbed() const { return simulation_.count(Fault::kOutsideReset) > 0; }
-  bool AcceptHasFailed() const {
-    return simulation_.count(Fault::kAcceptAborted) > 0 ||
-           simulation_.count(Fault::kAcceptNoDescriptors) > 0;
-  }
+  bool HasStruck(Fault fault) const { return simulation_.count(fault) > 0; }
 
-  Random random_;
-  const Conditions conditions_;
+  Plan plan_;
   Simulation simulation_;
+  Promises promises_;
   CheckedEcho handler_;
-  Options options_;
-  StopPlan stop_;
   std::vector<std::unique_ptr<ReferenceClient>> clients_;
+  int64_t stop_began_ = 0;
   absl::Status stopped_ = absl::UnknownError("not stopped");
   Report report_;
 };
-
-// --- What is drawn.
-
-void Scenario::DrawOptions() {
-  options_.poller = random_.Below(2) == 0 ? PollerKind::kEpoll : PollerKind::kEpollEdge;
-  options_.loops = static_cast<int>(random_.Between(1, 4));
-  options_.accept_mode = random_.Below(2) == 0 ? AcceptMode::kAcceptor : AcceptMode::kReusePort;
-  options_.backlog = static_cast<int>(random_.Magnitude(1, 128));
-  options_.read_buffer_bytes = static_cast<size_t>(random_.Magnitude(1 << 10, 128 << 10));
-  options_.connection.outbound_high_bytes =
-      static_cast<size_t>(random_.Magnitude(1 << 10, 256 << 10));
-  options_.connection.outbound_low_bytes =
-      static_cast<size_t>(random_.Between(0, 1 << 10));
-  // Stalls of a link may be long.
-  options_.connection.close_timeout = absl::Hours(1);
-  if (random_.Below(4) == 0) {
-    options_.max_connections = static_cast<size_t>(random_.Between(1, 8));
-  }
-}
-
-void Scenario::DrawClients() {
-  const int count = static_cast<int>(random_.Magnitude(1, 40));
-  const auto pause = random_.Below(2) == 0 ? 0 : random_.Magnitude(1000, 100 * kMillisecond);
-  const auto longest = static_cast<size_t>(random_.Magnitude(16, 64 << 10));
-  for (int i = 0; i < count; ++i) {
-    const auto any = static_cast<Character>(random_.Below(kCharacters));
-    ReferenceClient::Plan plan{
-        .character = random_.Below(2) == 0 ? Character::kPatient : any,
-        .number = static_cast<uint32_t>(i),
-        .exchanges = static_cast<int>(random_.Between(1, 20)),
-        .longest_message = longest,
-        .pause = pause,
-        .socket = {},
-    };
-    if (random_.Below(4) == 0) {
-      plan.socket.receive_buffer_bytes = static_cast<int>(random_.Magnitude(2 << 10, 64 << 10));
-    }
-    clients_.push_back(std::make_unique<ReferenceClient>(plan, random_.Fork()));
-  }
-  report_.drawn = absl::StrCat(
-      options_.poller == PollerKind::kEpoll ? "epoll" : "edge epoll", ", ", options_.loops,
-      " loops, ", options_.accept_mode == AcceptMode::kAcceptor ? "acceptor" : "reuse port", ", ",
-      count, " clients");
-}
 
 // --- The run.
 
 void Scenario::Main() {
   absl::StatusOr<std::unique_ptr<Engine>> started =
-      Engine::Start(handler_, "tcp://127.0.0.1:0", options_);
+      Engine::Start(handler_, "tcp://127.0.0.1:0", plan_.options);
   if (!started.ok()) return Violation(absl::StrCat("start: ", started.status().ToString()));
   std::unique_ptr<Engine> engine = *std::move(started);
   const SocketAddress address = engine->addresses()[0];
-  std::vector<sys::Thread> threads;
-  for (const auto& client : clients_) {
-    threads.push_back(simulation_.StartProcess(absl::StrCat("client ", client->plan().number),
-                                               [&client, address] { client->Run(address); }));
+  if (plan_.spare_descriptors) {
+    simulation_.set_descriptor_limit(simulation_.open_descriptors() + *plan_.spare_descriptors);
   }
-  if (stop_.early) {
-    (void)sys::Sleep(stop_.after);
-    stopped_ = engine->Stop(stop_.grace);
+  const std::vector<sys::Thread> clients = StartClients(address);
+  const std::vector<sys::Thread> visitors = StartVisitors(*engine);
+  if (plan_.stop_after) {
+    (void)sys::Sleep(*plan_.stop_after);
+    stop_began_ = sys::Now();
+    stopped_ = engine->Stop(plan_.grace);
   }
-  for (const sys::Thread thread : threads) sys::JoinThread(thread);
-  if (!stop_.early) stopped_ = engine->Stop(stop_.grace);
+  for (const sys::Thread thread : clients) sys::JoinThread(thread);
+  if (!plan_.stop_after) {
+    CheckItHasRecovered(address);
+    CheckItRests();
+    stopped_ = engine->Stop(plan_.grace);
+  }
+  for (const sys::Thread thread : visitors) sys::JoinThread(thread);
 
   Expect(handler_.shut_down(), "Stop has returned before OnShutdown");
   Expect(handler_.opened() == handler_.closed(), "a connection was opened and not closed");
   Expect(engine->connection_count() == 0, "a connection is counted after the stop");
+  (void)handler_.TakeHandles();
   engine.reset();
   Expect(simulation_.thread_count() == 1, "a thread is left");
   Expect(simulation_.open_descriptors() == 0, "a descriptor is left");
+}
+
+std::vector<sys::Thread> Scenario::StartClients(const SocketAddress& server) {
+  std::vector<sys::Thread> threads;
+  for (const auto& client : clients_) {
+    threads.push_back(simulation_.StartProcess(absl::StrCat("client ", client->plan().number),
+                                               [&client, server] { client->Run(server); }));
+  }
+  return threads;
+}
+
+std::vector<sys::Thread> Scenario::StartVisitors(Engine& engine) {
+  constexpr int kVisits = 30;
+  std::vector<sys::Thread> threads;
+  for (int i = 0; i < plan_.visitors; ++i) {
+    const auto visit = [this, &engine, random = plan_.random.Fork()] {
+      Visitor(engine, handler_, promises_, random).Run(kVisits);
+    };
+    sys::Thread thread;
+    if (sys::StartThread(absl::StrCat("visitor ", i), visit, &thread) == 0) {
+      threads.push_back(thread);
+    }
+  }
+  return threads;
+}
+
+void Scenario::CheckItHasRecovered(const SocketAddress& server) {
+  simulation_.EndFaults();
+  ReferenceClient::Plan plan{.character = ReferenceClient::Character::kPatient,
+                             .number = static_cast<uint32_t>(clients_.size()),
+                             .exchanges = 3,
+                             .longest_message = 1000,
+                             .delay = 0,
+                             .pause = 0,
+                             .socket = {}};
+  ReferenceClient last(plan, plan_.random.Fork());
+  // What the others left behind is taken in first, and accepting may pause for a second.
+  (void)sys::Sleep(5'000'000'000);
+  sys::JoinThread(simulation_.StartProcess("last client", [&] { last.Run(server); }));
+  const bool has_no_descriptor = plan_.spare_descriptors && *plan_.spare_descriptors == 0;
+  if (has_no_descriptor || plan_.may_time_out()) return;
+  Expect(last.complete(), "when all was over, one more was not served");
+}
+
+void Scenario::CheckItRests() {
+  // Timers that were set run out, and workers that nothing is for end.
+  (void)sys::Sleep(60'000'000'000);
+  const uint64_t before = simulation_.calls();
+  (void)sys::Sleep(int64_t{3600} * 1'000'000'000);
+  Expect(simulation_.calls() - before < 10, "an idle server makes calls");
 }
 
 // --- What must be true afterwards.
@@ -187,26 +172,53 @@ void Scenario::CheckClient(const ReferenceClient& client) {
   if (!client.violation().empty()) Violation(client.violation());
   report_.exchanges += static_cast<uint64_t>(client.exchanges());
   ++report_.reached[NameOf(client.plan().character)];
-  const auto found = handler_.reasons().find(client.plan().number);
+  const uint32_t number = client.plan().number;
+  const std::string who = absl::StrCat("client ", number, ", a ", NameOf(client.plan().character));
+  const auto found = handler_.reasons().find(number);
   if (found != handler_.reasons().end()) CheckReason(client, found->second);
-  if (!client.orderly() || client.complete() || IsDisturbed()) return;
-  // It was never served: the stop, or accept(2), came before.
-  if (found == handler_.reasons().end() && (AcceptHasFailed() || stop_.early)) return;
-  // It was, and then the stop came.
-  if (found != handler_.reasons().end() && stop_.early) return;
-  Violation(absl::StrCat("client ", client.plan().number, ", which is a ",
-                         NameOf(client.plan().character), ", was not served to the end: ",
-                         client.received(), " bytes have come back, ending ",
-                         static_cast<int>(client.ending())));
+  if (client.orderly() && !client.complete() && !IsExcused(client)) {
+    Violation(absl::StrCat(who, ", was not served to the end: ", client.received(),
+                           " bytes have come back, ending ", static_cast<int>(client.ending())));
+  }
+  // What the handler wrote came, however the connection was ended in order.
+  const auto written = handler_.written().find(number);
+  if (!client.has_read_all() || written == handler_.written().end() || !found->second.ok()) return;
+  if (HasStruck(Fault::kOutsideReset) || client.received() == written->second) return;
+  Violation(absl::StrCat(who, ", got ", client.received(), " of ", written->second,
+                         " bytes that were written to it, and its end was in order"));
+}
+
+bool Scenario::IsExcused(const ReferenceClient& client) const {
+  if (HasStruck(Fault::kOutsideReset)) return true;
+  // A short backlog was full whenever it tried.
+  if (client.connect_error() == ETIMEDOUT && plan_.options.backlog < 40) return true;
+  const auto found = handler_.reasons().find(client.plan().number);
+  const bool was_served = found != handler_.reasons().end();
+  if (!was_served && MayBeTurnedAway()) return true;
+  // The stop came while it was served. Or before: those that wait in the backlog are accepted.
+  if (plan_.stop_after) return was_served || !WasWaitingAtTheStop(client);
+  return was_served && absl::IsDeadlineExceeded(found->second);
+}
+
+bool Scenario::MayBeTurnedAway() const {
+  return plan_.spare_descriptors || HasStruck(Fault::kAcceptAborted) ||
+         HasStruck(Fault::kAcceptNoDescriptors) || handler_.reached().contains("timeout");
+}
+
+bool Scenario::WasWaitingAtTheStop(const ReferenceClient& client) const {
+  // With a limit some stay in the backlog; and its first bytes come a little later.
+  const int64_t arrived = client.spoke_at() + 4 * plan_.conditions.latency_most + 10'000'000;
+  const bool limited = plan_.options.max_connections < clients_.size();
+  return client.spoke_at() > 0 && arrived < stop_began_ && !limited &&
+         plan_.grace_is_long() && !HasStruck(Fault::kLinkStall);
 }
 
 void Scenario::CheckReason(const ReferenceClient& client, const absl::Status& reason) {
-  if (reason.ok() || IsDisturbed()) return;
-  // The server ends connections at a stop; what the client sends afterwards is answered by a RST.
-  const bool reset_is_fair = !client.orderly();
-  if (reset_is_fair && absl::IsUnavailable(reason)) return;
+  if (reason.ok() || HasStruck(Fault::kOutsideReset)) return;
+  if (absl::IsUnavailable(reason) && !client.orderly()) return;
   // All may have come to the client, and its acknowledgement not yet to the server.
-  if (stop_.grace < absl::Hours(1) && absl::IsCancelled(reason)) return;
+  if (absl::IsCancelled(reason) && !plan_.grace_is_long()) return;
+  if (absl::IsDeadlineExceeded(reason) && plan_.may_time_out()) return;
   Violation(absl::StrCat("client ", client.plan().number, ", a ", NameOf(client.plan().character),
                          ", ended with ", reason.ToString()));
 }
@@ -217,12 +229,12 @@ void Scenario::Summarize() {
   report_.calls = simulation_.calls();
   report_.connections = handler_.opened();
   auto& reached = report_.reached;
+  for (const auto& [what, times] : handler_.reached()) reached[what] += times;
   for (size_t i = 0; i < kFaultCount; ++i) {
-    reached[simulation::NameOf(static_cast<Fault>(i))] += simulation_.count(static_cast<Fault>(i));
+    reached[NameOf(static_cast<Fault>(i))] += simulation_.count(static_cast<Fault>(i));
   }
-  reached["yield"] = handler_.yields();
-  reached["peer's end"] = handler_.peer_shutdowns();
-  reached["stop under load"] = stop_.early && handler_.opened() > 0 ? 1 : 0;
+  reached["promise"] = promises_.made();
+  reached["stop under load"] = plan_.stop_after && handler_.opened() > 0 ? 1 : 0;
   reached["grace is over"] = absl::IsDeadlineExceeded(stopped_) ? 1 : 0;
   for (const auto& [client, reason] : handler_.reasons()) {
     ++reached[absl::StrCat("reason ", absl::StatusCodeToString(reason.code()))];
@@ -234,13 +246,13 @@ void Scenario::Summarize() {
 const std::vector<std::string>& MustBeReached() {
   static const auto* const names = [] {
     auto* const all = new std::vector<std::string>{
-        "yield", "peer's end", "stop under load", "grace is over", "reason OK",
-        "reason UNAVAILABLE", "reason CANCELLED"};
-    for (size_t i = 0; i < kFaultCount; ++i) {
-      all->push_back(simulation::NameOf(static_cast<Fault>(i)));
-    }
-    for (int i = 0; i < static_cast<int>(Character::kCount); ++i) {
-      all->push_back(NameOf(static_cast<Character>(i)));
+        "yield",           "pause",         "offload",         "writable again",
+        "peer's end",      "timeout",       "promise",         "stop under load",
+        "grace is over",   "reason OK",     "reason CANCELLED", "reason UNAVAILABLE",
+        "reason DEADLINE_EXCEEDED"};
+    for (size_t i = 0; i < kFaultCount; ++i) all->push_back(NameOf(static_cast<Fault>(i)));
+    for (int i = 0; i < static_cast<int>(ReferenceClient::Character::kCount); ++i) {
+      all->push_back(NameOf(static_cast<ReferenceClient::Character>(i)));
     }
     return all;
   }();

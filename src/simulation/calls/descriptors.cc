@@ -134,7 +134,7 @@ int EventFd() {
 }
 
 int SignalEventFd(int event_fd) {
-  return Call("write eventfd", event_fd, [&](Kernel& kernel) {
+  return CallPreemptibly("write eventfd", event_fd, [&](Kernel& kernel) {
     auto* const counter = kernel.descriptors().FindAs<EventCounter>(event_fd);
     if (counter == nullptr) return -EBADF;
     counter->Signal();

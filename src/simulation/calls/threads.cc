@@ -21,6 +21,7 @@ void NotSimulated(const char* sentence) { base::CheckFailed(sentence, __FILE__, 
 namespace rondo::sys {
 
 using simulation::Call;
+using simulation::CallPreemptibly;
 using simulation::Fault;
 using simulation::Kernel;
 using simulation::NotSimulated;
@@ -81,7 +82,7 @@ int RunOnThread(const std::function<void()>& code) {
 }
 
 void WaitWhile(const std::atomic<uint32_t>& word, uint32_t value, int64_t timeout_ns) {
-  (void)Call("futex wait", value, [&](Kernel& kernel) {
+  (void)CallPreemptibly("futex wait", value, [&](Kernel& kernel) {
     if (word.load(std::memory_order_acquire) != value || timeout_ns == 0) return -EAGAIN;
     if (kernel.faults().Strikes(Fault::kEarlyWake)) {
       kernel.scheduler().Yield();

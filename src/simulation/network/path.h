@@ -30,6 +30,11 @@ class Path final : public Event {
  public:
   Path(Clock& clock, Receiver& receiver, int to) : clock_(clock), receiver_(receiver), to_(to) {}
 
+  // What travels is lost.
+  void Lose() {
+    travelling_.clear();
+    clock_.Cancel(*this);
+  }
   bool idle() const { return travelling_.empty(); }
   void Send(const Segment& segment, Time delay) {
     if (delay == 0 && idle()) return receiver_.Deliver(to_, segment);

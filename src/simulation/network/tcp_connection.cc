@@ -19,9 +19,6 @@ constexpr uint32_t kInput = EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND;
 constexpr uint32_t kRoom = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 constexpr uint32_t kAnything = ~uint32_t{0};
 
-constexpr Time kFirstSynTimeout = 1'000'000'000;
-constexpr int kMostSyns = 7;
-
 Time Latency(Network& network) {
   const Conditions& conditions = network.conditions();
   return network.random().Between(conditions.latency_least, conditions.latency_most);
@@ -84,67 +81,6 @@ void TcpConnection::Deliver(int to, const Segment& segment) {
 void TcpConnection::DeliverLater(int to, const Segment& segment) {
   Deliver(to, segment);
   network_.Reap(*this);
-}
-
-// --- The handshake.
-
-void TcpConnection::Begin(EndOwner& owner, Buffers buffers) {
-  end(Side::kClient).owner = &owner;
-  end(Side::kClient).buffers = buffers;
-  SendSyn(Side::kClient);
-}
-
-void TcpConnection::SendSyn(Side client) {
-  if (syns_sent_ == kMostSyns) {
-    end(client).error = ETIMEDOUT;
-    Conclude(client);
-    return Notify(end(client), kAnything);
-  }
-  network_.clock().Schedule(syn_timer_, network_.clock().now() + (kFirstSynTimeout << syns_sent_));
-  ++syns_sent_;
-  Dispatch(client, {.kind = Kind::kSyn});
-}
-
-void TcpConnection::SynArrived() {
-  Listener* const listener = network_.FindListener(end(Side::kServer).address);
-  if (listener_ != nullptr || end(Side::kServer).state != State::kConnecting) return;
-  if (listener == nullptr) return Dispatch(Side::kServer, {.kind = Kind::kReset});
-  if (listener->full()) return;
-  listener_ = listener;
-  listener->Begin(*this);
-  end(Side::kServer).buffers = listener->buffers();
-  end(Side::kClient).credit = end(Side::kServer).buffers.receive;
-  end(Side::kServer).credit = end(Side::kClient).buffers.receive;
-  Dispatch(Side::kServer, {.kind = Kind::kSynAck});
-}
-
-void TcpConnection::SynAckArrived() {
-  End& client = end(Side::kClient);
-  if (client.state == State::kClosed) return Dispatch(Side::kClient, {.kind = Kind::kReset});
-  if (client.state != State::kConnecting) return;
-  network_.clock().Cancel(syn_timer_);
-  client.state = State::kOpen;
-  Dispatch(Side::kClient, {.kind = Kind::kHandshakeAck});
-  Notify(client, kAnything);
-}
-
-void TcpConnection::HandshakeEnded() {
-  End& server = end(Side::kServer);
-  // The listener has gone meanwhile, and has sent a RST.
-  if (server.state != State::kConnecting) return;
-  server.state = State::kOpen;
-  listener_->Complete(*this);
-}
-
-void TcpConnection::Refuse() {
-  listener_ = nullptr;
-  if (!closed(Side::kServer)) SendReset(Side::kServer);
-  network_.Reap(*this);
-}
-
-void TcpConnection::Accepted(EndOwner& owner) {
-  listener_ = nullptr;
-  end(Side::kServer).owner = &owner;
 }
 
 // --- Sending.
@@ -359,6 +295,11 @@ void TcpConnection::Close(Side side, Closing how) {
 
 void TcpConnection::SendReset(Side side) {
   Conclude(side);
+  if (network_.faults().Strikes(Fault::kResetOvertakes)) {
+    End& own = end(side);
+    paths_[static_cast<size_t>(PeerOf(side))].Lose();
+    own.bytes.Cut(std::exchange(own.in_flight, 0));
+  }
   Dispatch(side, {.kind = Kind::kReset});
 }
 
