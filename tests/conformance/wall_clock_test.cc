@@ -78,7 +78,9 @@ TEST_P(WallClockTest, OfTimersThatRunAJumpFiresNone) {
   Client client = Connect();
   ASSERT_TRUE(client.Send("x"));
   ASSERT_EQ(client.Receive(3), "set");
-  const int first_ticks = ticks;
+  // Each loop calls it as it starts.
+  const auto first_ticks = static_cast<int>(engine->loop_count());
+  ASSERT_TRUE(Eventually([&] { return ticks == first_ticks; }));
   for (const absl::Duration step : {absl::Hours(1), absl::Hours(-2), absl::Hours(1)}) {
     Step(step);
     Look();
