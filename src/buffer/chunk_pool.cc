@@ -16,7 +16,7 @@ size_t ClassOf(size_t block_bytes) {
 }  // namespace
 
 ChunkPool::~ChunkPool() {
-  RONDO_CHECK(lent_bytes_ == 0);
+  RONDO_CHECK(lent_bytes_ == 0 && beside_bytes_ == 0);
   for (Class& size_class : classes_) {
     while (size_class.head != nullptr) {
       Free* block = size_class.head;

@@ -1,7 +1,7 @@
 // ChunkPool lends blocks of memory in sizes of a power of two and keeps returned ones for the next
 // borrower, so that a busy loop allocates nothing and an idle connection holds nothing. It belongs
 // to one loop and to its thread. What it keeps is bounded; blocks above the largest class are not
-// kept at all.
+// kept at all. All buffers of the loop know the pool, so it also counts the memory that they hold.
 
 #ifndef RONDO_BUFFER_CHUNK_POOL_H_
 #define RONDO_BUFFER_CHUNK_POOL_H_
@@ -38,6 +38,11 @@ class ChunkPool {
   // Memory kept for the next borrower, and lent out, in bytes.
   size_t kept_bytes() const { return kept_bytes_; }
   size_t lent_bytes() const { return lent_bytes_; }
+  // All memory of the loop's buffers: the two above, and what they hold beside blocks of the pool.
+  size_t held_bytes() const { return kept_bytes_ + lent_bytes_ + beside_bytes_; }
+  // A buffer holds so much more, or less, beside blocks of the pool: a string that was given away.
+  void CountBeside(size_t bytes) { beside_bytes_ += bytes; }
+  void UncountBeside(size_t bytes) { beside_bytes_ -= bytes; }
 
  private:
   // A kept block; null when there is none of that size.
@@ -56,6 +61,7 @@ class ChunkPool {
   std::array<Class, kClasses> classes_;
   size_t kept_bytes_ = 0;
   size_t lent_bytes_ = 0;
+  size_t beside_bytes_ = 0;
 };
 
 }  // namespace rondo::buffer

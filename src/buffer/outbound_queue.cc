@@ -12,6 +12,7 @@ namespace rondo::buffer {
 OutboundQueue::~OutboundQueue() {
   RONDO_CHECK(!has_done());
   Clear();
+  pool_.UncountBeside(done_bytes_ + sizeof(*this));
 }
 
 void OutboundQueue::AppendSlow(std::string_view bytes) {
@@ -84,6 +85,7 @@ void OutboundQueue::AppendFile(UniqueFd file, int64_t offset, size_t length, Fil
   open->next = open_files_;
   open_files_ = open.get();
   ++descriptors_;
+  pool_.CountBeside(sizeof(OpenFile));
   PushFile(piece.release(), *open.release(), offset, length);
 }
 
@@ -108,9 +110,17 @@ void OutboundQueue::PushFile(FilePiece* piece, OpenFile& file, int64_t offset, s
 }
 
 void OutboundQueue::NotifyWhenSent(Done&& done) {
-  if (done_.size() == done_.capacity()) done_.reserve(std::max<size_t>(2 * done_.size(), 4));
+  if (done_.size() == done_.capacity()) GrowDone();
   due_at_.push_back(appended_);
   done_.push_back(std::move(done));
+}
+
+void OutboundQueue::GrowDone() {
+  const size_t room = std::max<size_t>(2 * done_.size(), 4);
+  done_.reserve(room);
+  RecountDone();
+  due_at_.reserve(room);
+  RecountDone();
 }
 
 size_t OutboundQueue::Gather(absl::Span<iovec> pieces) const {
@@ -163,7 +173,9 @@ OutboundQueue::Done OutboundQueue::TakeDueDone() {
 std::vector<OutboundQueue::Done> OutboundQueue::TakeAllDone() {
   DropDone(next_done_);
   due_at_.clear();
-  return std::exchange(done_, {});
+  std::vector<Done> all = std::exchange(done_, {});
+  RecountDone();
+  return all;
 }
 
 void OutboundQueue::DropDone(size_t count) {
@@ -173,6 +185,15 @@ void OutboundQueue::DropDone(size_t count) {
   if (!done_.empty() || done_.capacity() <= kDoneKept) return;
   std::vector<Done>().swap(done_);
   std::vector<uint64_t>().swap(due_at_);
+  RecountDone();
+}
+
+void OutboundQueue::RecountDone() {
+  const size_t now = done_.capacity() * sizeof(Done) + due_at_.capacity() * sizeof(uint64_t);
+  if (now == done_bytes_) return;
+  pool_.UncountBeside(done_bytes_);
+  pool_.CountBeside(now);
+  done_bytes_ = now;
 }
 
 void OutboundQueue::Clear() {
@@ -224,6 +245,7 @@ void OutboundQueue::ReleaseFile(OpenFile& file) {
   while (*link != &file) link = &(*link)->next;
   *link = file.next;
   --descriptors_;
+  pool_.UncountBeside(sizeof(OpenFile));
   delete &file;
 }
 
@@ -246,6 +268,7 @@ void OutboundQueue::PushBack(Piece* piece) {
   back_ = piece;
   piece->next = nullptr;
   piece_bytes_ += HeldBy(*piece);
+  pool_.CountBeside(HeldBeside(*piece));
 }
 
 void OutboundQueue::PopFront() {
@@ -253,6 +276,7 @@ void OutboundQueue::PopFront() {
   front_ = piece->next;
   if (front_ == nullptr) back_ = nullptr;
   piece_bytes_ -= HeldBy(*piece);
+  pool_.UncountBeside(HeldBeside(*piece));
   switch (piece->kind) {
     case Kind::kChunk:
       return ReturnChunk(piece);

@@ -57,7 +57,7 @@ class OutboundQueue {
   // Memory that is not counted: of two chunks that are hardly filled.
   static constexpr size_t kUncountedBytes = 2 * kChunkBytes;
 
-  explicit OutboundQueue(ChunkPool& pool) : pool_(pool) {}
+  explicit OutboundQueue(ChunkPool& pool) : pool_(pool) { pool_.CountBeside(sizeof(*this)); }
   OutboundQueue(const OutboundQueue&) = delete;
   OutboundQueue& operator=(const OutboundQueue&) = delete;
   // REQUIRES: no Done waits (TakeAllDone).
@@ -153,10 +153,8 @@ class OutboundQueue {
     const size_t least = held > kUncountedBytes ? (held - kUncountedBytes) / 2 : 0;
     return std::max(waiting_bytes(), least + files_ * kFileBytes);
   }
-  // The memory that is held, but for what callbacks have captured.
-  size_t held_bytes() const {
-    return piece_bytes_ + done_.capacity() * sizeof(Done) + due_at_.capacity() * sizeof(uint64_t);
-  }
+  // The memory that is held, but for what callbacks have captured. The pool counts it, too.
+  size_t held_bytes() const { return piece_bytes_ + done_bytes_; }
   // How many descriptors are held.
   size_t descriptors() const { return descriptors_; }
   // The bytes in front that lie together; empty when a file is in front.
@@ -238,7 +236,14 @@ class OutboundQueue {
   static size_t HeldBy(const Piece& piece);
   void PushBack(Piece* piece);
   void PopFront();
+  // Memory beside the pool's blocks.
+  static size_t HeldBeside(const Piece& piece) {
+    return piece.kind == Kind::kChunk ? 0 : HeldBy(piece);
+  }
+  void GrowDone();
   void DropDone(size_t count);
+  // The lists of callbacks may have other capacities now.
+  void RecountDone();
 
   ChunkPool& pool_;
   Piece* front_ = nullptr;
@@ -258,6 +263,8 @@ class OutboundQueue {
   std::vector<Done> done_;
   std::vector<uint64_t> due_at_;
   size_t next_done_ = 0;
+  // Of both lists.
+  size_t done_bytes_ = 0;
 };
 
 }  // namespace rondo::buffer

@@ -62,6 +62,7 @@ class EdgePoller : public Poller {
   ssize_t SendInline(EndpointRef ref, const iovec* pieces, size_t count) RONDO_ON_LOOP final;
   int Send(EndpointRef ref) RONDO_ON_LOOP final;
   void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)>) const RONDO_ON_LOOP final {}
+  size_t held_bytes() const RONDO_ON_LOOP final { return read_buffer_bytes_; }
   int Add(EndpointRef ref, Readiness interest) RONDO_ON_LOOP final;
   void SetInterest(EndpointRef ref, Readiness interest) RONDO_ON_LOOP final;
   void Forget(EndpointRef ref) RONDO_ON_LOOP final;

@@ -142,6 +142,9 @@ class Poller {
   // some of them, so a sum of the two asks the socket last.
   virtual void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const
       RONDO_ON_LOOP = 0;
+  // Memory of the poller's own buffers: what it receives into, what it holds of paused streams,
+  // copies of what is being sent.
+  virtual size_t held_bytes() const RONDO_ON_LOOP = 0;
   // How many bytes were received for one stream and are still to be delivered, those behind the
   // ones that OnReceived is delivering as well. To find none left anywhere, ask the socket first.
   virtual size_t HeldInput(EndpointRef) const RONDO_ON_LOOP { return 0; }

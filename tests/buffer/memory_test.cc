@@ -63,7 +63,10 @@ TEST(BufferMemoryTest, AQueueHoldsAtMostTwiceWhatItCharges) {
     }
     const size_t held = AllocatedBytes() - before - pool.kept_bytes();
     const size_t charged = queue.charged_bytes();
-    // What the allocator adds to each block is not the queue's.
+    // Nor is what the allocator adds to each block counted.
+    const size_t counted = pool.held_bytes() - pool.kept_bytes() - sizeof(queue);
+    ASSERT_LE(counted, held) << step;
+    ASSERT_LE(held, counted * 21 / 20 + 1024) << step;
     ASSERT_LE(held, (2 * charged + OutboundQueue::kUncountedBytes) * 21 / 20 + 1024) << step;
     ASSERT_GE(charged, queue.memory_bytes());
     most_charged = std::max(most_charged, charged);
@@ -71,6 +74,31 @@ TEST(BufferMemoryTest, AQueueHoldsAtMostTwiceWhatItCharges) {
   EXPECT_GT(most_charged, 300'000u);
   for (OutboundQueue::Done& done : queue.TakeAllDone()) done(absl::OkStatus());
   queue.Clear();
+}
+
+TEST(BufferMemoryTest, ThePoolCountsWhatAllBuffersHold) {
+  ChunkPool pool;
+  RingBuffer input;
+  {
+    OutboundQueue queue(pool);
+    EXPECT_EQ(pool.held_bytes(), sizeof(queue));
+    input.Append("unread"sv, pool);
+    EXPECT_EQ(pool.held_bytes(), sizeof(queue) + ChunkPool::kSmallestBytes);
+    std::string given(10'000, 'x');
+    const size_t capacity = given.capacity();
+    queue.Append(std::move(given));
+    queue.NotifyWhenSent([](const absl::Status&) {});
+    EXPECT_EQ(pool.held_bytes(),
+              sizeof(queue) + ChunkPool::kSmallestBytes + queue.held_bytes());
+    EXPECT_GT(queue.held_bytes(), capacity);
+    queue.Consume(10'000);
+    EXPECT_EQ(RunDue(queue), 1);
+    EXPECT_LT(pool.held_bytes(), sizeof(queue) + ChunkPool::kSmallestBytes + 1000);
+  }
+  EXPECT_EQ(pool.held_bytes(), ChunkPool::kSmallestBytes);
+  input.Clear(pool);
+  // Kept for the next one.
+  EXPECT_EQ(pool.held_bytes(), pool.kept_bytes());
 }
 
 TEST(BufferMemoryTest, AnEmptiedQueueHoldsLittleHoweverManyCallbacksItHad) {

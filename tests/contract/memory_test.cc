@@ -216,7 +216,7 @@ TEST_P(MemoryTest, QueuesThatAreSentBeyondThatNumberArriveInOrder) {
   for (const std::string& each : arrived) EXPECT_TRUE(each == message);
 }
 
-TEST_P(MemoryTest, WhatComesDuringAPauseIsBounded) {
+TEST_P(MemoryTest, WhatComesDuringAPauseIsBoundedAndCounted) {
   // Twice what a receive brings before the poller hears of it (66 KiB), and some.
   constexpr size_t kMostBytes = 160 << 10;
   auto [probe, peer] = AddConnected();
@@ -224,21 +224,29 @@ TEST_P(MemoryTest, WhatComesDuringAPauseIsBounded) {
   EXPECT_TRUE(RunUntil([probe = probe] { return probe->received == "x"; }));
   const std::string flood = Pattern(kFloodBytes);
   size_t written = 0;
+  base::AssertOnLoop();
+  const size_t before = poller().held_bytes();
+  EXPECT_GE(before, kReadBufferBytes);
+  bool counts = false;
+  bool holds = false;
   Pause(*probe);
   for (int i = 0; i < 100; ++i) {
     written += WriteSome(peer.get(), std::string_view(flood).substr(written));
     Turn();
-    base::AssertOnLoop();
     size_t held = 0;
     poller().ForEachUndelivered([&](EndpointId, size_t bytes) { held += bytes; });
     ASSERT_LE(held, kMostBytes);
+    holds |= held > 0;
+    counts |= poller().held_bytes() > before;
   }
+  EXPECT_EQ(counts, holds);
   Resume(*probe);
   EXPECT_TRUE(RunUntil([&, probe = probe, &peer = peer] {
     written += WriteSome(peer.get(), std::string_view(flood).substr(written));
     return probe->received.size() == 1 + flood.size();
   }));
   EXPECT_TRUE(probe->received == "x" + flood);
+  EXPECT_EQ(poller().held_bytes(), before);
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ class Losing final : public Poller {
       absl::FunctionRef<void(EndpointId, size_t)> visit) const override RONDO_ON_LOOP {
     inner_->ForEachUndelivered(visit);
   }
+  size_t held_bytes() const override RONDO_ON_LOOP { return inner_->held_bytes(); }
   int Add(EndpointRef ref, Readiness interest) override RONDO_ON_LOOP {
     return inner_->Add(ref, interest);
   }

@@ -83,6 +83,7 @@ class EpollPoller final : public Poller {
   }
   void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)>) const override
       RONDO_ON_LOOP {}
+  size_t held_bytes() const override RONDO_ON_LOOP { return read_buffer_bytes_; }
 
   int Add(EndpointRef ref, Readiness interest) override RONDO_ON_LOOP;
   void SetInterest(EndpointRef ref, Readiness interest) override RONDO_ON_LOOP;

@@ -12,6 +12,10 @@ namespace rondo::poll::uring {
 class PausedInput {
  public:
   size_t size() const { return bytes_.size() - begin_; }
+  // On the heap.
+  size_t held_bytes() const {
+    return bytes_.capacity() > std::string().capacity() ? bytes_.capacity() + 1 : 0;
+  }
   void Append(std::string_view bytes) { bytes_.append(bytes); }
   // Valid until the next Append. REQUIRES: n <= size().
   std::string_view Front(size_t n) const { return std::string_view(bytes_).substr(begin_, n); }

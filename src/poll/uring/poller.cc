@@ -81,6 +81,9 @@ class IoUringPoller final : public Poller {
       absl::FunctionRef<void(EndpointId, size_t)> visit) const override RONDO_ON_LOOP {
     receiver_.ForEachUndelivered(visit);
   }
+  size_t held_bytes() const override RONDO_ON_LOOP {
+    return receiver_.held_bytes() + sender_.held_bytes();
+  }
   size_t HeldInput(EndpointRef ref) const override RONDO_ON_LOOP {
     return receiver_.HeldInput(ref);
   }

@@ -62,7 +62,10 @@ void Receiver::ForEachReceived(absl::FunctionRef<void(EndpointId, size_t)> visit
 }
 
 void Receiver::Stop(EndpointRef ref) {
-  paused_input_.erase(ref.id.Pack());
+  if (const auto paused = paused_input_.find(ref.id.Pack()); paused != paused_input_.end()) {
+    paused_bytes_ -= paused->second.held_bytes();
+    paused_input_.erase(paused);
+  }
   Mirror::Input& input = MirrorOf(ref).input;
   input.wanted = 0;
   if (input.receiving == Receiving::kPoll) {
@@ -232,7 +235,10 @@ void Receiver::ReportWatched(EndpointRef ref, Events& events) {
 
 bool Receiver::Hold(EndpointRef ref, std::string_view bytes) {
   try {
-    paused_input_[ref.id.Pack()].Append(bytes);
+    PausedInput& paused = paused_input_[ref.id.Pack()];
+    const size_t before = paused.held_bytes();
+    paused.Append(bytes);
+    paused_bytes_ += paused.held_bytes() - before;
   } catch (const std::bad_alloc&) {
     return false;
   }
@@ -261,6 +267,7 @@ void Receiver::Continue(EndpointRef ref, Events& events) {
 void Receiver::DeliverPaused(EndpointRef ref, Events& events) {
   // It keeps its place, empty, which needs no memory when the rest is put back.
   PausedInput bytes = std::exchange(paused_input_.find(ref.id.Pack())->second, PausedInput());
+  paused_bytes_ -= bytes.held_bytes();
   const size_t length = std::min(bytes.size(), read_buffer_bytes_);
   const std::string_view piece = bytes.Front(length);
   bytes.Consume(length);
@@ -271,6 +278,7 @@ void Receiver::DeliverPaused(EndpointRef ref, Events& events) {
   const auto place = paused_input_.find(ref.id.Pack());
   if (bytes.size() > 0) {
     place->second = std::move(bytes);
+    paused_bytes_ += place->second.held_bytes();
   } else {
     paused_input_.erase(place);
   }

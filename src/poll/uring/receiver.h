@@ -43,6 +43,7 @@ class Receiver {
   void Resume(EndpointRef ref) RONDO_ON_LOOP;
   void ForEachUndelivered(absl::FunctionRef<void(EndpointId, size_t)> visit) const RONDO_ON_LOOP;
   size_t HeldInput(EndpointRef ref) const RONDO_ON_LOOP;
+  size_t held_bytes() const { return read_buffer_bytes_ + buffers_.held_bytes() + paused_bytes_; }
   // A wait has returned.
   void BeginTurn() { completed_input_.Forget(); }
   // For good: drops what came in during a pause, and cancels what is under way.
@@ -116,6 +117,8 @@ class Receiver {
   // What came in during a pause, by packed id. In a standard map, which stays as it was when an
   // allocation fails; Abseil's maps do not.
   std::unordered_map<uint64_t, PausedInput> paused_input_;
+  // The memory of these.
+  size_t paused_bytes_ = 0;
   // Of what is in completions, for the streams that are asked about.
   mutable CompletedInput completed_input_;
   // What comes behind the bytes that are being delivered of it.

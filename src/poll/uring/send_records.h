@@ -55,6 +55,8 @@ class SendRecords {
   }
   SendRecord& At(uint32_t number) { return *records_[number]; }
   void Return(uint32_t number) { free_[free_count_++] = number; }
+  // Of the records that there are, in use or not.
+  size_t held_bytes() const { return (known_ - vacant_count_) * kMappedBytes; }
   // Gives the memory of those that were never needed since the last Trim back to the system.
   void Trim() {
     for (; fewest_free_ > 0; --fewest_free_) {

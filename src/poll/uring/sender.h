@@ -43,6 +43,7 @@ class Sender {
   // A poll for room has ended.
   void OnRoom(EndpointRef ref, Events& events) RONDO_ON_LOOP;
 
+  size_t held_bytes() const { return records_.held_bytes(); }
   // Gives back records that were not needed since the last time.
   void TrimMemory() { records_.Trim(); }
 

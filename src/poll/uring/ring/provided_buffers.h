@@ -47,6 +47,8 @@ class ProvidedBuffers {
   }
 
   size_t buffer_bytes() const { return buffer_bytes_; }
+  // Of all of them, whether or not bytes have reached them yet.
+  size_t held_bytes() const { return kCount * stride_; }
   char* At(uint16_t id) const { return memory_ + id * stride_; }
   // The kernel may use buffer `id` again.
   void Return(uint16_t id) {
