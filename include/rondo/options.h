@@ -104,11 +104,23 @@ struct Options {
   // pass the limit is refused; accepted connections and a stop need no room in it. 64 KiB to 4 GiB.
   size_t mailbox_limit_bytes = 256 << 20;
 
-  // --- Connections.
+  // --- Connections, and limits against the open internet.
+  // Above one of these newcomers are reset, or wait in the backlog, where they believe that they
+  // are connected. The log says so once, and again after a minute without. A stop serves the
+  // backlog whatever the rate is.
 
   // Connections of the whole engine; at the limit accepting pauses and newcomers wait in the
   // backlog. At least 1.
   size_t max_connections = std::numeric_limits<size_t>::max();
+  // Connections at once from one source: an IPv4 address, or an IPv6 network of 64 bits, which one
+  // customer has. One more is reset as soon as it is accepted. Behind one IPv4 address there may be
+  // a household or a mobile network (RFC 6888); behind a proxy of one's own all have the proxy's.
+  // 0: no limit. With one, each source takes 21 to 43 bytes while it has connections.
+  size_t max_connections_per_source = 0;
+  // Connections that the engine accepts in a second, 1 to 1 000 000; what a quiet second has left
+  // over may come in the next one, so that in any t seconds at most (t + 1) * accept_rate come.
+  // The others wait, and each listener that has some has its turn. 0: no limit.
+  size_t accept_rate = 0;
   // Of every connection, unless its Listen has its own.
   ConnectionOptions connection = {};
 

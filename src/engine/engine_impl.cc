@@ -53,7 +53,7 @@ absl::Status Engine::Impl::StartWorkers() {
 Engine::Impl::~Impl() {
   // Some loops may never have run: OnBoot called the start off, or their threads could not start.
   // What was posted to them is dropped now, while all that it may refer to still exists: the other
-  // loops and the budget too.
+  // loops and the limits too.
   loops_.CloseMailboxes();
 }
 
@@ -76,8 +76,8 @@ absl::Status Engine::Impl::Launch(Engine& engine) {
 
 // --- Running.
 
-void Engine::Impl::ReleaseConnection() {
-  if (budget_.Release()) listeners_.ResumeAccepting();
+void Engine::Impl::ReleaseConnection(const SocketAddress& peer) {
+  if (limits_.Release(peer)) listeners_.ResumeAccepting();
 }
 
 absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& address) {

@@ -19,10 +19,10 @@
 
 #include "config/engine_config.h"
 #include "engine/process/callback_thread.h"
-#include "engine/connection_budget.h"
 #include "engine/process/engine_registration.h"
 #include "engine/handler_set.h"
 #include "engine/lifecycle.h"
+#include "engine/limits/limits.h"
 #include "engine/listeners.h"
 #include "engine/loop_set.h"
 #include "engine/loop_threads.h"
@@ -66,11 +66,11 @@ class Engine::Impl final : public reactor::EngineLink {
   void RequestStop() override { RequestStop(config_.options.shutdown_grace); }
   reactor::Log& log() override { return log_; }
   WorkerPool* workers() override { return workers_.get(); }
-  bool AcquireConnection(reactor::WaitingLine::Waiter& waiter) override {
-    return budget_.Acquire(waiter);
+  reactor::Admission Admit(reactor::Newcomer& newcomer) override {
+    return limits_.Admit(newcomer);
   }
-  void StopWaiting(reactor::WaitingLine::Waiter& waiter) override { budget_.Leave(waiter); }
-  void ReleaseConnection() override;
+  void Withdraw(reactor::Newcomer& newcomer) override { limits_.Withdraw(newcomer); }
+  void ReleaseConnection(const SocketAddress& peer) override;
 
  private:
   Impl(config::EngineConfig config, engine::HandlerSet handlers,
@@ -91,7 +91,7 @@ class Engine::Impl final : public reactor::EngineLink {
   reactor::Log log_;
   // Null: there are none.
   std::shared_ptr<WorkerPool> workers_;
-  engine::ConnectionBudget budget_{config_.options.max_connections};
+  engine::Limits limits_{config_.options, log_};
   engine::Lifecycle lifecycle_;
 
   // Constant after Launch.

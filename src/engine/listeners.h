@@ -37,7 +37,7 @@ class Listeners {
   absl::StatusOr<UniqueFd> Duplicate(const SocketAddress& address) const;
   // The same of all listeners, in the order of addresses().
   absl::StatusOr<std::vector<UniqueFd>> DuplicateAll() const;
-  // Any thread. There is a place for a connection again: all loops that accept look again.
+  // Any thread. Newcomers may be admitted again: all loops that accept ask.
   void ResumeAccepting() const;
 
  private:

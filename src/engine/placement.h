@@ -24,7 +24,7 @@ class Placement {
 
   // When the loops are there: what Place needs of memory.
   void Prepare() { loads_.resize(loops_.serving.size()); }
-  // `socket`, which has a place under Options::max_connections, is for the handler of that index.
+  // `socket`, which was admitted, is for the handler of that index.
   void Place(UniqueFd socket, const SocketAddress& peer, reactor::HandlerTable::Index handler);
 
  private:

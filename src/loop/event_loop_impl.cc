@@ -238,26 +238,26 @@ void EventLoopImpl::Adopt(UniqueFd socket, const SocketAddress& peer,
   }
   std::unique_ptr<AdoptMail> mail(new (std::nothrow) AdoptMail(*this, socket, peer, handler));
   if (mail != nullptr) return (void)mailbox_->PostUrgent(std::move(mail));
-  RefuseAdopted(std::move(socket), handler, reactor::StatusOf(reactor::Refusal::kNoMemory));
+  RefuseAdopted(std::move(socket), peer, handler, reactor::StatusOf(reactor::Refusal::kNoMemory));
 }
 
 void EventLoopImpl::OpenAdopted(UniqueFd socket, const SocketAddress& peer,
                                 HandlerTable::Index handler) {
   if (ended_) {
-    return RefuseAdopted(std::move(socket), handler,
+    return RefuseAdopted(std::move(socket), peer, handler,
                          reactor::StatusOf(reactor::Refusal::kLoopEnded));
   }
   if (streams_.Open(std::move(socket), peer, handler)) return;
   connections_.fetch_sub(1, std::memory_order_relaxed);
-  engine_.ReleaseConnection();
+  engine_.ReleaseConnection(peer);
 }
 
-void EventLoopImpl::RefuseAdopted(UniqueFd socket, HandlerTable::Index handler,
-                                  const absl::Status& reason) {
+void EventLoopImpl::RefuseAdopted(UniqueFd socket, const SocketAddress& peer,
+                                  HandlerTable::Index handler, const absl::Status& reason) {
   handlers_[handler].transport.Reset(socket.get());
   socket.Reset();
   connections_.fetch_sub(1, std::memory_order_relaxed);
-  engine_.ReleaseConnection();
+  engine_.ReleaseConnection(peer);
   const char* const text = absl::IsResourceExhausted(reason)
                                ? "an accepted connection was reset: no memory"
                                : "an accepted connection was reset: its loop has ended";

@@ -63,8 +63,8 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
 
   // --- Any thread.
 
-  // Gives `socket`, which has a place under max_connections, to this loop and to the handler of
-  // that index. A loop that cannot take it closes it and gives the place back.
+  // Gives `socket`, which was admitted, to this loop and to the handler of that index. A loop that
+  // cannot take it resets it and gives its place back.
   void Adopt(UniqueFd socket, const SocketAddress& peer, reactor::HandlerTable::Index handler);
   // Stops accepting, serves what has arrived, closes. Runs `after_accepting` on the loop once its
   // backlogs have been taken. Once.
@@ -72,7 +72,7 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   // What Drain has left by then is reset; the earliest deadline of all calls counts, also of those
   // before Drain.
   void LimitDrain(reactor::Tick deadline);
-  // Looks again whether there is room under max_connections.
+  // Asks again whether newcomers may be admitted.
   void ResumeAccepting();
   // For a loop that never ran, or will not run again: drops what was posted, with Cancelled, and
   // refuses everything from now on.
@@ -103,8 +103,8 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   void OpenAdopted(UniqueFd socket, const SocketAddress& peer,
                    reactor::HandlerTable::Index handler) RONDO_ON_LOOP;
   // Resets what Adopt took, which cannot be served because of `reason`, and gives its place back.
-  void RefuseAdopted(UniqueFd socket, reactor::HandlerTable::Index handler,
-                     const absl::Status& reason);
+  void RefuseAdopted(UniqueFd socket, const SocketAddress& peer,
+                     reactor::HandlerTable::Index handler, const absl::Status& reason);
   // Starts what was scheduled on another thread.
   void StartTimer(std::unique_ptr<TaskTimer> timer, reactor::Tick due) RONDO_ON_LOOP;
   void ForgetTimer(std::unique_ptr<TaskTimer> timer) { task_timers_.Forget(std::move(timer)); }

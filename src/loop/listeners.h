@@ -38,8 +38,8 @@ class Listeners {
   void StopAll() RONDO_ON_LOOP {
     for (const auto& acceptor : acceptors_) acceptor->Stop();
   }
-  // There is a place under max_connections again. The listener behind the one that got the last
-  // place is the first in line.
+  // The engine may admit newcomers again. The listener behind the one that got the last place asks
+  // first.
   void ResumeAll() RONDO_ON_LOOP {
     const size_t first = next_;
     for (size_t i = 0; i < acceptors_.size(); ++i) {

@@ -58,7 +58,7 @@ class AdoptMail final : public reactor::Mail {
     loop.OpenAdopted(std::move(socket_), peer_, handler_);
   }
   void Drop(const absl::Status& reason) override {
-    loop_.RefuseAdopted(std::move(socket_), handler_, reason);
+    loop_.RefuseAdopted(std::move(socket_), peer_, handler_, reason);
   }
 
  private:

@@ -6,7 +6,8 @@
 
 #include "reactor/callback_owner.h"
 #include "reactor/log.h"
-#include "reactor/waiting_line.h"
+#include "reactor/limits/newcomer.h"
+#include "rondo/socket_address.h"
 
 namespace rondo {
 class Engine;
@@ -23,12 +24,12 @@ class EngineLink : public CallbackOwner {
   virtual Log& log() = 0;
   // Null: it has none.
   virtual WorkerPool* workers() = 0;
-  // A place under Options::max_connections. False when there is none, or only for those who have
-  // waited longer: `waiter` is in line from then on, and must be there until it has got a place, by
-  // asking again when a place is free, or until StopWaiting.
-  virtual bool AcquireConnection(WaitingLine::Waiter& waiter) = 0;
-  virtual void StopWaiting(WaitingLine::Waiter& waiter) = 0;
-  virtual void ReleaseConnection() = 0;
+  // Whether `newcomer` may be served, by all limits of the engine.
+  virtual Admission Admit(Newcomer& newcomer) = 0;
+  // It has gone before it was admitted, if there is one.
+  virtual void Withdraw(Newcomer& newcomer) = 0;
+  // A connection of `peer` that was admitted has ended: once for each.
+  virtual void ReleaseConnection(const SocketAddress& peer) = 0;
 
  protected:
   ~EngineLink() = default;

@@ -32,6 +32,10 @@ enum class LogKind {
   kAcceptingAgain,
   // A connection that was accepted is reset: no memory, or the poller cannot watch it.
   kReset,
+  // A connection that was accepted is reset: its source has too many.
+  kSource,
+  // Newcomers wait in the backlog because of a limit of the engine.
+  kHold,
   // What threw: a handler's callback for a connection, OnTick, a task, the `done` of a write, the
   // load balancer.
   kHandler,

@@ -38,7 +38,7 @@ namespace rondo::reactor {
 enum class Signal : uint32_t {
   // A timer was cancelled.
   kTimersCancelled = 1 << 0,
-  // There is a place under Options::max_connections.
+  // The engine may admit newcomers again.
   kResumeAccepting = 1 << 1,
   // The time that the loop may take to stop has become shorter.
   kStopSooner = 1 << 2,

@@ -24,6 +24,8 @@ class WaitingLine {
   };
 
   bool empty() const { return first_ == nullptr; }
+  size_t size() const { return Ahead(Waiter()); }
+  bool Has(const Waiter& waiter) const { return Ahead(waiter) < size(); }
   // How many came before `waiter`; all of them when it is not in the line.
   size_t Ahead(const Waiter& waiter) const {
     size_t count = 0;

@@ -197,9 +197,10 @@ void Streams::OnReleased(StreamConnection& connection) {
     connection.outbound->Clear();
     shared_.output.ReturnQueue(connection);
   }
+  const SocketAddress peer = connection.peer();
   shared_.table.Destroy(connection);
   connections_.fetch_sub(1, std::memory_order_relaxed);
-  engine_.ReleaseConnection();
+  engine_.ReleaseConnection(peer);
 }
 
 // --- Stopping.

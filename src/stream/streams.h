@@ -54,9 +54,9 @@ class Streams final : private StreamTimers {
 
   size_t size() const { return shared_.table.size(); }
 
-  // Takes over an accepted socket, which has a place under max_connections, for the handler of that
-  // index. False when there is no memory for it, or the poller cannot watch it; the connection is
-  // reset then, and the log says so.
+  // Takes over an accepted socket, which was admitted, for the handler of that index. False when
+  // there is no memory for it, or the poller cannot watch it; the connection is reset then, and the
+  // log says so.
   bool Open(UniqueFd socket, const SocketAddress& peer,
             reactor::HandlerTable::Index handler) RONDO_ON_LOOP;
 

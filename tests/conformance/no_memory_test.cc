@@ -206,6 +206,26 @@ TEST_P(NoMemoryTest, ManyThatEndAtOnceAreAllClosed) {
   EXPECT_TRUE(Eventually([&] { return frugal.closed == kConnections; }));
 }
 
+TEST_P(NoMemoryTest, ASourceThatCannotBeCountedIsResetAndMayComeAgain) {
+  constexpr uint32_t kFirst = 0x7f020001, kSources = 300;
+  options.max_connections_per_source = 1;
+  StartFrugal();
+  {
+    const Shortage begun(*server);
+    for (uint32_t i = 0; i < kSources; ++i) {
+      Client client = ConnectToFrugal({.from = kFirst + i});
+      (void)(client.Send("e") && client.Receive(1) == "e");
+      EXPECT_NE(client.ending(), Client::Ending::kTimeout);
+    }
+  }
+  for (uint32_t i = 0; i < kSources; ++i) {
+    EXPECT_TRUE(Eventually([&] {
+      Client client = ConnectToFrugal({.from = kFirst + i});
+      return StillEchoes(client);
+    }));
+  }
+}
+
 TEST_P(NoMemoryTest, ANewConnectionThatCannotBeMadeIsResetAndLogged) {
   // So long that it needs memory for each connection.
   options.connection.idle_timeout = absl::Hours(24 * 60);

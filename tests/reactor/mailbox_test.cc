@@ -40,9 +40,9 @@ class NoEngine final : public EngineLink {
   void RequestStop() override {}
   Log& log() override { return log_; }
   WorkerPool* workers() override { return nullptr; }
-  bool AcquireConnection(WaitingLine::Waiter&) override { return true; }
-  void StopWaiting(WaitingLine::Waiter&) override {}
-  void ReleaseConnection() override {}
+  Admission Admit(Newcomer&) override { return Admission::kAdmitted; }
+  void Withdraw(Newcomer&) override {}
+  void ReleaseConnection(const SocketAddress&) override {}
 
  private:
   Log log_{[](LogSeverity, std::string_view) {}};

@@ -64,6 +64,17 @@ Client::Client(const SocketAddress& server, const Options& options)
   const timeval limit = {options.timeout_ms / 1000, options.timeout_ms % 1000 * 1000};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  if (options.from != 0) {
+    // The port is chosen with the connect, and need only differ for the same server.
+    SetInt(socket.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    sockaddr_in from = {};
+    from.sin_family = AF_INET;
+    from.sin_addr.s_addr = htonl(options.from);
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from) < 0) {
+      connect_error_ = errno;
+      return;
+    }
+  }
   if (::connect(socket.get(), address.data(), address.size()) < 0) {
     connect_error_ = errno;
     return;

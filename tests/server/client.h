@@ -31,6 +31,9 @@ class Client {
     // SO_RCVBUF, so that a peer that does not read fills up soon; 0: the kernel's choice.
     int receive_buffer_bytes = 0;
     int send_buffer_bytes = 0;
+    // Number of the IPv4 address to come from, such as 127.0.0.2 (0x7f000002); 0: the kernel's
+    // choice. All of 127.0.0.0/8 is this machine, on Linux.
+    uint32_t from = 0;
     // The time limit of each call.
     int timeout_ms = 10'000;
     // Speaks to a server whose bytes go through SwapCase: what is sent and received here is what

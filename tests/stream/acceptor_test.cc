@@ -177,6 +177,57 @@ TEST_F(AcceptorTest, PausesAtMaxConnectionsAndServesTheNextInLineFirst) {
   EXPECT_THAT(accepted_, SizeIs(5));
 }
 
+TEST_F(AcceptorTest, AsksAgainWhenTheEngineSaysAndCostsNoCpuUntilThen) {
+  engine_.places = 1;
+  engine_.ask_again = reactor::Clock::Current() + 500;
+  const std::vector<UniqueFd> clients = ConnectMany(3);
+  Turn();
+  EXPECT_THAT(accepted_, SizeIs(1));
+  const int64_t calls = kernel_.count(Call::kAccept);
+  engine_.places = 1;
+  Pass(400);
+  Turn(100);
+  EXPECT_THAT(accepted_, SizeIs(1));
+  EXPECT_EQ(kernel_.count(Call::kAccept), calls) << "others wait in the backlog";
+  Pass(200);
+  Turn();
+  EXPECT_THAT(accepted_, SizeIs(2));
+  // The next one waits as well, and is told before its time.
+  engine_.ask_again = reactor::Clock::Current() + 500;
+  Turn();
+  engine_.places = 1;
+  Resume();
+  Turn();
+  EXPECT_THAT(accepted_, SizeIs(3));
+}
+
+TEST_F(AcceptorTest, ResetsWhatTheEngineRefusesAndGoesOn) {
+  engine_.refuses = true;
+  const std::vector<UniqueFd> refused = ConnectMany(100);
+  Turn();
+  EXPECT_THAT(accepted_, IsEmpty());
+  for (const UniqueFd& client : refused) {
+    char byte;
+    EXPECT_EQ(::recv(client.get(), &byte, 1, MSG_DONTWAIT), -1);
+    EXPECT_EQ(errno, ECONNRESET);
+  }
+  engine_.refuses = false;
+  const std::vector<UniqueFd> clients = ConnectMany(1);
+  Turn();
+  EXPECT_THAT(accepted_, SizeIs(1));
+}
+
+TEST_F(AcceptorTest, AStopWhileOneAsksAgainLaterLeavesNoTimer) {
+  engine_.places = 0;
+  engine_.ask_again = reactor::Clock::Current() + 500;
+  const std::vector<UniqueFd> clients = ConnectMany(2);
+  Turn();
+  engine_.ask_again = reactor::kNever;
+  Stop();
+  EXPECT_THAT(accepted_, IsEmpty());
+  EXPECT_LT(loop_.clock.BeginWait(), 0) << "a timer is left";
+}
+
 TEST_F(AcceptorTest, PausesForAMomentWhileDescriptorsAreShort) {
   kernel_.Fail(Call::kAccept, EMFILE);
   const std::vector<UniqueFd> clients = ConnectMany(3);

@@ -42,15 +42,19 @@ class FakeEngine final : public reactor::EngineLink {
   void RequestStop() override {}
   reactor::Log& log() override { return log_; }
   WorkerPool* workers() override { return nullptr; }
-  bool AcquireConnection(reactor::WaitingLine::Waiter&) override {
-    if (places == 0) return false;
+  reactor::Admission Admit(reactor::Newcomer& newcomer) override {
+    if (refuses) return reactor::Admission::kRefused;
+    newcomer.ask_again = ask_again;
+    if (places == 0) return reactor::Admission::kMustWait;
     --places;
-    return true;
+    return reactor::Admission::kAdmitted;
   }
-  void StopWaiting(reactor::WaitingLine::Waiter&) override {}
-  void ReleaseConnection() override { ++places; }
+  void Withdraw(reactor::Newcomer&) override {}
+  void ReleaseConnection(const SocketAddress&) override { ++places; }
 
   size_t places = std::numeric_limits<size_t>::max();
+  bool refuses = false;
+  reactor::Tick ask_again = reactor::kNever;
   FakeEngine() { last_line.reserve(1000); }
 
   // How many lines were written, the texts for which there was memory, and the last one, which

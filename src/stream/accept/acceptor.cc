@@ -51,21 +51,22 @@ int Acceptor::Start() {
 
 void Acceptor::Stop() {
   if (stopped()) return;
+  newcomer_.is_last = true;
   (void)Resume();
   clock_.Cancel(*this);
   // Peers in the backlog believe that they are connected, and may have sent their requests already.
   // No more than fit in there, which is one more than listen(2) was told on Linux, and half as many
   // again elsewhere: others go on coming while these are taken.
   const int fitting = backlog_ + backlog_ / 2 + 1;
-  for (int i = 0; i < fitting && !over_limit_; ++i) {
+  for (int i = 0; i < fitting && !waiting_; ++i) {
     const int result = AcceptOne();
     if (result == 0) continue;
     if (result == -EAGAIN || AcceptErrorOf(-result) != AcceptError::kOfConnection) break;
   }
   // It was accepted: as the others in the backlog it is reset, whatever a forked child holds.
-  if (over_limit_) net::Tcp().Reset(over_limit_.get());
-  over_limit_.Reset();
-  engine_.StopWaiting(in_line_);
+  if (waiting_) net::Tcp().Reset(waiting_.get());
+  waiting_.Reset();
+  engine_.Withdraw(newcomer_);
   reserve_.Reset();
   // The poller closes the descriptor.
   (void)listener_.fd.Release();
@@ -74,10 +75,10 @@ void Acceptor::Stop() {
 
 bool Acceptor::Resume() {
   if (stopped()) return false;
-  const bool waits = static_cast<bool>(over_limit_);
+  const bool waits = static_cast<bool>(waiting_);
   if (waits) {
-    if (!engine_.AcquireConnection(in_line_)) return false;
-    deliver_(std::exchange(over_limit_, UniqueFd()), over_limit_peer_);
+    clock_.Cancel(*this);
+    if (!Admit()) return false;
   }
   if (accepting()) Watch();
   return waits;
@@ -112,19 +113,29 @@ int Acceptor::AcceptOne() {
   SocketAddress peer;
   const int fd = net::Accept(listener_.fd.get(), &peer);
   if (fd < 0) return fd;
-  Take(UniqueFd(fd), peer);
+  skipped_ = 0;
+  if (std::exchange(is_logged_, false)) LogSuccess();
+  waiting_ = UniqueFd(fd);
+  newcomer_.peer = peer;
+  (void)Admit();
   return 0;
 }
 
-void Acceptor::Take(UniqueFd socket, const SocketAddress& peer) {
-  skipped_ = 0;
-  if (std::exchange(is_logged_, false)) LogSuccess();
-  if (engine_.AcquireConnection(in_line_)) {
-    deliver_(std::move(socket), peer);
-  } else {
-    over_limit_ = std::move(socket);
-    over_limit_peer_ = peer;
+bool Acceptor::Admit() {
+  switch (engine_.Admit(newcomer_)) {
+    case reactor::Admission::kAdmitted:
+      deliver_(std::exchange(waiting_, UniqueFd()), newcomer_.peer);
+      return true;
+    case reactor::Admission::kRefused:
+      // Also while a forked child holds a copy of it.
+      net::Tcp().Reset(waiting_.get());
+      waiting_.Reset();
+      return true;
+    case reactor::Admission::kMustWait:
+      if (newcomer_.ask_again != reactor::kNever) clock_.Start(*this, newcomer_.ask_again);
+      return false;
   }
+  return false;
 }
 
 poll::More Acceptor::OnError(int error) {

@@ -5,9 +5,10 @@
 // Any other error, and one of a connection that comes too many times in a row, may last: accepting
 // pauses for a moment, rather than spin on a listener that stays readable, and the log says so
 // once, and once when it is over. A descriptor kept in reserve lets it at least reject the peers
-// that wait when the table is full: they learn at once, and do not hang. At
-// Options::max_connections it pauses, too, and newcomers wait in the backlog until a connection has
-// ended.
+// that wait when the table is full: they learn at once, and do not hang.
+//
+// The engine admits each newcomer, or has it reset, or has it wait: then accepting pauses, too, and
+// those behind it wait in the backlog.
 
 #ifndef RONDO_STREAM_ACCEPT_ACCEPTOR_H_
 #define RONDO_STREAM_ACCEPT_ACCEPTOR_H_
@@ -20,7 +21,7 @@
 #include "net/socket.h"
 #include "poll/poller.h"
 #include "reactor/loop_services.h"
-#include "reactor/waiting_line.h"
+#include "reactor/limits/newcomer.h"
 #include "rondo/socket_address.h"
 #include "rondo/unique_fd.h"
 
@@ -30,8 +31,7 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
  public:
   static constexpr poll::EndpointKind kKind = poll::EndpointKind::kListener;
 
-  // Where accepted sockets go; each has a place under Options::max_connections by then. On the
-  // acceptor's loop.
+  // Where accepted sockets go, once they are admitted. On the acceptor's loop.
   using Deliver = std::function<void(UniqueFd socket, const SocketAddress& peer)>;
 
   // `index` is that of its slot, `backlog` that of the listener.
@@ -41,10 +41,10 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
 
   // Begins. Returns 0 or a negated errno.
   int Start() RONDO_ON_LOOP;
-  // Takes what is left in the backlog, up to max_connections, and closes the listener.
+  // Takes what is left in the backlog, up to what the engine admits, and closes the listener.
   void Stop() RONDO_ON_LOOP;
-  // A connection has ended while max_connections was reached, or a pause is over. Whether a peer
-  // that waited for a place has got one.
+  // The engine may admit newcomers again, or a pause is over. Whether the one that waited was
+  // admitted.
   bool Resume() RONDO_ON_LOOP;
 
   // From the poller: a peer waits in the backlog, or accepting fails.
@@ -62,7 +62,8 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   poll::EndpointRef ref() { return {*this, id_}; }
   // Accepts one connection and hands it on. Returns 0 or the negated errno.
   int AcceptOne() RONDO_ON_LOOP;
-  void Take(UniqueFd socket, const SocketAddress& peer) RONDO_ON_LOOP;
+  // Does with the newcomer what the engine says; false while it must wait.
+  bool Admit() RONDO_ON_LOOP;
   // Whether more peers may wait.
   poll::More OnError(int error) RONDO_ON_LOOP;
   void LogError(AcceptError kind, int error);
@@ -70,7 +71,7 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   // Has the poller report peers that wait; without memory for that, after a pause.
   void Watch() RONDO_ON_LOOP;
   // Whether connections may be accepted now.
-  bool accepting() const { return !over_limit_ && !scheduled(); }
+  bool accepting() const { return !waiting_ && !scheduled(); }
   void PauseFor(reactor::Tick ticks) RONDO_ON_LOOP;
   // Accepts and closes what waits, with the reserve descriptor. kNo: nothing waits any more.
   poll::More RejectWaiting() RONDO_ON_LOOP;
@@ -83,10 +84,10 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   poll::Poller& poller_;
   const Deliver deliver_;
   UniqueFd reserve_;
-  // Accepted beyond max_connections, and in line for a place.
-  UniqueFd over_limit_;
-  SocketAddress over_limit_peer_;
-  reactor::WaitingLine::Waiter in_line_;
+  // Accepted, and not admitted yet; `newcomer_` is about it. While there is one, the timer is the
+  // time to ask again.
+  UniqueFd waiting_;
+  reactor::Newcomer newcomer_;
   // Errors of connections since the last one that was accepted, or the last pause.
   int skipped_ = 0;
   // The log says that accepting fails, and not yet that it works again.

@@ -17,7 +17,7 @@
 //    9  Streams::CloseEnded                 at the end of the turn: OnClose, and FIN, unless sent
 //   10  Poller::Close                       close(2), now or when the kernel lets go of the memory
 //   11  Streams::OnReleased                 the slot is free
-//   12  EngineLink::ReleaseConnection       a place under max_connections is free
+//   12  EngineLink::ReleaseConnection       its place among the engine's connections is free
 //
 // The close timeout, Abort and a failure go from wherever they are to 8, and reset. A peer whose
 // FIN says that it has everything goes to 8 at once; the looks are for those that keep silent. One
