@@ -60,7 +60,10 @@ class RONDO_API EventHandler {
   // example because OnBoot refused.
   virtual void OnShutdown(Engine&) {}
 
-  // A connection begins. What is written here is the first thing the peer receives.
+  // A connection begins. What is written here is the first thing the peer receives. A handler may
+  // refuse the connection here: after kClose the peer receives what was written and then the end
+  // (FIN), after Connection::Abort it is reset. OnClose follows, and no OnTraffic: what the peer
+  // has sent is dropped. To every limit and count it was a connection like the others.
   virtual Action OnOpen(Connection&) { return Action::kNone; }
   // Bytes have arrived, or are offered again (after Yield, OnWritable or a later ResumeReading), or
   // a handle's Wake was called. What the handler does not take stays, and is offered again when
