@@ -107,7 +107,7 @@ struct Options {
   // --- Connections, and limits against the open internet.
   // Above one of these newcomers are reset, or wait in the backlog, where they believe that they
   // are connected. The log says so once, and again after a minute without. A stop serves the
-  // backlog whatever the rate is.
+  // backlog whatever the rate and the load are.
 
   // Connections of the whole engine; at the limit accepting pauses and newcomers wait in the
   // backlog. At least 1.
@@ -121,6 +121,11 @@ struct Options {
   // over may come in the next one, so that in any t seconds at most (t + 1) * accept_rate come.
   // The others wait, and each listener that has some has its turn. 0: no limit.
   size_t accept_rate = 0;
+  // Newcomers wait while every loop is busy for more than this share of its time (in the last tenth
+  // of a second or so), so that those who are connected are served first: for as long as that
+  // lasts. 0.01 to 0.99; 0: never. With it a loop that has work reads its CPU time, at most a
+  // hundred times a second.
+  double hold_when_busy = 0;
   // Of every connection, unless its Listen has its own.
   ConnectionOptions connection = {};
 

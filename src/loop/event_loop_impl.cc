@@ -64,6 +64,7 @@ EventLoopImpl::EventLoopImpl(size_t index, HandlerTable handlers, reactor::Engin
       mailbox_(std::move(mailbox)),
       poller_kind_(poller_kind),
       poller_(std::move(poller)),
+      load_(engine.load_meter(index)),
       drain_mail_(std::make_unique<DrainMail>()),
       offloader_(engine.workers(), mailbox_),
       services_{.loop = *this,
@@ -132,6 +133,7 @@ void EventLoopImpl::Turn() {
 void EventLoopImpl::Wait() {
   asleep_ = !streams_.has_pending() && mailbox_->FallAsleep();
   const int64_t until_timer = clock_.BeginWait();
+  if (load_ != nullptr) load_->BeginWait(sys::Now());
   poller_->Wait(asleep_ ? until_timer : 0, *this);
   if (poller_->MayHaveMore()) {
     clock_.StayBehind(kEnoughTurns + streams_.size() / kServedPerTurn);
@@ -142,6 +144,7 @@ void EventLoopImpl::Wait() {
 
 void EventLoopImpl::OnWaitReturned() {
   base::AssertOnLoop();
+  if (load_ != nullptr) load_->EndWait(sys::Now());
   if (asleep_) mailbox_->WakeUp();
   clock_.OnWaitReturned();
 }

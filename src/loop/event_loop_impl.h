@@ -158,6 +158,9 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   const PollerKind poller_kind_;
   const std::unique_ptr<poll::Poller> poller_;
 
+  // Null: none asks how busy the loop is.
+  reactor::LoadMeter* const load_;
+
   // Any thread.
   std::atomic<sys::Thread> thread_{sys::Thread::kNone};
   std::atomic<size_t> connections_{0};

@@ -4,7 +4,10 @@
 #ifndef RONDO_REACTOR_ENGINE_LINK_H_
 #define RONDO_REACTOR_ENGINE_LINK_H_
 
+#include <cstddef>
+
 #include "reactor/callback_owner.h"
+#include "reactor/limits/load_meter.h"
 #include "reactor/log.h"
 #include "reactor/limits/newcomer.h"
 #include "rondo/socket_address.h"
@@ -30,6 +33,8 @@ class EngineLink : public CallbackOwner {
   virtual void Withdraw(Newcomer& newcomer) = 0;
   // A connection of `peer` that was admitted has ended: once for each.
   virtual void ReleaseConnection(const SocketAddress& peer) = 0;
+  // Where the loop of that index tells how busy it is; null: none asks.
+  virtual LoadMeter* load_meter(size_t loop) = 0;
 
  protected:
   ~EngineLink() = default;

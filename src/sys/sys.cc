@@ -61,17 +61,21 @@ ssize_t ReadAt(int fd, void* into, size_t length, int64_t offset) {
 
 int OpenReserve() { return OrErrno(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
-int64_t Now() {
+namespace {
+
+int64_t TimeOf(clockid_t clock) {
   timespec now;
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  ::clock_gettime(clock, &now);
   return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
 }
 
-int64_t WallClock() {
-  timespec now;
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
-}
+}  // namespace
+
+int64_t Now() { return TimeOf(CLOCK_MONOTONIC); }
+
+int64_t ThreadCpuTime() { return TimeOf(CLOCK_THREAD_CPUTIME_ID); }
+
+int64_t WallClock() { return TimeOf(CLOCK_REALTIME); }
 
 int Sleep(int64_t nanoseconds) {
   const timespec delay = {.tv_sec = nanoseconds / 1'000'000'000,

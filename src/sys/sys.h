@@ -91,6 +91,8 @@ int SignalEventFd(int event_fd);
 
 // CLOCK_MONOTONIC in nanoseconds.
 int64_t Now();
+// What the calling thread has used of a CPU so far, in nanoseconds (CLOCK_THREAD_CPUTIME_ID).
+int64_t ThreadCpuTime();
 // CLOCK_REALTIME in nanoseconds since the epoch: it may jump.
 int64_t WallClock();
 // Blocks the calling thread for so long, or a little less when a signal comes. For what must be

@@ -1,5 +1,6 @@
 #include "config/validate_options.h"
 
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <string>
@@ -64,6 +65,12 @@ const std::vector<Bad> kBadOptions = {
      "Options::max_connections is 0; expected 1 to 18446744073709551615"},
     {[](Options& o) { o.accept_rate = 1'000'001; },
      "Options::accept_rate is 1000001; expected 1 to 1000000, or 0 for no limit"},
+    {[](Options& o) { o.hold_when_busy = 1; },
+     "Options::hold_when_busy is 1; expected 0.01 to 0.99, or 0 for never"},
+    {[](Options& o) { o.hold_when_busy = -0.5; },
+     "Options::hold_when_busy is -0.5; expected 0.01 to 0.99, or 0 for never"},
+    {[](Options& o) { o.hold_when_busy = std::nan(""); },
+     "Options::hold_when_busy is nan; expected 0.01 to 0.99, or 0 for never"},
     {[](Options& o) { o.read_buffer_bytes = kKiB - 1; },
      "Options::read_buffer_bytes is 1023; expected 1024 to 16777216"},
     {[](Options& o) { o.read_buffer_bytes = 16 * kMiB + 1; },
@@ -154,6 +161,8 @@ TEST(ValidateOptionsTest, BothEndsOfEveryRangeAreAllowed) {
       [](Options& o) { o.max_connections_per_source = kHuge; },
       [](Options& o) { o.accept_rate = 1; },
       [](Options& o) { o.accept_rate = 1'000'000; },
+      [](Options& o) { o.hold_when_busy = 0.01; },
+      [](Options& o) { o.hold_when_busy = 0.99; },
       [](Options& o) { o.read_buffer_bytes = kKiB; },
       [](Options& o) { o.read_buffer_bytes = 16 * kMiB; },
       [](Options& o) { o.connection.inbound_limit_bytes = kKiB; },
@@ -198,11 +207,13 @@ TEST(ValidateOptionsTest, BothEndsOfEveryRangeAreAllowed) {
 
 int Next(int value, int step) { return value + step; }
 size_t Next(size_t value, int step) { return value + static_cast<size_t>(step); }
+double Next(double value, int step) { return std::nextafter(value, value + step); }
 absl::Duration Next(absl::Duration value, int step) { return value + absl::Nanoseconds(step); }
 
 // Where the fields of a scope are in Options.
 Options& ScopeOf(Options& options, int Options::*) { return options; }
 Options& ScopeOf(Options& options, size_t Options::*) { return options; }
+Options& ScopeOf(Options& options, double Options::*) { return options; }
 Options& ScopeOf(Options& options, absl::Duration Options::*) { return options; }
 template <class Value>
 ConnectionOptions& ScopeOf(Options& options, Value ConnectionOptions::*) {

@@ -260,6 +260,8 @@ int64_t Now() {
   return (stopped_at < 0 ? real_sys::Now() : stopped_at) + testing::clock_offset;
 }
 
+int64_t ThreadCpuTime() { return real_sys::ThreadCpuTime(); }
+
 int CatchSignal(int signal, SignalHandler handler, SignalAction* before) {
   return real_sys::CatchSignal(signal, handler, before);
 }

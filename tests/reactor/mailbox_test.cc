@@ -43,6 +43,7 @@ class NoEngine final : public EngineLink {
   Admission Admit(Newcomer&) override { return Admission::kAdmitted; }
   void Withdraw(Newcomer&) override {}
   void ReleaseConnection(const SocketAddress&) override {}
+  LoadMeter* load_meter(size_t) override { return nullptr; }
 
  private:
   Log log_{[](LogSeverity, std::string_view) {}};

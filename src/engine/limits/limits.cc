@@ -1,5 +1,6 @@
 #include "engine/limits/limits.h"
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <utility>
@@ -20,6 +21,8 @@ using reactor::Tick;
 
 // That newcomers wait is logged once, and again when none has had to for so long.
 constexpr Tick kQuiet = 60'000;
+// How soon one that waits for loops that are busy asks again.
+constexpr Tick kLookAgain = 20;
 
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 
@@ -28,9 +31,12 @@ constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 Limits::Limits(const Options& options, reactor::Log& log)
     : options_(options),
       log_(log),
-      may_hold_(options.max_connections != kNoLimit || options.accept_rate > 0),
+      may_hold_(options.max_connections != kNoLimit || options.accept_rate > 0 ||
+                options.hold_when_busy > 0),
       sources_(options.max_connections_per_source,
                options.max_connections_per_source > 0 ? sys::Random() : 0),
+      loops_(static_cast<size_t>(options.loops)),
+      loads_(options.hold_when_busy > 0 ? new reactor::LoadMeter[loops_] : nullptr),
       rate_(options.accept_rate, options.accept_rate > 0 ? reactor::Clock::Current() : 0) {}
 
 Limits::~Limits() {
@@ -106,7 +112,19 @@ Limits::Hold Limits::HoldOf(Newcomer& newcomer, Tick now) {
     newcomer.ask_again = rate_.WhenThereAre(ahead + 1);
     return Hold::kAcceptRate;
   }
+  if (AreBusy()) {
+    newcomer.ask_again = now + kLookAgain;
+    return Hold::kBusy;
+  }
   return Hold::kNone;
+}
+
+bool Limits::AreBusy() const {
+  if (loads_ == nullptr) return false;
+  const int64_t now = sys::Now();
+  return std::all_of(loads_.get(), loads_.get() + loops_, [&](const reactor::LoadMeter& load) {
+    return load.BusyShare(now) > options_.hold_when_busy;
+  });
 }
 
 // --- Telling.
@@ -120,6 +138,9 @@ void Limits::Count(Hold hold) {
       return;
     case Hold::kAcceptRate:
       ++counts_.held_by_accept_rate;
+      return;
+    case Hold::kBusy:
+      ++counts_.held_by_load;
       return;
   }
 }
@@ -141,6 +162,9 @@ void Limits::LogHold(Hold hold) {
       case Hold::kAcceptRate:
         return absl::StrCat(kWait, "more than Options::accept_rate, ", options_.accept_rate,
                             " a second, have come");
+      case Hold::kBusy:
+        return absl::StrCat(kWait, "every loop is busy for more of its time than "
+                            "Options::hold_when_busy, ", options_.hold_when_busy);
     }
     return std::string(kWait);
   };

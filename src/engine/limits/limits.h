@@ -3,6 +3,7 @@
 //   Options::max_connections_per_source    reset: it has as many as it may
 //   Options::max_connections               wait for a place
 //   Options::accept_rate                   wait for a token
+//   Options::hold_when_busy                wait until some loop has time
 //
 // What counts for a source is asked first: a peer that has too many takes no part in what others
 // wait for. Those that wait are in one line, each for the listener that has it: else the loop on
@@ -18,6 +19,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -25,6 +27,7 @@
 #include "engine/limits/accept_rate.h"
 #include "engine/limits/source_table.h"
 #include "reactor/log.h"
+#include "reactor/limits/load_meter.h"
 #include "reactor/limits/newcomer.h"
 #include "reactor/timer_wheel.h"
 #include "reactor/waiting_line.h"
@@ -35,7 +38,7 @@ namespace rondo::engine {
 
 class Limits {
  public:
-  // `options` and `log` outlive it.
+  // `options`, in which `loops` is counted, and `log` outlive it.
   Limits(const Options& options, reactor::Log& log);
   // REQUIRES: every connection that was admitted was released, and every newcomer withdrawn.
   ~Limits();
@@ -48,7 +51,7 @@ class Limits {
   [[nodiscard]] bool Release(const SocketAddress& peer);
 
   // What a newcomer may have to wait for.
-  enum class Hold { kNone, kMaxConnections, kAcceptRate };
+  enum class Hold { kNone, kMaxConnections, kAcceptRate, kBusy };
   // Newcomers so far.
   struct Counts {
     // Reset: of max_connections_per_source; or for lack of memory to count them.
@@ -57,16 +60,24 @@ class Limits {
     // Those that had to wait at first for one of these.
     uint64_t held_by_max_connections = 0;
     uint64_t held_by_accept_rate = 0;
+    uint64_t held_by_load = 0;
   };
   Counts counts() const;
 
+  // Where a serving loop tells how busy it is; null: none asks, or it only accepts.
+  reactor::LoadMeter* load_meter(size_t loop) {
+    return loads_ != nullptr && loop < loops_ ? &loads_[loop] : nullptr;
+  }
+
  private:
-  static constexpr size_t kHolds = static_cast<size_t>(Hold::kAcceptRate) + 1;
+  static constexpr size_t kHolds = static_cast<size_t>(Hold::kBusy) + 1;
 
   // Takes a place for `newcomer`, or tells what there is none for.
   Hold TakePlace(reactor::Newcomer& newcomer);
   Hold HoldOf(reactor::Newcomer& newcomer, reactor::Tick now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether every loop is busier than it may be.
+  bool AreBusy() const;
   // Adds to those that had to wait for it.
   void Count(Hold hold) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether the log should say that newcomers wait for it.
@@ -79,6 +90,9 @@ class Limits {
   // Whether any is set that newcomers wait for.
   const bool may_hold_;
   SourceTable sources_;
+  // Of the loops that serve; none where the option is off.
+  const size_t loops_;
+  const std::unique_ptr<reactor::LoadMeter[]> loads_;
 
   mutable absl::Mutex mutex_;
   size_t connections_ ABSL_GUARDED_BY(mutex_) = 0;

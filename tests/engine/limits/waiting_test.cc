@@ -1,4 +1,5 @@
-// What newcomers wait for, without an engine: tokens of the accept rate.
+// What newcomers wait for, without an engine: tokens of the accept rate, loops that have time,
+// memory.
 
 #include <cstdint>
 #include <string>
@@ -6,11 +7,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "reactor/clock.h"
+#include "sys/sys.h"
 #include "tests/engine/limits/limits_test.h"
 
 namespace rondo::engine {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // --- accept_rate.
@@ -119,6 +122,45 @@ TEST_F(AcceptRateTest, BothLimitsHoldAtOnce) {
   EXPECT_EQ(asker.AdmitAll(), 1);
   EXPECT_EQ(asker.newcomer.ask_again, reactor::kNever) << "it waits for a place";
   EXPECT_TRUE(Release());
+  EXPECT_TRUE(asker.Admits());
+}
+
+// --- hold_when_busy.
+
+class BusyTest : public LimitsTest {
+ protected:
+  BusyTest() { kernel_.StopClock(); }
+};
+
+TEST_F(BusyTest, HoldsNewcomersWhileEveryLoopIsBusy) {
+  Limits& limits = Make({.loops = 2, .hold_when_busy = 0.9});
+  EXPECT_EQ(limits.load_meter(2), nullptr) << "it only accepts";
+  reactor::LoadMeter& first = *limits.load_meter(0);
+  reactor::LoadMeter& second = *limits.load_meter(1);
+  Asker asker(*this);
+  EXPECT_TRUE(asker.Admits()) << "no loop has run yet";
+  first.EndWait(sys::Now());
+  Pass(1000);
+  EXPECT_TRUE(asker.Admits()) << "the second one has time";
+  second.EndWait(sys::Now());
+  EXPECT_TRUE(asker.Admits());
+  Pass(1000);
+  EXPECT_FALSE(asker.Admits());
+  EXPECT_EQ(asker.newcomer.ask_again, reactor::Clock::Current() + 20);
+  EXPECT_THAT(logged_, ElementsAre(HasSubstr("Options::hold_when_busy, 0.9")));
+  EXPECT_EQ(limits.counts().held_by_load, 1u);
+  second.BeginWait(sys::Now());
+  Pass(20);
+  EXPECT_TRUE(asker.Admits());
+}
+
+TEST_F(BusyTest, WhatAStopTakesDoesNotWait) {
+  Limits& limits = Make({.hold_when_busy = 0.5});
+  limits.load_meter(0)->EndWait(sys::Now());
+  Pass(1000);
+  Asker asker(*this);
+  EXPECT_FALSE(asker.Admits());
+  asker.newcomer.is_last = true;
   EXPECT_TRUE(asker.Admits());
 }
 
