@@ -107,7 +107,7 @@ struct Options {
   // --- Connections, and limits against the open internet.
   // Above one of these newcomers are reset, or wait in the backlog, where they believe that they
   // are connected. The log says so once, and again after a minute without. A stop serves the
-  // backlog whatever the rate and the load are.
+  // backlog whatever the rate, the load and the memory are.
 
   // Connections of the whole engine; at the limit accepting pauses and newcomers wait in the
   // backlog. At least 1.
@@ -126,6 +126,15 @@ struct Options {
   // lasts. 0.01 to 0.99; 0: never. With it a loop that has work reads its CPU time, at most a
   // hundred times a second.
   double hold_when_busy = 0;
+  // What all buffers of the engine may hold: input that handlers have left, output that was not
+  // sent, what is kept for the next use, what was posted to the loops; by the memory that is held,
+  // not by how full it is. While they hold more, and until that has fallen to 7/8, newcomers wait,
+  // and a connection that takes more and holds more than its share (the limit divided by the number
+  // of connections) is not read from. Its output goes on, and so do its timeouts. When the limit
+  // has been passed for ten seconds, those that hold the most are reset, one of each loop at a
+  // time, with ResourceExhausted. Loops look once a turn, so a turn may pass the limit. What
+  // handlers hold themselves does not count, nor does work for the pool. 1 MiB to 1 PiB; 0: none.
+  size_t memory_limit_bytes = 0;
   // Of every connection, unless its Listen has its own.
   ConnectionOptions connection = {};
 

@@ -17,13 +17,19 @@ size_t ClassOf(size_t block_bytes) {
 
 ChunkPool::~ChunkPool() {
   RONDO_CHECK(lent_bytes_ == 0 && beside_bytes_ == 0);
+  DropKept();
+}
+
+void ChunkPool::DropKept() {
   for (Class& size_class : classes_) {
     while (size_class.head != nullptr) {
       Free* block = size_class.head;
       size_class.head = block->next;
       ::operator delete(block);
     }
+    size_class.kept = 0;
   }
+  kept_bytes_ = 0;
 }
 
 size_t ChunkPool::BlockBytes(size_t bytes) {

@@ -35,6 +35,9 @@ class ChunkPool {
   // Takes back a block borrowed as `bytes`, or as anything with the same BlockBytes.
   void Return(void* block, size_t bytes);
 
+  // Gives what is kept back to the system.
+  void DropKept();
+
   // Memory kept for the next borrower, and lent out, in bytes.
   size_t kept_bytes() const { return kept_bytes_; }
   size_t lent_bytes() const { return lent_bytes_; }

@@ -63,6 +63,9 @@ inline constexpr std::tuple kOptionsFields{
           std::numeric_limits<size_t>::max()),
     Field("Options::accept_rate", &Options::accept_rate, 1, 1'000'000).OrZeroFor("no limit"),
     Field("Options::hold_when_busy", &Options::hold_when_busy, 0.01, 0.99).OrZeroFor("never"),
+    Field("Options::memory_limit_bytes", &Options::memory_limit_bytes, kMebibyte,
+          kMebibyte * kGibibyte)
+        .OrZeroFor("no limit"),
     Field("Options::read_buffer_bytes", &Options::read_buffer_bytes, kKibibyte, 16 * kMebibyte),
     Field("Options::mailbox_limit_bytes", &Options::mailbox_limit_bytes, 64 * kKibibyte,
           4 * kGibibyte),

@@ -80,6 +80,11 @@ void Engine::Impl::ReleaseConnection(const SocketAddress& peer) {
   if (limits_.Release(peer)) listeners_.ResumeAccepting();
 }
 
+void Engine::Impl::OnMemoryLimit() {
+  for (const auto& loop : loops_.serving) loop->OnMemoryLimit();
+  if (limits_.MayResume()) listeners_.ResumeAccepting();
+}
+
 absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& address) {
   absl::StatusOr<UniqueFd> duplicate;
   RONDO_RETURN_IF_ERROR(WithListeners(

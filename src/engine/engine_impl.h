@@ -72,6 +72,8 @@ class Engine::Impl final : public reactor::EngineLink {
   void Withdraw(reactor::Newcomer& newcomer) override { limits_.Withdraw(newcomer); }
   void ReleaseConnection(const SocketAddress& peer) override;
   reactor::LoadMeter* load_meter(size_t loop) override { return limits_.load_meter(loop); }
+  reactor::MemoryBudget* memory_budget() override { return limits_.memory_budget(); }
+  void OnMemoryLimit() override;
 
  private:
   Impl(config::EngineConfig config, engine::HandlerSet handlers,

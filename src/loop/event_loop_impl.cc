@@ -105,9 +105,11 @@ void EventLoopImpl::Run(Role role) {
   if (role == Role::kServing) {
     for (TickTimer& timer : tick_timers_) RunOnTick(timer);
   }
+  memory_.Begin();
   while (!Finished()) Turn();
   poller_->Wait(0, *this);
   End();
+  memory_.End();
   thread_.store(sys::Thread::kNone, std::memory_order_relaxed);
 }
 
@@ -128,6 +130,7 @@ void EventLoopImpl::Turn() {
   streams_.ApplyPending();
   streams_.CloseEnded();
   offloader_.CallWorkers();
+  memory_.EndTurn();
 }
 
 void EventLoopImpl::Wait() {
@@ -158,6 +161,7 @@ void EventLoopImpl::TakeSignals() {
   if (raised.has(Signal::kResumeAccepting)) listeners_.ResumeAll();
   if (raised.has(Signal::kEndDrained)) streams_.EndDrained();
   if (raised.has(Signal::kStopSooner) && draining_) RestartStopTimer();
+  if (raised.has(Signal::kMemoryLimit)) streams_.OnMemoryLimit();
 }
 
 EventLoopImpl::TickTimer::TickTimer(EventLoopImpl& loop, EventHandler& handler)
@@ -308,6 +312,8 @@ void EventLoopImpl::RestartStopTimer() {
 void EventLoopImpl::ResumeAccepting() {
   mailbox_->Raise(reactor::Signal::kResumeAccepting);
 }
+
+void EventLoopImpl::OnMemoryLimit() { mailbox_->Raise(reactor::Signal::kMemoryLimit); }
 
 // --- What the poller delivers.
 

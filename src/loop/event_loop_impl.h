@@ -25,6 +25,7 @@
 #include "absl/status/statusor.h"
 
 #include "base/on_loop.h"
+#include "loop/limits/memory_report.h"
 #include "loop/listeners.h"
 #include "loop/task_timers.h"
 #include "loop/workers/offloader.h"
@@ -74,6 +75,8 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   void LimitDrain(reactor::Tick deadline);
   // Asks again whether newcomers may be admitted.
   void ResumeAccepting();
+  // Whether Options::memory_limit_bytes is passed has changed.
+  void OnMemoryLimit();
   // For a loop that never ran, or will not run again: drops what was posted, with Cancelled, and
   // refuses everything from now on.
   void CloseMailbox();
@@ -173,6 +176,7 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   Offloader offloader_;
   reactor::LoopServices services_;
   stream::Streams streams_;
+  MemoryReport memory_{engine_, *poller_, *mailbox_, streams_};
   Listeners listeners_;
   TaskTimers task_timers_;
   std::deque<TickTimer> tick_timers_;

@@ -8,6 +8,7 @@
 
 #include "reactor/callback_owner.h"
 #include "reactor/limits/load_meter.h"
+#include "reactor/limits/memory_budget.h"
 #include "reactor/log.h"
 #include "reactor/limits/newcomer.h"
 #include "rondo/socket_address.h"
@@ -35,6 +36,10 @@ class EngineLink : public CallbackOwner {
   virtual void ReleaseConnection(const SocketAddress& peer) = 0;
   // Where the loop of that index tells how busy it is; null: none asks.
   virtual LoadMeter* load_meter(size_t loop) = 0;
+  // Where loops tell what their buffers hold; null: there is no limit to that.
+  virtual MemoryBudget* memory_budget() = 0;
+  // Whether that limit is passed has changed: has every loop look.
+  virtual void OnMemoryLimit() = 0;
 
  protected:
   ~EngineLink() = default;

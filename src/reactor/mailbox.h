@@ -44,6 +44,8 @@ enum class Signal : uint32_t {
   kStopSooner = 1 << 2,
   // The turn that began the drain is over.
   kEndDrained = 1 << 3,
+  // Whether Options::memory_limit_bytes is passed has changed.
+  kMemoryLimit = 1 << 4,
 };
 class Signals {
  public:
@@ -72,6 +74,9 @@ class Mailbox {
   // Any thread. Has the loop look at what `signal` names, once more after each call; what the
   // caller did before is visible to it then. Nothing happens once the loop has ended.
   void Raise(Signal signal);
+
+  // Any thread. What was posted and not delivered yet, and what this turn delivers.
+  size_t waiting_bytes() const { return waiting_bytes_.load(std::memory_order_relaxed); }
 
   // --- Loop thread only.
 

@@ -207,6 +207,7 @@ void Streams::OnReleased(StreamConnection& connection) {
 
 void Streams::Drain() {
   draining_.Begin();
+  EndMemoryHolds();
   shared_.table.ForEach([&](StreamConnection& connection) {
     base::AssertOnLoop();
     // It may wait for its OnClose: to hurry it would start its timer again.

@@ -33,6 +33,7 @@ Streams::Streams(const reactor::LoopServices& services, Generations generations)
     : engine_(services.engine),
       poller_(services.poller),
       connections_(services.connections),
+      memory_(services.engine.memory_budget()),
       handlers_(HandlersOf(services.handlers, own_handler_)),
       shared_(services, *this, generations) {}
 
@@ -120,7 +121,7 @@ void Streams::CloseAboveInputLimit(StreamConnection& connection) {
   if (connection.state.HasYielded() || connection.state.IsBacklogged()) return;
   const size_t limit = connection.options().inbound_limit_bytes;
   const size_t size = shared_.input.Size(connection);
-  if (size <= limit) return;
+  if (size <= limit) return LimitMemory(connection);
   connection.CloseBecause(absl::ResourceExhaustedError(absl::StrCat(
       size, " bytes of input from ", connection.peer().ToString(),
       " were not consumed; ConnectionOptions::inbound_limit_bytes is ", limit)));
@@ -258,10 +259,11 @@ void Streams::ApplyState(StreamConnection& connection) {
 
 void Streams::UpdateReceiving(StreamConnection& connection) {
   const StreamState& state = connection.state;
-  if (state.WantsReceive()) return poller_.ResumeReceiving(connection.ref());
+  const bool lacks_memory = connection.IsHeldForMemory() && !state.IsClosing();
+  if (state.WantsReceive() && !lacks_memory) return poller_.ResumeReceiving(connection.ref());
   // Where input only has to be offered again, OfferInput comes next, and resumes: to pause for that
   // would cost io_uring a cancelled receive.
-  const bool holds = state.IsHeld() || state.HasYielded();
+  const bool holds = state.IsHeld() || state.HasYielded() || lacks_memory;
   if (holds || state.HasInputEnded()) poller_.PauseReceiving(connection.ref());
 }
 
@@ -324,6 +326,8 @@ void Streams::AfterSending(StreamConnection& connection, int result) {
   if (connection.outbound->has_done() && !connection.sending) CompleteSent(connection);
   if (connection.outbound->empty() && !connection.outbound->has_done()) {
     shared_.output.ReturnQueue(connection);
+  } else {
+    LimitMemory(connection);
   }
   if (connection.is_offloading() && shared_.output.HasDrained(connection)) {
     TellOffloads(connection);

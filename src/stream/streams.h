@@ -34,6 +34,7 @@
 #include "base/cold.h"
 #include "base/on_loop.h"
 #include "poll/endpoint.h"
+#include "reactor/limits/memory_budget.h"
 #include "reactor/loop_services.h"
 #include "reactor/user_code.h"
 #include "rondo/connection.h"
@@ -53,6 +54,12 @@ class Streams final : private StreamTimers {
   Streams& operator=(const Streams&) = delete;
 
   size_t size() const { return shared_.table.size(); }
+  // What the buffers of all of them hold.
+  size_t held_bytes() const { return shared_.chunks.held_bytes(); }
+  // Gives back what is kept for the next use.
+  void TrimMemory() { shared_.chunks.DropKept(); }
+  // Whether Options::memory_limit_bytes is passed has changed.
+  void OnMemoryLimit() RONDO_ON_LOOP;
 
   // Takes over an accepted socket, which was admitted, for the handler of that index. False when
   // there is no memory for it, or the poller cannot watch it; the connection is reset then, and the
@@ -199,6 +206,21 @@ class Streams final : private StreamTimers {
   // Tells the handler, once, that no more input will come.
   void EndInput(StreamConnection& connection) RONDO_ON_LOOP;
 
+  // --- While Options::memory_limit_bytes is passed; limits/memory.cc.
+
+  struct MemoryTimer final : reactor::Timer {
+    explicit MemoryTimer(Streams& streams);
+    Streams& streams;
+  };
+  // The buffers of `connection` may have grown.
+  void LimitMemory(StreamConnection& connection) RONDO_ON_LOOP {
+    if (memory_ != nullptr && memory_->is_passed()) [[unlikely]] HoldAboveShare(connection);
+  }
+  RONDO_COLD void HoldAboveShare(StreamConnection& connection) RONDO_ON_LOOP;
+  RONDO_COLD void EndMemoryHolds() RONDO_ON_LOOP;
+  RONDO_COLD void EndLargest() RONDO_ON_LOOP;
+  size_t HeldBytes(StreamConnection& connection) const RONDO_ON_LOOP;
+
   // --- Work for the pool; offloading.cc.
 
   RONDO_COLD void LogFailure(ConnectionName name, const absl::Status& failure);
@@ -292,6 +314,8 @@ class Streams final : private StreamTimers {
   reactor::EngineLink& engine_;
   poll::Poller& poller_;
   std::atomic<size_t>& connections_;
+  // Null: there is no limit.
+  reactor::MemoryBudget* const memory_;
   OwnHandler own_handler_;
   // By the index that connections have, for the way of nearly every byte.
   const std::vector<EventHandler*> handlers_;
@@ -305,6 +329,7 @@ class Streams final : private StreamTimers {
   std::vector<StreamConnection*> ended_;
   // There was no memory to list some.
   bool has_unlisted_ended_ = false;
+  MemoryTimer memory_timer_{*this};
 };
 
 template <class Callback>

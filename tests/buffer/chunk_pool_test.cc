@@ -89,6 +89,24 @@ TEST(ChunkPoolTest, KeepsNoMoreThanItsBoundOfAnySize) {
   EXPECT_EQ(pool.kept_bytes(), kClasses * ChunkPool::kKeptBytes);
 }
 
+TEST(ChunkPoolTest, GivesWhatItKeepsBackWhenAsked) {
+  ChunkPool pool;
+  void* const lent = pool.Borrow(3000);
+  for (const size_t bytes : {size_t{1}, size_t{5000}, 64 * kKiB}) {
+    void* const first = pool.Borrow(bytes);
+    void* const second = pool.Borrow(bytes);
+    pool.Return(first, bytes);
+    pool.Return(second, bytes);
+  }
+  EXPECT_GT(pool.kept_bytes(), 0u);
+  pool.DropKept();
+  EXPECT_EQ(pool.kept_bytes(), 0u);
+  EXPECT_EQ(pool.held_bytes(), pool.lent_bytes());
+  // It keeps again.
+  pool.Return(lent, 3000);
+  EXPECT_EQ(pool.kept_bytes(), 4 * kKiB);
+}
+
 TEST(ChunkPoolTest, KeepsNoBlockAboveTheLargestClass) {
   ChunkPool pool;
   pool.Return(pool.Borrow(ChunkPool::kLargestBytes + 1), ChunkPool::kLargestBytes + 1);

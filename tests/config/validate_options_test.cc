@@ -65,6 +65,9 @@ const std::vector<Bad> kBadOptions = {
      "Options::max_connections is 0; expected 1 to 18446744073709551615"},
     {[](Options& o) { o.accept_rate = 1'000'001; },
      "Options::accept_rate is 1000001; expected 1 to 1000000, or 0 for no limit"},
+    {[](Options& o) { o.memory_limit_bytes = kMiB - 1; },
+     "Options::memory_limit_bytes is 1048575; expected 1048576 to 1125899906842624, or 0 for no "
+     "limit"},
     {[](Options& o) { o.hold_when_busy = 1; },
      "Options::hold_when_busy is 1; expected 0.01 to 0.99, or 0 for never"},
     {[](Options& o) { o.hold_when_busy = -0.5; },
@@ -159,6 +162,8 @@ TEST(ValidateOptionsTest, BothEndsOfEveryRangeAreAllowed) {
       [](Options& o) { o.max_connections = 1; },
       [](Options& o) { o.max_connections = kHuge; },
       [](Options& o) { o.max_connections_per_source = kHuge; },
+      [](Options& o) { o.memory_limit_bytes = kMiB; },
+      [](Options& o) { o.memory_limit_bytes = kMiB * kGiB; },
       [](Options& o) { o.accept_rate = 1; },
       [](Options& o) { o.accept_rate = 1'000'000; },
       [](Options& o) { o.hold_when_busy = 0.01; },

@@ -44,6 +44,8 @@ class NoEngine final : public EngineLink {
   void Withdraw(Newcomer&) override {}
   void ReleaseConnection(const SocketAddress&) override {}
   LoadMeter* load_meter(size_t) override { return nullptr; }
+  MemoryBudget* memory_budget() override { return nullptr; }
+  void OnMemoryLimit() override {}
 
  private:
   Log log_{[](LogSeverity, std::string_view) {}};

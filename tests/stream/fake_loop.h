@@ -52,6 +52,8 @@ class FakeEngine final : public reactor::EngineLink {
   void Withdraw(reactor::Newcomer&) override {}
   void ReleaseConnection(const SocketAddress&) override { ++places; }
   reactor::LoadMeter* load_meter(size_t) override { return nullptr; }
+  reactor::MemoryBudget* memory_budget() override { return nullptr; }
+  void OnMemoryLimit() override {}
 
   size_t places = std::numeric_limits<size_t>::max();
   bool refuses = false;

@@ -32,11 +32,12 @@ Limits::Limits(const Options& options, reactor::Log& log)
     : options_(options),
       log_(log),
       may_hold_(options.max_connections != kNoLimit || options.accept_rate > 0 ||
-                options.hold_when_busy > 0),
+                options.hold_when_busy > 0 || options.memory_limit_bytes > 0),
       sources_(options.max_connections_per_source,
                options.max_connections_per_source > 0 ? sys::Random() : 0),
       loops_(static_cast<size_t>(options.loops)),
       loads_(options.hold_when_busy > 0 ? new reactor::LoadMeter[loops_] : nullptr),
+      memory_(options.memory_limit_bytes),
       rate_(options.accept_rate, options.accept_rate > 0 ? reactor::Clock::Current() : 0) {}
 
 Limits::~Limits() {
@@ -71,8 +72,14 @@ bool Limits::Release(const SocketAddress& peer) {
   absl::MutexLock lock(&mutex_);
   // Whether there may have been none for the last in line.
   const bool was_full = connections_ + line_.size() >= options_.max_connections;
-  --connections_;
+  memory_.NoteConnections(--connections_);
   return was_full && !line_.empty();
+}
+
+// The lock: one that has seen the limit passed is in line by then.
+bool Limits::MayResume() const {
+  absl::MutexLock lock(&mutex_);
+  return !memory_.is_passed() && !line_.empty();
 }
 
 // --- Waiting.
@@ -87,7 +94,7 @@ Limits::Hold Limits::TakePlace(Newcomer& newcomer) {
     hold = HoldOf(newcomer, now);
     if (hold == Hold::kNone) {
       line_.Leave(newcomer.in_line);
-      ++connections_;
+      memory_.NoteConnections(++connections_);
       rate_.Take();
       return Hold::kNone;
     }
@@ -112,6 +119,7 @@ Limits::Hold Limits::HoldOf(Newcomer& newcomer, Tick now) {
     newcomer.ask_again = rate_.WhenThereAre(ahead + 1);
     return Hold::kAcceptRate;
   }
+  if (options_.memory_limit_bytes > 0 && memory_.is_passed()) return Hold::kMemory;
   if (AreBusy()) {
     newcomer.ask_again = now + kLookAgain;
     return Hold::kBusy;
@@ -142,6 +150,9 @@ void Limits::Count(Hold hold) {
     case Hold::kBusy:
       ++counts_.held_by_load;
       return;
+    case Hold::kMemory:
+      ++counts_.held_by_memory;
+      return;
   }
 }
 
@@ -165,6 +176,9 @@ void Limits::LogHold(Hold hold) {
       case Hold::kBusy:
         return absl::StrCat(kWait, "every loop is busy for more of its time than "
                             "Options::hold_when_busy, ", options_.hold_when_busy);
+      case Hold::kMemory:
+        return absl::StrCat(kWait, "buffers hold more than Options::memory_limit_bytes, ",
+                            options_.memory_limit_bytes);
     }
     return std::string(kWait);
   };

@@ -4,6 +4,7 @@
 //   Options::max_connections               wait for a place
 //   Options::accept_rate                   wait for a token
 //   Options::hold_when_busy                wait until some loop has time
+//   Options::memory_limit_bytes            wait until buffers hold less
 //
 // What counts for a source is asked first: a peer that has too many takes no part in what others
 // wait for. Those that wait are in one line, each for the listener that has it: else the loop on
@@ -28,6 +29,7 @@
 #include "engine/limits/source_table.h"
 #include "reactor/log.h"
 #include "reactor/limits/load_meter.h"
+#include "reactor/limits/memory_budget.h"
 #include "reactor/limits/newcomer.h"
 #include "reactor/timer_wheel.h"
 #include "reactor/waiting_line.h"
@@ -50,8 +52,11 @@ class Limits {
   // wait must ask again.
   [[nodiscard]] bool Release(const SocketAddress& peer);
 
+  // Whether any wait that could be admitted once the memory limit is not passed any more.
+  bool MayResume() const;
+
   // What a newcomer may have to wait for.
-  enum class Hold { kNone, kMaxConnections, kAcceptRate, kBusy };
+  enum class Hold { kNone, kMaxConnections, kAcceptRate, kBusy, kMemory };
   // Newcomers so far.
   struct Counts {
     // Reset: of max_connections_per_source; or for lack of memory to count them.
@@ -61,6 +66,7 @@ class Limits {
     uint64_t held_by_max_connections = 0;
     uint64_t held_by_accept_rate = 0;
     uint64_t held_by_load = 0;
+    uint64_t held_by_memory = 0;
   };
   Counts counts() const;
 
@@ -68,9 +74,13 @@ class Limits {
   reactor::LoadMeter* load_meter(size_t loop) {
     return loads_ != nullptr && loop < loops_ ? &loads_[loop] : nullptr;
   }
+  // Null: there is no limit.
+  reactor::MemoryBudget* memory_budget() {
+    return options_.memory_limit_bytes > 0 ? &memory_ : nullptr;
+  }
 
  private:
-  static constexpr size_t kHolds = static_cast<size_t>(Hold::kBusy) + 1;
+  static constexpr size_t kHolds = static_cast<size_t>(Hold::kMemory) + 1;
 
   // Takes a place for `newcomer`, or tells what there is none for.
   Hold TakePlace(reactor::Newcomer& newcomer);
@@ -93,6 +103,7 @@ class Limits {
   // Of the loops that serve; none where the option is off.
   const size_t loops_;
   const std::unique_ptr<reactor::LoadMeter[]> loads_;
+  reactor::MemoryBudget memory_;
 
   mutable absl::Mutex mutex_;
   size_t connections_ ABSL_GUARDED_BY(mutex_) = 0;

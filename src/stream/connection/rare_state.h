@@ -55,6 +55,8 @@ struct RareState {
   reactor::HandlerTable::Index listener = 0;
   // It was replaced in this turn of the connection.
   bool has_new_handler = false;
+  // It is not read from until Options::memory_limit_bytes is not passed any more.
+  bool is_held_for_memory = false;
   // Of a link-local IPv6 peer (RFC 4007).
   uint32_t scope_id = 0;
 };

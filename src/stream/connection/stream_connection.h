@@ -61,6 +61,7 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   bool is_offloading() const {
     return rare != nullptr && rare->offloads != nullptr && rare->offloads->under_way() > 0;
   }
+  bool IsHeldForMemory() const { return rare != nullptr && rare->is_held_for_memory; }
 
   // Who is called for it.
   EventHandler& event_handler() const {

@@ -164,5 +164,25 @@ TEST_F(BusyTest, WhatAStopTakesDoesNotWait) {
   EXPECT_TRUE(asker.Admits());
 }
 
+// --- memory_limit_bytes.
+
+TEST_F(LimitsTest, HoldsNewcomersWhileBuffersHoldTooMuch) {
+  constexpr int64_t kLimit = 1 << 20;
+  Limits& limits = Make({.memory_limit_bytes = kLimit});
+  Asker asker(*this);
+  EXPECT_TRUE(asker.Admits());
+  EXPECT_TRUE(limits.memory_budget()->Add(kLimit + 1));
+  EXPECT_FALSE(asker.Admits());
+  EXPECT_EQ(asker.newcomer.ask_again, reactor::kNever);
+  EXPECT_FALSE(limits.MayResume());
+  EXPECT_FALSE(Release()) << "no place is what it waits for";
+  EXPECT_TRUE(limits.memory_budget()->Add(-kLimit));
+  EXPECT_TRUE(limits.MayResume());
+  EXPECT_TRUE(asker.Admits());
+  EXPECT_FALSE(limits.MayResume());
+  EXPECT_THAT(logged_, ElementsAre(HasSubstr("Options::memory_limit_bytes, 1048576")));
+  EXPECT_EQ(limits.counts().held_by_memory, 1u);
+}
+
 }  // namespace
 }  // namespace rondo::engine
