@@ -23,6 +23,7 @@
 #include "rondo/connection_options.h"
 #include "rondo/load_balancer.h"
 #include "rondo/log_severity.h"
+#include "rondo/platform.h"
 #include "rondo/worker_pool.h"
 
 namespace rondo {
@@ -159,6 +160,39 @@ struct Options {
   // for loggers and the handler's destructor too. What was open when the engine started stays open
   // until its loops have ended.
   bool private_descriptor_tables = false;
+
+  // What suits a server that anybody on the internet can reach and that has a machine of its own,
+  // to begin with; change what you know better:
+  //
+  //   rondo::Options options = rondo::Options::ForPublicServer();
+  //   options.max_connections = 10'000;
+  //
+  //   loops                         0               one for each CPU
+  //   max_connections               100'000         some 10 KiB of kernel memory each; needs as
+  //                                                 many descriptors (ulimit -n): without them
+  //                                                 newcomers are turned away
+  //   max_connections_per_source    256             a household, an office, some users of a mobile
+  //                                                 network; 0 behind a proxy of one's own
+  //   accept_rate                   2'000           100 000 that come back after a restart do so in
+  //                                                 50 s, and leave time for those who are there
+  //   memory_limit_bytes            1 GiB           of buffers
+  //   mailbox_limit_bytes           64 MiB
+  //   shutdown_grace                30 s
+  //   connection:
+  //     socket.keep_alive           60 s, 10 s, 6   finds peers that have gone in two minutes, also
+  //                                                 where idle timeouts are off
+  //     inbound_limit_bytes         1 MiB           of a request that is not complete yet
+  //     outbound_limit_bytes        4 MiB           of replies that a peer does not take
+  //     idle_timeout                75 s            nothing moves: a peer that neither sends nor
+  //                                                 reads holds its place no longer
+  //     close_timeout               10 s            as by default
+  //
+  // All else is as by default. hold_when_busy is off, since a server that has to compute may be
+  // busy all the time. read_idle_timeout and write_idle_timeout are off, since some protocols are
+  // quiet in one direction; set the first one where each client must say something now and then, or
+  // better a deadline for each request (Connection::SetReadDeadline): a peer that sends a byte a
+  // minute is not idle.
+  RONDO_API static Options ForPublicServer();
 };
 
 }  // namespace rondo

@@ -32,6 +32,7 @@ const Names kExported = {
     "rondo::NewLeastConnections",
     "rondo::NewRoundRobin",
     "rondo::NewSourceAddressHash",
+    "rondo::Options",
     "rondo::PassThroughCodec",
     "rondo::Run",
     "rondo::Serve",

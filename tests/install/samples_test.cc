@@ -71,6 +71,7 @@ const std::vector<Frame> kFrames = {
     {"load_balancer.h", "// A policy of one's own", "", ""},
     {"offload_handler.h", "struct Resize", "std::string Thumbnail(std::string_view);", ""},
     {"options.h", "rondo::Options options{", "", ""},
+    {"options.h", "rondo::Options options = ", "void Sample() {", "}"},
     {"socket_address.h", "rondo::SocketAddress peer", kInCallback, "}"},
     {"socket_options.h", "rondo::Options options{", "", ""},
     {"worker_pool.h", "auto pool = ",
@@ -84,6 +85,7 @@ const std::vector<std::pair<std::string, std::string>> kTables = {
     {"codec.h", "LineCodec, DelimiterCodec  too long"},
     {"length_field_codec.h", "| length_offset bytes |"},
     {"options.h", "kEpoll, kEpollEdge, kKqueue"},
+    {"options.h", "loops                         0"},
 };
 
 // Where a sample's first line begins.
