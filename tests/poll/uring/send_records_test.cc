@@ -72,10 +72,13 @@ TEST_F(SendRecordsTest, TrimGivesBackAsManyAsWereNotNeededSinceTheLastOne) {
   ReturnAll(numbers);
   records_.Trim();
   EXPECT_EQ(mapped(), 10);
+  const size_t held = records_.held_bytes();
+  EXPECT_GE(held, 10 * sizeof(SendRecord));
 
   ReturnAll(TakeMany(4));
   records_.Trim();
   EXPECT_EQ(mapped(), 4);
+  EXPECT_EQ(records_.held_bytes(), held / 10 * 4);
 
   for (const uint32_t number : TakeMany(10)) records_.At(number).bytes.fill('x');
 }
