@@ -31,8 +31,9 @@ Mailbox::~Mailbox() {
 bool Mailbox::Post(std::unique_ptr<Mail> mail) {
   // The bound may be passed by as many messages as there are threads posting: it guards memory,
   // not a count.
-  if (waiting_bytes_.load(std::memory_order_relaxed) + mail->bytes > limit_bytes_) {
-    // After Close the count is frozen. Answer Cancelled; ResourceExhausted would be wrong advice.
+  if (waiting_bytes() + mail->bytes > limit_bytes_) {
+    // After Close what is left goes slowly. Answer Cancelled; ResourceExhausted would be wrong
+    // advice.
     if (newest_.load(std::memory_order_relaxed) == Marker(kClosed)) return Push(std::move(mail));
     Refusals::Refuse(std::move(mail), Refusal::kMailboxFull);
     return false;
@@ -44,11 +45,11 @@ bool Mailbox::PostUrgent(std::unique_ptr<Mail> mail) { return Push(std::move(mai
 
 bool Mailbox::Push(std::unique_ptr<Mail> mail) {
   // Before the mail can be seen, so that the loop never subtracts what was not added.
-  waiting_bytes_.fetch_add(mail->bytes, std::memory_order_relaxed);
+  waiting_.fetch_add(WeightOf(*mail), std::memory_order_relaxed);
   Mail* newest = newest_.load(std::memory_order_relaxed);
   do {
     if (newest == Marker(kClosed)) {
-      waiting_bytes_.fetch_sub(mail->bytes, std::memory_order_relaxed);
+      waiting_.fetch_sub(WeightOf(*mail), std::memory_order_relaxed);
       Refusals::Refuse(std::move(mail), Refusal::kLoopEnded);
       return false;
     }
@@ -68,20 +69,20 @@ bool Mailbox::Deliver(loop::EventLoopImpl& loop) {
     // Acquire: see Push.
     collected_ = Reverse(newest_.exchange(kAwake, std::memory_order_acquire));
   }
-  size_t bytes = 0;
-  for (int i = 0; i < kMailPerTurn && collected_ != nullptr; ++i) bytes += DeliverOne(loop);
-  waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  uint64_t weight = 0;
+  for (int i = 0; i < kMailPerTurn && collected_ != nullptr; ++i) weight += DeliverOne(loop);
+  waiting_.fetch_sub(weight, std::memory_order_relaxed);
   return true;
 }
 
-size_t Mailbox::DeliverOne(loop::EventLoopImpl& loop) {
+uint64_t Mailbox::DeliverOne(loop::EventLoopImpl& loop) {
   const std::unique_ptr<Mail> current(std::exchange(collected_, collected_->next_));
   try {
     current->Deliver(loop);
   } catch (const std::bad_alloc&) {
     current->Drop(StatusOf(Refusal::kNoMemory));
   }
-  return current->bytes;
+  return WeightOf(*current);
 }
 
 void Mailbox::Raise(Signal signal) {
@@ -114,9 +115,13 @@ void Mailbox::WakeUp() {
 void Mailbox::CloseAndDeliver(loop::EventLoopImpl& loop) {
   // In this order: what was posted last was not collected yet.
   Mail* const newest = newest_.exchange(Marker(kClosed), std::memory_order_acquire);
-  while (collected_ != nullptr) (void)DeliverOne(loop);
+  const auto deliver = [&] {
+    base::AssertOnLoop();
+    while (collected_ != nullptr) waiting_.fetch_sub(DeliverOne(loop), std::memory_order_relaxed);
+  };
+  deliver();
   if (!IsMarker(newest)) collected_ = Reverse(newest);
-  while (collected_ != nullptr) (void)DeliverOne(loop);
+  deliver();
 }
 
 void Mailbox::Close() {
@@ -128,6 +133,7 @@ void Mailbox::Close() {
 void Mailbox::DropAll(Mail* oldest) {
   while (oldest != nullptr) {
     const std::unique_ptr<Mail> current(std::exchange(oldest, oldest->next_));
+    waiting_.fetch_sub(WeightOf(*current), std::memory_order_relaxed);
     current->Drop(StatusOf(Refusal::kLoopEnded));
   }
 }

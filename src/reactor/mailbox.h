@@ -76,7 +76,8 @@ class Mailbox {
   void Raise(Signal signal);
 
   // Any thread. What was posted and not delivered yet, and what this turn delivers.
-  size_t waiting_bytes() const { return waiting_bytes_.load(std::memory_order_relaxed); }
+  size_t waiting_bytes() const { return waiting_.load(std::memory_order_relaxed) & kBytesMask; }
+  size_t waiting_count() const { return waiting_.load(std::memory_order_relaxed) >> kCountShift; }
 
   // --- Loop thread only.
 
@@ -101,19 +102,28 @@ class Mailbox {
   void Close() RONDO_ON_LOOP;
 
  private:
+  // One word counts the mail that waits and its bytes, so that a post costs one addition: 36 bits
+  // are sixteen times the largest bound, and what is left counts mail of the smallest size up to
+  // that.
+  static constexpr int kCountShift = 36;
+  static constexpr uint64_t kBytesMask = (uint64_t{1} << kCountShift) - 1;
+  static uint64_t WeightOf(const Mail& mail) {
+    return (uint64_t{1} << kCountShift) + mail.bytes;
+  }
+
   bool Push(std::unique_ptr<Mail> mail);
   // Delivers the oldest of `collected_`; returns what it counted as.
-  size_t DeliverOne(loop::EventLoopImpl& loop) RONDO_ON_LOOP;
+  uint64_t DeliverOne(loop::EventLoopImpl& loop) RONDO_ON_LOOP;
   // The mail that was taken, oldest first.
   static Mail* Reverse(Mail* newest);
-  static void DropAll(Mail* oldest);
+  void DropAll(Mail* oldest);
 
   const size_t limit_bytes_;
   const std::shared_ptr<poll::Waker> waker_;
   // Any thread.
   alignas(64) std::atomic<Mail*> newest_{nullptr};
   std::atomic<uint32_t> signals_{0};
-  std::atomic<size_t> waiting_bytes_{0};
+  std::atomic<uint64_t> waiting_{0};
 
   // Loop thread only. Taken and not delivered yet, oldest first.
   Mail* collected_ = nullptr;

@@ -246,6 +246,21 @@ TEST_F(MailboxTest, ClosingTwiceAndWhileAsleepIsFine) {
   EXPECT_FALSE(Post());
 }
 
+TEST_F(MailboxTest, CountsWhatWaits) {
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Post());
+  EXPECT_TRUE(mailbox_->PostUrgent(std::make_unique<TestMail>(fates_, nullptr, 0)));
+  EXPECT_EQ(mailbox_->waiting_count(), 4u);
+  EXPECT_EQ(mailbox_->waiting_bytes(), 300u);
+  Deliver();
+  EXPECT_EQ(mailbox_->waiting_count(), 0u);
+  EXPECT_EQ(mailbox_->waiting_bytes(), 0u);
+  EXPECT_TRUE(Post());
+  Close();
+  EXPECT_FALSE(Post());
+  EXPECT_EQ(mailbox_->waiting_count(), 0u);
+  EXPECT_EQ(mailbox_->waiting_bytes(), 0u);
+}
+
 class MailboxBoundTest : public MailboxTest {
  protected:
   MailboxBoundTest() : MailboxTest(1000) {}
