@@ -26,6 +26,7 @@
 #include "rondo/listen.h"
 #include "rondo/options.h"
 #include "rondo/socket_address.h"
+#include "rondo/statistics.h"
 #include "rondo/unique_fd.h"
 
 namespace rondo {
@@ -81,6 +82,9 @@ class Engine {
   RONDO_API PollerKind poller() const;
   // Any thread. Open connections, as of now.
   RONDO_API size_t connection_count() const;
+  // Any thread. How the engine and its loops are doing, or were when they ended. A question to each
+  // of them: see `longest_turn`.
+  RONDO_API EngineStatistics Statistics() const;
   // Any thread. A duplicate of the (first) listener on `address`, one of addresses(); for handing
   // it to another process. Close-on-exec. NotFound when there is none, FailedPrecondition once a
   // stop was requested.

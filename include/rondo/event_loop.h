@@ -24,6 +24,7 @@
 #include "absl/time/time.h"
 
 #include "rondo/platform.h"
+#include "rondo/statistics.h"
 
 namespace rondo {
 
@@ -50,6 +51,8 @@ class RONDO_API EventLoop {
   virtual size_t connection_count() const = 0;
   // Any thread. The poller that it has, never kAuto; the same for all loops of an engine.
   virtual PollerKind poller() const = 0;
+  // Any thread. How it is doing; also after the loop has ended. A question: see `longest_turn`.
+  virtual LoopStatistics Statistics() const = 0;
   // Any thread. Whether the caller runs on this loop's thread.
   virtual bool IsCurrent() const = 0;
 

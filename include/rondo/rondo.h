@@ -23,6 +23,7 @@
 #include "rondo/platform.h"
 #include "rondo/socket_address.h"
 #include "rondo/socket_options.h"
+#include "rondo/statistics.h"
 #include "rondo/unique_fd.h"
 #include "rondo/worker_pool.h"
 

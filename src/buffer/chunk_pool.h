@@ -1,7 +1,8 @@
 // ChunkPool lends blocks of memory in sizes of a power of two and keeps returned ones for the next
 // borrower, so that a busy loop allocates nothing and an idle connection holds nothing. It belongs
 // to one loop and to its thread. What it keeps is bounded; blocks above the largest class are not
-// kept at all. All buffers of the loop know the pool, so it also counts the memory that they hold.
+// kept at all. All buffers of the loop know the pool, so it also counts the memory that they hold,
+// and the bytes that were sent from them.
 
 #ifndef RONDO_BUFFER_CHUNK_POOL_H_
 #define RONDO_BUFFER_CHUNK_POOL_H_
@@ -46,6 +47,9 @@ class ChunkPool {
   // A buffer holds so much more, or less, beside blocks of the pool: a string that was given away.
   void CountBeside(size_t bytes) { beside_bytes_ += bytes; }
   void UncountBeside(size_t bytes) { beside_bytes_ -= bytes; }
+  // Bytes that outbound queues have got rid of, ever.
+  uint64_t sent_bytes() const { return sent_bytes_; }
+  void CountSent(size_t bytes) { sent_bytes_ += bytes; }
 
  private:
   // A kept block; null when there is none of that size.
@@ -65,6 +69,7 @@ class ChunkPool {
   size_t kept_bytes_ = 0;
   size_t lent_bytes_ = 0;
   size_t beside_bytes_ = 0;
+  uint64_t sent_bytes_ = 0;
 };
 
 }  // namespace rondo::buffer

@@ -173,6 +173,7 @@ class OutboundQueue {
   // The kernel took the next `n` bytes. REQUIRES: n > 0, and no more than are queued.
   void Consume(size_t n) {
     consumed_ += n;
+    pool_.CountSent(n);
     if (consumed_ != appended_ || front_ != back_ || !IsOrdinaryChunk(*front_)) [[unlikely]] {
       return ConsumeSlow(n);
     }

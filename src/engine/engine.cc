@@ -52,6 +52,8 @@ absl::StatusOr<std::vector<UniqueFd>> Engine::DuplicateListeners() const {
   return impl_->DuplicateListeners();
 }
 
+EngineStatistics Engine::Statistics() const { return impl_->Statistics(); }
+
 absl::Status Run(const Handlers& handlers, const Addresses& addresses, const Options& options) {
   RONDO_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
                          Engine::Start(handlers, addresses, options));

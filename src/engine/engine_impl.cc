@@ -85,6 +85,12 @@ void Engine::Impl::OnMemoryLimit() {
   if (limits_.MayResume()) listeners_.ResumeAccepting();
 }
 
+EngineStatistics Engine::Impl::Statistics() const {
+  EngineStatistics statistics = loops_.Statistics();
+  if (workers_ != nullptr) statistics.workers = workers_->Statistics();
+  return statistics;
+}
+
 absl::StatusOr<UniqueFd> Engine::Impl::DuplicateListener(const SocketAddress& address) {
   absl::StatusOr<UniqueFd> duplicate;
   RONDO_RETURN_IF_ERROR(WithListeners(

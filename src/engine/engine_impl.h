@@ -57,6 +57,7 @@ class Engine::Impl final : public reactor::EngineLink {
   // Stops without grace, and waits until no thread uses the engine any more.
   void End();
   const engine::LoopSet& loops() const { return loops_; }
+  EngineStatistics Statistics() const;
   const std::vector<SocketAddress>& addresses() const { return listeners_.addresses(); }
   absl::StatusOr<UniqueFd> DuplicateListener(const SocketAddress& address);
   absl::StatusOr<std::vector<UniqueFd>> DuplicateListeners();

@@ -111,4 +111,13 @@ size_t LoopSet::connection_count() const {
   return count;
 }
 
+EngineStatistics LoopSet::Statistics() const {
+  EngineStatistics statistics;
+  for (const auto& loop : serving) statistics.loops.push_back(loop->Statistics());
+  if (acceptor != nullptr) statistics.acceptor = acceptor->Statistics();
+  for (const LoopStatistics& loop : statistics.loops) reactor::Add(loop, statistics.all);
+  if (statistics.acceptor) reactor::Add(*statistics.acceptor, statistics.all);
+  return statistics;
+}
+
 }  // namespace rondo::engine

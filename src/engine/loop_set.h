@@ -16,6 +16,7 @@
 #include "reactor/engine_link.h"
 #include "reactor/timer_wheel.h"
 #include "rondo/options.h"
+#include "rondo/statistics.h"
 
 namespace rondo::engine {
 
@@ -42,6 +43,8 @@ class LoopSet {
   size_t aborted() const;
   // Open connections.
   size_t connection_count() const;
+  // All but that of the workers.
+  EngineStatistics Statistics() const;
 
  private:
   // All of them on one kind of poller, or none.

@@ -96,6 +96,7 @@ class WriteMail final : public ConnectionMail {
       return Finish(loop, absl::ResourceExhaustedError(
           "more would wait to be sent than ConnectionOptions::outbound_limit_bytes allows"));
     }
+    output.CountWrite();
     (void)output.WriteAdmitted(connection, std::move(first_));
     for (std::string& piece : rest_) (void)output.WriteAdmitted(connection, std::move(piece));
     if (done_ && !output.NotifyWhenSent(connection, done_)) {

@@ -72,6 +72,7 @@ EventLoopImpl::EventLoopImpl(size_t index, HandlerTable handlers, reactor::Engin
                 .mailbox = mailbox_,
                 .handlers = handlers_,
                 .connections = connections_,
+                .meter = meter_,
                 .poller = *poller_,
                 .clock = clock_,
                 .offloader = offloader_},
@@ -102,14 +103,17 @@ absl::Status EventLoopImpl::Listen(net::Listener listener, int backlog,
 void EventLoopImpl::Run(Role role) {
   base::AssertOnLoop();
   thread_.store(sys::CurrentThread(), std::memory_order_relaxed);
+  meter_.Begin(sys::Now());
   if (role == Role::kServing) {
     for (TickTimer& timer : tick_timers_) RunOnTick(timer);
   }
   memory_.Begin();
   while (!Finished()) Turn();
+  asleep_ = false;
   poller_->Wait(0, *this);
   End();
   memory_.End();
+  meter_.End(sys::Now(), Figures());
   thread_.store(sys::Thread::kNone, std::memory_order_relaxed);
 }
 
@@ -135,8 +139,13 @@ void EventLoopImpl::Turn() {
 
 void EventLoopImpl::Wait() {
   asleep_ = !streams_.has_pending() && mailbox_->FallAsleep();
-  const int64_t until_timer = clock_.BeginWait();
-  if (load_ != nullptr) load_->BeginWait(sys::Now());
+  int64_t until_timer = -1;
+  if (asleep_ || clock_.has_timers() || load_ != nullptr) {
+    const int64_t now = sys::Now();
+    if (asleep_) meter_.BeginWait(now, Figures());
+    if (load_ != nullptr) load_->BeginWait(now);
+    until_timer = clock_.BeginWait(now);
+  }
   poller_->Wait(asleep_ ? until_timer : 0, *this);
   if (poller_->MayHaveMore()) {
     clock_.StayBehind(kEnoughTurns + streams_.size() / kServedPerTurn);
@@ -147,9 +156,15 @@ void EventLoopImpl::Wait() {
 
 void EventLoopImpl::OnWaitReturned() {
   base::AssertOnLoop();
-  if (load_ != nullptr) load_->EndWait(sys::Now());
-  if (asleep_) mailbox_->WakeUp();
-  clock_.OnWaitReturned();
+  const int64_t now = sys::Now();
+  if (load_ != nullptr) load_->EndWait(now);
+  if (asleep_) {
+    mailbox_->WakeUp();
+    meter_.EndWait(now);
+  } else {
+    meter_.GoOn(now, Figures());
+  }
+  clock_.OnWaitReturned(now);
 }
 
 void EventLoopImpl::TakeSignals() {
@@ -261,6 +276,7 @@ void EventLoopImpl::OpenAdopted(UniqueFd socket, const SocketAddress& peer,
 
 void EventLoopImpl::RefuseAdopted(UniqueFd socket, const SocketAddress& peer,
                                   HandlerTable::Index handler, const absl::Status& reason) {
+  meter_.NoteRefused();
   handlers_[handler].transport.Reset(socket.get());
   socket.Reset();
   connections_.fetch_sub(1, std::memory_order_relaxed);

@@ -94,6 +94,7 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   bool IsCurrent() const override {
     return thread_.load(std::memory_order_relaxed) == sys::CurrentThread();
   }
+  LoopStatistics Statistics() const override;
   void Cancel(TimerId id) override;
   void ForEach(absl::FunctionRef<void(Connection&)> visit) override;
   Connection* Find(const ConnectionHandle& handle) override;
@@ -133,6 +134,8 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
 
   void Turn() RONDO_ON_LOOP;
   void Wait() RONDO_ON_LOOP;
+  // What the loop has counted so far.
+  reactor::TurnFigures Figures() const RONDO_ON_LOOP;
   bool Finished() const { return draining_ && streams_.size() == 0; }
   // Runs what was posted so far and destroys what was scheduled. All else is refused from now on.
   void End() RONDO_ON_LOOP;
@@ -168,6 +171,7 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   std::atomic<sys::Thread> thread_{sys::Thread::kNone};
   std::atomic<size_t> connections_{0};
   std::atomic<reactor::Tick> drain_deadline_{reactor::kNever};
+  reactor::LoopMeter meter_;
   // For Drain, so that it needs no memory.
   std::unique_ptr<DrainMail> drain_mail_;
 

@@ -5,7 +5,6 @@
 namespace rondo::reactor {
 namespace {
 
-constexpr int64_t kTickNanoseconds = 1'000'000;
 // Every timer may be due in one turn. So many fire, then sockets are served in between.
 constexpr size_t kTimersPerTurn = 256;
 
@@ -13,7 +12,7 @@ constexpr size_t kTimersPerTurn = 256;
 
 Clock::Clock() : now_(Current()), wheel_(now_) {}
 
-Tick Clock::Current() { return static_cast<Tick>(sys::Now() / kTickNanoseconds); }
+Tick Clock::Current() { return TickOf(sys::Now()); }
 
 Tick Clock::After(absl::Duration delay) {
   if (delay == absl::InfiniteDuration()) return kNever;
@@ -39,11 +38,10 @@ void Clock::Start(Timer& timer, Tick due) {
   wheel_.Start(timer, due);
 }
 
-int64_t Clock::BeginWait() {
+int64_t Clock::BeginWait(int64_t now) {
   const Tick next = wheel_.NextEvent();
   if (next == kNever) return -1;
-  const int64_t now = sys::Now();
-  wait_began_ = static_cast<Tick>(now / kTickNanoseconds);
+  wait_began_ = TickOf(now);
   const int64_t wait = static_cast<int64_t>(next) * kTickNanoseconds - now;
   return wait > 0 ? wait : 0;
 }

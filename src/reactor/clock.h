@@ -1,8 +1,7 @@
 // Clock is the time of one loop: it keeps the timers and fires those that are due. The loop owns
 // it; loop thread only, but for what is marked.
 //
-// `Now` is only updated while timers exist, once a turn; starting the first one reads the clock. So
-// a loop without timers never asks the kernel for the time.
+// `Now` is only updated while timers exist, once a turn; starting the first one reads the clock.
 //
 // A timer of the loop itself (a task, a pause of accepting) acts at Now. A timeout of a peer must
 // not: the loop may have been held up, by a callback or because the process was stopped, while the
@@ -61,11 +60,14 @@ class Clock {
 
   // --- For the loop.
 
+  // Of these two `now` is sys::Now(), and is looked at only while timers exist.
+  bool has_timers() const { return wheel_.size() > 0; }
+  size_t timers() const { return wheel_.size(); }
   // The loop is about to wait. Returns the nanoseconds until FireDue is needed; negative: never.
-  int64_t BeginWait();
+  int64_t BeginWait(int64_t now);
   // The loop has waited; time has passed.
-  void OnWaitReturned() {
-    if (wheel_.size() > 0) now_ = Current();
+  void OnWaitReturned(int64_t now) {
+    if (has_timers()) now_ = TickOf(now);
   }
   // The wait has brought everything that had happened when it began.
   void CatchUp() {
@@ -81,6 +83,10 @@ class Clock {
   }
 
  private:
+  static constexpr int64_t kTickNanoseconds = 1'000'000;
+  static Tick TickOf(int64_t nanoseconds) {
+    return static_cast<Tick>(nanoseconds / kTickNanoseconds);
+  }
   void FireTimers() RONDO_ON_LOOP;
 
   Tick now_;

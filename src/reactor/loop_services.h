@@ -13,6 +13,7 @@
 #include "reactor/engine_link.h"
 #include "reactor/handler_table.h"
 #include "reactor/mailbox.h"
+#include "reactor/statistics/loop_meter.h"
 #include "reactor/workers/offloader.h"
 #include "rondo/event_loop.h"
 
@@ -26,6 +27,9 @@ struct LoopServices {
   const HandlerTable& handlers;
   // Connections that live on the loop or are on their way to it.
   std::atomic<size_t>& connections;
+
+  // Any thread, and the loop's thread only, as marked there.
+  LoopMeter& meter;
 
   // Loop thread only.
   poll::Poller& poller;

@@ -23,6 +23,7 @@ bool Streams::Open(UniqueFd socket, const SocketAddress& peer,
   const uint32_t generation = shared_.generations.Next();
   StreamConnection* connection = nullptr;
   if (const int result = Make(socket.get(), generation, peer, handler, &connection); result < 0) {
+    meter_.NoteRefused();
     shared_.handlers[handler].transport.Reset(socket.get());
     socket.Reset();
     const ConnectionName name = {{.generation = generation}, shared_.generations.era()};
@@ -95,6 +96,7 @@ void Streams::LogReset(uint64_t id, const SocketAddress& peer, int error) {
 
 void Streams::BeginWith(StreamConnection& connection) {
   connection.state.Open();
+  meter_.NoteOpened();
   Call(connection, [&] { return connection.entry().handler.OnOpen(connection); });
   if (draining_.has_begun()) {
     Draining::Add(connection);

@@ -34,6 +34,7 @@ Streams::Streams(const reactor::LoopServices& services, Generations generations)
       poller_(services.poller),
       connections_(services.connections),
       memory_(services.engine.memory_budget()),
+      meter_(services.meter),
       handlers_(HandlersOf(services.handlers, own_handler_)),
       shared_(services, *this, generations) {}
 

@@ -60,6 +60,14 @@ class Streams final : private StreamTimers {
   void TrimMemory() { shared_.chunks.DropKept(); }
   // Whether Options::memory_limit_bytes is passed has changed.
   void OnMemoryLimit() RONDO_ON_LOOP;
+  // What was received, sent and written, and the memory of buffers.
+  void AddTo(reactor::TurnFigures& figures) const {
+    figures.bytes_in = bytes_in_;
+    figures.messages_in = messages_in_;
+    figures.bytes_out = shared_.output.sent_bytes();
+    figures.messages_out = shared_.output.writes();
+    figures.buffer_bytes += held_bytes();
+  }
 
   // Takes over an accepted socket, which was admitted, for the handler of that index. False when
   // there is no memory for it, or the poller cannot watch it; the connection is reset then, and the
@@ -89,6 +97,8 @@ class Streams final : private StreamTimers {
   void OnReceived(StreamConnection& connection, std::string_view bytes) RONDO_ON_LOOP {
     Guard(connection, [&] {
       base::AssertOnLoop();
+      bytes_in_ += bytes.size();
+      ++messages_in_;
       if (!connection.state.IsPlain() || !connection.inbound.empty()) [[unlikely]] {
         return OnReceivedSlow(connection, bytes);
       }
@@ -316,11 +326,13 @@ class Streams final : private StreamTimers {
   std::atomic<size_t>& connections_;
   // Null: there is no limit.
   reactor::MemoryBudget* const memory_;
+  reactor::LoopMeter& meter_;
   OwnHandler own_handler_;
   // By the index that connections have, for the way of nearly every byte.
   const std::vector<EventHandler*> handlers_;
 
   // Loop thread only.
+  uint64_t bytes_in_ = 0;
   StreamServices shared_;
   Draining draining_{shared_.input};
   // What ApplyPending looks at, and how many of them it has.
@@ -330,6 +342,8 @@ class Streams final : private StreamTimers {
   // There was no memory to list some.
   bool has_unlisted_ended_ = false;
   MemoryTimer memory_timer_{*this};
+  // Not beside bytes_in_: GCC would add to both at once, which takes more instructions.
+  uint64_t messages_in_ = 0;
 };
 
 template <class Callback>

@@ -74,6 +74,7 @@ const std::vector<Frame> kFrames = {
     {"options.h", "rondo::Options options = ", "void Sample() {", "}"},
     {"socket_address.h", "rondo::SocketAddress peer", kInCallback, "}"},
     {"socket_options.h", "rondo::Options options{", "", ""},
+    {"statistics.h", "const rondo::EngineStatistics", "void Sample(rondo::Engine& engine) {", "}"},
     {"worker_pool.h", "auto pool = ",
      "int Fail(const absl::Status&); void Compress(const std::string&);"
      "int Sample(std::string path) {",

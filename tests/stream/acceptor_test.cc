@@ -19,6 +19,7 @@
 #include "gtest/gtest.h"
 #include "net/address.h"
 #include "net/socket.h"
+#include "sys/sys.h"
 #include "tests/kernel/faulty_sys.h"
 #include "tests/process/allocator.h"
 #include "tests/stream/fake_loop.h"
@@ -104,7 +105,7 @@ class AcceptorTest : public ::testing::Test, private poll::Events {
   poll::More more_ = poll::More::kYes;
 
  private:
-  void OnWaitReturned() override { loop_.clock.OnWaitReturned(); }
+  void OnWaitReturned() override { loop_.clock.OnWaitReturned(sys::Now()); }
   poll::Endpoint* Find(poll::EndpointId) override {
     return acceptor_->stopped() ? nullptr : acceptor_.get();
   }
@@ -225,7 +226,7 @@ TEST_F(AcceptorTest, AStopWhileOneAsksAgainLaterLeavesNoTimer) {
   engine_.ask_again = reactor::kNever;
   Stop();
   EXPECT_THAT(accepted_, IsEmpty());
-  EXPECT_LT(loop_.clock.BeginWait(), 0) << "a timer is left";
+  EXPECT_LT(loop_.clock.BeginWait(sys::Now()), 0) << "a timer is left";
 }
 
 TEST_F(AcceptorTest, PausesForAMomentWhileDescriptorsAreShort) {
@@ -384,7 +385,7 @@ TEST_F(AcceptorTest, NoMemoryKeepsItFromNoStop) {
     Stop();
   }
   EXPECT_THAT(accepted_, SizeIs(1));
-  EXPECT_LT(loop_.clock.BeginWait(), 0) << "a timer is left";
+  EXPECT_LT(loop_.clock.BeginWait(sys::Now()), 0) << "a timer is left";
 }
 
 TEST_F(AcceptorTest, AStopTakesWhatIsLeftInTheBacklog) {

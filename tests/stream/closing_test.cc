@@ -18,6 +18,7 @@
 #include "gtest/gtest.h"
 #include "net/transport.h"
 #include "stream/streams.h"
+#include "sys/sys.h"
 #include "tests/kernel/faulty_sys.h"
 #include "tests/stream/fake_loop.h"
 
@@ -149,7 +150,7 @@ class ClosingTest : public ::testing::Test, private poll::Events {
   std::unique_ptr<Streams> streams_;
 
  private:
-  void OnWaitReturned() override { loop_.clock.OnWaitReturned(); }
+  void OnWaitReturned() override { loop_.clock.OnWaitReturned(sys::Now()); }
   poll::Endpoint* Find(poll::EndpointId id) override { return streams_->FindInTable(id); }
   poll::More OnReady(poll::EndpointRef, poll::Readiness) override { return poll::More::kNo; }
   void OnReceived(poll::EndpointRef ref, std::string_view bytes) override {
@@ -266,7 +267,7 @@ TEST_F(ClosingTest, AStopLeavesThoseAloneThatHaveEndedInTheSameTurn) {
   EndTurn();
   EXPECT_THAT(handler_.reasons, SizeIs(1));
   EXPECT_THAT(transport_.looks, IsEmpty());
-  EXPECT_LT(loop_.clock.BeginWait(), 0) << "a timer is left of a connection that is gone";
+  EXPECT_LT(loop_.clock.BeginWait(sys::Now()), 0) << "a timer is left of a connection that is gone";
 }
 
 TEST_F(ClosingTest, AStopWaitsForAPeerThatStillSends) {

@@ -77,8 +77,8 @@ class DeadlinesTest : public ::testing::Test, public StreamTimers {
   // `callbacks` are what the wait has brought.
   void Turn(absl::FunctionRef<void()> callbacks = [] {}) {
     base::AssertOnLoop();
-    (void)loop_.clock.BeginWait();
-    loop_.clock.OnWaitReturned();
+    (void)loop_.clock.BeginWait(sys::Now());
+    loop_.clock.OnWaitReturned(sys::Now());
     loop_.clock.CatchUp();
     callbacks();
     loop_.clock.FireDue();
@@ -296,14 +296,14 @@ TEST_F(WallClockTest, ADeadlineThatWasSetBackNeverActsEarly) {
 }
 
 TEST_F(WallClockTest, TheLoopWakesUpForItOnlyWhileThereIsSuchADeadline) {
-  EXPECT_EQ(loop_.clock.BeginWait(), -1);
+  EXPECT_EQ(loop_.clock.BeginWait(sys::Now()), -1);
   connection_->SetReadDeadline(WallNow() + absl::Hours(1));
   connection_->SetWriteDeadline(WallNow() + absl::Hours(1));
-  EXPECT_LE(loop_.clock.BeginWait(), 1'000'000'000);
+  EXPECT_LE(loop_.clock.BeginWait(sys::Now()), 1'000'000'000);
   connection_->SetReadDeadline(absl::InfiniteDuration());
-  EXPECT_LE(loop_.clock.BeginWait(), 1'000'000'000);
+  EXPECT_LE(loop_.clock.BeginWait(sys::Now()), 1'000'000'000);
   connection_->SetWriteDeadline(absl::InfiniteFuture());
-  EXPECT_EQ(loop_.clock.BeginWait(), -1);
+  EXPECT_EQ(loop_.clock.BeginWait(sys::Now()), -1);
 }
 
 TEST_F(DeadlinesTest, ATurnThatTakesLongIsNoSilenceOfThePeers) {

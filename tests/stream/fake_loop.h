@@ -26,6 +26,7 @@ class NoLoop final : public EventLoop {
   Engine& engine() const override { base::CheckFailed("no engine", __FILE__, __LINE__); }
   size_t connection_count() const override { return 0; }
   PollerKind poller() const override { return PollerKind::kEpoll; }
+  LoopStatistics Statistics() const override { return {}; }
   bool IsCurrent() const override { return true; }
   void Cancel(TimerId) override {}
   void ForEach(absl::FunctionRef<void(Connection&)>) override {}
@@ -87,6 +88,7 @@ struct FakeLoop {
   NoLoop loop;
   reactor::HandlerTable handlers;
   std::atomic<size_t> connections{0};
+  reactor::LoopMeter meter;
   reactor::Clock clock;
   NoWorkers offloader;
   const std::shared_ptr<poll::Waker> waker = *poll::Waker::New();
@@ -98,6 +100,7 @@ struct FakeLoop {
                                        .mailbox = mailbox,
                                        .handlers = handlers,
                                        .connections = connections,
+                                       .meter = meter,
                                        .poller = *poller,
                                        .clock = clock,
                                        .offloader = offloader};

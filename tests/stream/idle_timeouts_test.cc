@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "stream/stream_services.h"
+#include "sys/sys.h"
 #include "tests/kernel/faulty_sys.h"
 #include "tests/stream/fake_loop.h"
 
@@ -64,8 +65,8 @@ class IdleTimeoutsTest : public ::testing::Test, public StreamTimers {
   // `end_wait` says whether the wait has brought everything.
   void Turn(absl::FunctionRef<void()> end_wait) {
     base::AssertOnLoop();
-    (void)loop_.clock.BeginWait();
-    loop_.clock.OnWaitReturned();
+    (void)loop_.clock.BeginWait(sys::Now());
+    loop_.clock.OnWaitReturned(sys::Now());
     end_wait();
     loop_.clock.FireDue();
   }
@@ -214,10 +215,10 @@ TEST_F(IdleTimeoutsTest, ALoopThatIsNeverUpToDateActsAfterEnoughTurns) {
 
 TEST_F(IdleTimeoutsTest, NoTimerRunsWithoutConnections) {
   StreamConnection& connection = Open();
-  EXPECT_GE(loop_.clock.BeginWait(), 0);
+  EXPECT_GE(loop_.clock.BeginWait(sys::Now()), 0);
   Remove(connection);
   Pass(2 * kTimeout);
-  EXPECT_EQ(loop_.clock.BeginWait(), -1);
+  EXPECT_EQ(loop_.clock.BeginWait(sys::Now()), -1);
 }
 
 TEST_F(IdleTimeoutsTest, ATurnThatTakesLongIsNoSilenceOfThePeers) {

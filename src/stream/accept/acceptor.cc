@@ -40,6 +40,7 @@ Acceptor::Acceptor(net::Listener listener, uint32_t index, int backlog,
       engine_(services.engine),
       clock_(services.clock),
       poller_(services.poller),
+      meter_(services.meter),
       deliver_(std::move(deliver)),
       reserve_(net::OpenReserve()) {}
 
@@ -63,9 +64,7 @@ void Acceptor::Stop() {
     if (result == 0) continue;
     if (result == -EAGAIN || AcceptErrorOf(-result) != AcceptError::kOfConnection) break;
   }
-  // It was accepted: as the others in the backlog it is reset, whatever a forked child holds.
-  if (waiting_) net::Tcp().Reset(waiting_.get());
-  waiting_.Reset();
+  if (waiting_) RefuseWaiting();
   engine_.Withdraw(newcomer_);
   reserve_.Reset();
   // The poller closes the descriptor.
@@ -127,15 +126,20 @@ bool Acceptor::Admit() {
       deliver_(std::exchange(waiting_, UniqueFd()), newcomer_.peer);
       return true;
     case reactor::Admission::kRefused:
-      // Also while a forked child holds a copy of it.
-      net::Tcp().Reset(waiting_.get());
-      waiting_.Reset();
+      RefuseWaiting();
       return true;
     case reactor::Admission::kMustWait:
       if (newcomer_.ask_again != reactor::kNever) clock_.Start(*this, newcomer_.ask_again);
       return false;
   }
   return false;
+}
+
+// As the others in the backlog at a stop it is reset, whatever a forked child holds.
+void Acceptor::RefuseWaiting() {
+  net::Tcp().Reset(waiting_.get());
+  waiting_.Reset();
+  meter_.NoteRefused();
 }
 
 poll::More Acceptor::OnError(int error) {
@@ -211,6 +215,7 @@ poll::More Acceptor::RejectWaiting() {
     // accept(2) looks for a descriptor first, and so, while there is none, does not tell.
     if (result == -EAGAIN) return poll::More::kNo;
     if (result < 0) break;
+    meter_.NoteRefused();
   }
   return poll::More::kYes;
 }

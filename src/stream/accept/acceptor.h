@@ -64,6 +64,7 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   int AcceptOne() RONDO_ON_LOOP;
   // Does with the newcomer what the engine says; false while it must wait.
   bool Admit() RONDO_ON_LOOP;
+  void RefuseWaiting() RONDO_ON_LOOP;
   // Whether more peers may wait.
   poll::More OnError(int error) RONDO_ON_LOOP;
   void LogError(AcceptError kind, int error);
@@ -82,6 +83,7 @@ class Acceptor final : public poll::Endpoint, public reactor::Timer {
   reactor::EngineLink& engine_;
   reactor::Clock& clock_;
   poll::Poller& poller_;
+  reactor::LoopMeter& meter_;
   const Deliver deliver_;
   UniqueFd reserve_;
   // Accepted, and not admitted yet; `newcomer_` is about it. While there is one, the timer is the

@@ -45,7 +45,7 @@ Output::Output(poll::Poller& poller, const reactor::HandlerTable& handlers,
 
 WriteResult Output::WriteSlow(StreamConnection& connection, std::string_view bytes) {
   if (!Admits(connection, bytes.size())) return WriteResult::kRefused;
-  return WriteAdmitted(connection, bytes);
+  return Counted(WriteAdmitted(connection, bytes));
 }
 
 WriteResult Output::WriteAdmitted(StreamConnection& connection, std::string_view bytes) {
@@ -73,7 +73,7 @@ WriteResult Output::Write(StreamConnection& connection, std::string&& bytes) {
     return Write(connection, piece);
   }
   if (!Admits(connection, piece.size())) return WriteResult::kRefused;
-  return WriteAdmitted(connection, std::move(bytes));
+  return Counted(WriteAdmitted(connection, std::move(bytes)));
 }
 
 WriteResult Output::WriteAdmitted(StreamConnection& connection, std::string&& bytes) {
@@ -115,7 +115,7 @@ WriteResult Output::Writev(StreamConnection& connection,
       }
     }
   }
-  return result;
+  return Counted(result);
 }
 
 WriteResult Output::SendFile(StreamConnection& connection, int fd, int64_t offset,
@@ -124,7 +124,9 @@ WriteResult Output::SendFile(StreamConnection& connection, int fd, int64_t offse
   if (length == 0) return WriteResult::kOk;
   if (offset < 0) return WriteResult::kRefused;
   EndReservationOf(connection);
-  if (TransformOf(connection) != nullptr) return WriteFileEncoded(connection, fd, offset, length);
+  if (TransformOf(connection) != nullptr) {
+    return Counted(WriteFileEncoded(connection, fd, offset, length));
+  }
   OutboundQueue* const queue = connection.outbound;
   if (!OutboundQueue::MayFollow(queue == nullptr ? 0 : queue->total_bytes(), length)) {
     return WriteResult::kRefused;
@@ -136,7 +138,7 @@ WriteResult Output::SendFile(StreamConnection& connection, int fd, int64_t offse
     accepted = (queue != nullptr && queue->AppendQueuedFile(id, offset, length)) ||
                AppendFile(connection, fd, id, offset, length);
   });
-  return accepted && has_memory ? Queued(connection) : WriteResult::kRefused;
+  return accepted && has_memory ? Counted(Queued(connection)) : WriteResult::kRefused;
 }
 
 bool Output::AppendFile(StreamConnection& connection, int fd, base::FileId id, int64_t offset,
@@ -242,6 +244,7 @@ WriteResult Output::QueueUnsent(StreamConnection& connection, absl::Span<const i
   }
   if (sent > 0) idle_.NoteActivity(connection, Direction::kOutput);
   auto taken = static_cast<size_t>(sent);
+  sent_bytes_ += taken;
   // Without memory some of it was sent and the rest is lost: later bytes would be out of place.
   (void)Guard(connection, [&] {
     for (const iovec& piece : batch) {

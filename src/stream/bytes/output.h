@@ -80,7 +80,10 @@ class Output {
   // --- Writing; see rondo/connection.h.
 
   WriteResult Write(StreamConnection& connection, std::string_view bytes) {
-    if (TryGather(connection, bytes)) [[likely]] return WriteResult::kOk;
+    if (TryGather(connection, bytes)) [[likely]] {
+      CountWrite();
+      return WriteResult::kOk;
+    }
     return WriteSlow(connection, bytes);
   }
   WriteResult Write(StreamConnection& connection, std::string&& bytes);
@@ -94,11 +97,21 @@ class Output {
   // --- Writing in place; output_in_place.cc.
 
   absl::Span<char> Reserve(StreamConnection& connection, size_t n);
-  WriteResult Commit(StreamConnection& connection, size_t n);
+  WriteResult Commit(StreamConnection& connection, size_t n) {
+    return Counted(CommitReserved(connection, n));
+  }
   // What is reserved is given back.
   void EndReservation() {
     if (reserved_.connection != nullptr) reserved_ = {};
   }
+
+  // --- For the statistics.
+
+  // A write of the user's was accepted.
+  void CountWrite() { ++writes_; }
+  uint64_t writes() const { return writes_; }
+  // Bytes that the poller has taken.
+  uint64_t sent_bytes() const { return sent_bytes_ + chunks_.sent_bytes(); }
 
   // Whether a write may be taken at all.
   bool AcceptsWrites(const StreamConnection& connection) const {
@@ -185,6 +198,12 @@ class Output {
   static buffer::ByteTransform* TransformOf(const StreamConnection& connection) {
     return connection.rare == nullptr ? nullptr : connection.rare->transform.get();
   }
+  // The result of a write of the user's, which counts if it was accepted.
+  WriteResult Counted(WriteResult result) {
+    if (result != WriteResult::kRefused) CountWrite();
+    return result;
+  }
+  WriteResult CommitReserved(StreamConnection& connection, size_t n);
   // `connection` is written to in another way.
   void EndReservationOf(const StreamConnection& connection) {
     if (reserved_.connection == &connection) reserved_ = {};
@@ -228,8 +247,9 @@ class Output {
     const iovec piece = {gather_buffer_.get(), length};
     const ssize_t sent = poller_.SendInline(connection.ref(), &piece, 1);
     if (sent != static_cast<ssize_t>(length)) [[unlikely]] {
-      (void)QueueUnsent(connection, {&piece, 1}, sent);
+      return (void)QueueUnsent(connection, {&piece, 1}, sent);
     }
+    sent_bytes_ += length;
   }
   RONDO_COLD void SendGatheredSlow(StreamConnection& connection) RONDO_ON_LOOP;
   // Sends `pieces` at once, behind what was gathered; what the socket does not take is queued.
@@ -276,6 +296,9 @@ class Output {
   size_t gathered_ = 0;
   size_t sent_directly_ = 0;
   Reservation reserved_;
+  // Ever; of bytes, those that were sent without a queue.
+  uint64_t writes_ = 0;
+  uint64_t sent_bytes_ = 0;
 };
 
 }  // namespace rondo::stream

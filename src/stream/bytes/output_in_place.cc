@@ -35,7 +35,7 @@ absl::Span<char> Output::Reserve(StreamConnection& connection, size_t n) {
   return reserved_.bytes;
 }
 
-WriteResult Output::Commit(StreamConnection& connection, size_t n) {
+WriteResult Output::CommitReserved(StreamConnection& connection, size_t n) {
   if (reserved_.connection != &connection) return WriteResult::kRefused;
   Reservation reserved = std::exchange(reserved_, {});
   const bool is_running = running_.connection == &connection;
@@ -86,6 +86,8 @@ WriteResult Output::SendChunk(StreamConnection& connection, OutboundQueue::Chunk
       MaySendDirectly() ? poller_.SendInline(connection.ref(), batch.data(), count) : 0;
   if (sent > 0) {
     sent_directly_ += static_cast<size_t>(sent);
+    // What is not counted below.
+    sent_bytes_ += static_cast<size_t>(sent) - std::min(static_cast<size_t>(sent), gathered);
     idle_.NoteActivity(connection, Direction::kOutput);
   }
   const ssize_t of_gathered = std::min(sent, static_cast<ssize_t>(gathered));
