@@ -152,6 +152,12 @@ struct Options {
   // one a second, which tells how many were left out. Unset: dropped; Rondo itself never prints.
   std::function<void(LogSeverity, std::string_view)> log = {};
 
+  // A callback of a handler or a task that takes longer is named in the log, with its connection
+  // and its time, and so is a turn of a loop that takes longer without one: whatever holds up a
+  // loop holds up all its connections. At least 1 us. Two looks at the clock for each callback;
+  // infinite: none, and LoopStatistics::longest_callback is not known.
+  absl::Duration slow_callback = absl::InfiniteDuration();
+
   // Gives each loop's thread a descriptor table of its own, so that RLIMIT_NOFILE bounds each loop
   // and not the process. It is not measurably faster. Linux 5.9 or newer; kReusePort, or one loop;
   // the only engine of its process, whose DuplicateListener refuses.

@@ -64,9 +64,12 @@ struct LoopStatistics {
   // How long the turn that is under way has lasted; zero while the loop waits. It is long when a
   // callback blocks.
   absl::Duration turn_lasts = absl::ZeroDuration();
-  // The longest turn, the one under way as well, since somebody last asked for the statistics of
-  // this loop: of several that ask, each may get what another one would have got.
+  // The longest turn, the one under way as well, and the longest callback or task, since somebody
+  // last asked for the statistics of this loop: of several that ask, each may get what another one
+  // would have got. Callbacks are timed only where Options::slow_callback is finite, and count when
+  // they have returned; elsewhere it is zero, and the longest turn is the upper bound.
   absl::Duration longest_turn = absl::ZeroDuration();
+  absl::Duration longest_callback = absl::ZeroDuration();
 
   // --- What it holds.
 

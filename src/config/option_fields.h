@@ -71,6 +71,8 @@ inline constexpr std::tuple kOptionsFields{
           4 * kGibibyte),
     Field("Options::shutdown_grace", &Options::shutdown_grace, absl::ZeroDuration(),
           absl::InfiniteDuration()),
+    Field("Options::slow_callback", &Options::slow_callback, absl::Microseconds(1),
+          absl::InfiniteDuration()),
 };
 
 inline constexpr std::tuple kConnectionFields{

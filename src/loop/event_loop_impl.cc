@@ -52,20 +52,22 @@ absl::StatusOr<std::unique_ptr<EventLoopImpl>> EventLoopImpl::New(size_t index,
   auto mailbox =
       std::make_shared<reactor::Mailbox>(options.mailbox_limit_bytes, std::move(waker));
   return std::unique_ptr<EventLoopImpl>(new EventLoopImpl(
-      index, std::move(handlers), engine, std::move(mailbox), options.poller, std::move(poller)));
+      index, options, std::move(handlers), engine, std::move(mailbox), std::move(poller)));
 }
 
-EventLoopImpl::EventLoopImpl(size_t index, HandlerTable handlers, reactor::EngineLink& engine,
-                             std::shared_ptr<reactor::Mailbox> mailbox, PollerKind poller_kind,
+EventLoopImpl::EventLoopImpl(size_t index, const Options& options, HandlerTable handlers,
+                             reactor::EngineLink& engine,
+                             std::shared_ptr<reactor::Mailbox> mailbox,
                              std::unique_ptr<poll::Poller> poller)
     : index_(index),
       handlers_(std::move(handlers)),
       engine_(engine),
       mailbox_(std::move(mailbox)),
-      poller_kind_(poller_kind),
+      poller_kind_(options.poller),
       poller_(std::move(poller)),
       load_(engine.load_meter(index)),
       drain_mail_(std::make_unique<DrainMail>()),
+      watch_(options.slow_callback, index, engine, meter_),
       offloader_(engine.workers(), mailbox_),
       services_{.loop = *this,
                 .engine = engine_,
@@ -73,6 +75,7 @@ EventLoopImpl::EventLoopImpl(size_t index, HandlerTable handlers, reactor::Engin
                 .handlers = handlers_,
                 .connections = connections_,
                 .meter = meter_,
+                .watch = watch_,
                 .poller = *poller_,
                 .clock = clock_,
                 .offloader = offloader_},
@@ -80,7 +83,7 @@ EventLoopImpl::EventLoopImpl(size_t index, HandlerTable handlers, reactor::Engin
       listeners_(services_),
       task_timers_(index, clock_, [this](Task& task) {
         base::AssertOnLoop();
-        RunTask(task);
+        RunTask(task, "a scheduled task");
       }) {
   for (EventHandler* const handler : handlers_.Distinct()) {
     tick_timers_.emplace_back(*this, *handler);
@@ -106,6 +109,7 @@ void EventLoopImpl::Run(Role role) {
   meter_.Begin(sys::Now());
   if (role == Role::kServing) {
     for (TickTimer& timer : tick_timers_) RunOnTick(timer);
+    watch_.EndTurn();
   }
   memory_.Begin();
   while (!Finished()) Turn();
@@ -135,6 +139,7 @@ void EventLoopImpl::Turn() {
   streams_.CloseEnded();
   offloader_.CallWorkers();
   memory_.EndTurn();
+  watch_.EndTurn();
 }
 
 void EventLoopImpl::Wait() {
@@ -191,16 +196,16 @@ EventLoopImpl::TickTimer::TickTimer(EventLoopImpl& loop, EventHandler& handler)
 void EventLoopImpl::RunOnTick(TickTimer& timer) {
   absl::Duration delay = absl::InfiniteDuration();
   streams_.BeginTask();
-  (void)UserCode::Run(engine_, LogKind::kTick, "OnTick",
-                      [&] { delay = timer.handler.OnTick(*this); });
+  const auto tick = [&] { delay = timer.handler.OnTick(*this); };
+  (void)UserCode::Run(engine_, LogKind::kTick, "OnTick", [&] { watch_.Time("OnTick", tick); });
   clock_.Restart(timer, Clock::After(delay));
 }
 
 // --- Tasks.
 
-void EventLoopImpl::RunTask(Task& task) {
+void EventLoopImpl::RunTask(Task& task, const char* what) {
   streams_.BeginTask();
-  (void)UserCode::Run(engine_, LogKind::kTask, "a task", [&] { task(); });
+  (void)UserCode::Run(engine_, LogKind::kTask, "a task", [&] { watch_.Time(what, task); });
 }
 
 bool EventLoopImpl::PostTask(Task task, size_t bytes) {

@@ -102,8 +102,8 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   // --- The loop's thread, from mail.
 
   stream::Streams& streams() { return streams_; }
-  // Runs a task of the user.
-  void RunTask(Task& task) RONDO_ON_LOOP;
+  // Runs a task of the user; `what` names it: "a task".
+  void RunTask(Task& task, const char* what) RONDO_ON_LOOP;
   void OpenAdopted(UniqueFd socket, const SocketAddress& peer,
                    reactor::HandlerTable::Index handler) RONDO_ON_LOOP;
   // Resets what Adopt took, which cannot be served because of `reason`, and gives its place back.
@@ -128,8 +128,8 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
     EventLoopImpl& loop;
   };
 
-  EventLoopImpl(size_t index, reactor::HandlerTable handlers, reactor::EngineLink& engine,
-                std::shared_ptr<reactor::Mailbox> mailbox, PollerKind poller_kind,
+  EventLoopImpl(size_t index, const Options& options, reactor::HandlerTable handlers,
+                reactor::EngineLink& engine, std::shared_ptr<reactor::Mailbox> mailbox,
                 std::unique_ptr<poll::Poller> poller);
 
   void Turn() RONDO_ON_LOOP;
@@ -176,6 +176,7 @@ class EventLoopImpl final : public EventLoop, private poll::Events {
   std::unique_ptr<DrainMail> drain_mail_;
 
   // Loop thread only.
+  reactor::CallbackWatch watch_;
   reactor::Clock clock_;
   Offloader offloader_;
   reactor::LoopServices services_;

@@ -22,7 +22,7 @@ class TaskMail final : public reactor::Mail {
  public:
   TaskMail(EventLoop::Task task, size_t bytes)
       : Mail(sizeof(TaskMail) + OutsideTask(bytes)), task_(std::move(task)) {}
-  void Deliver(EventLoopImpl& loop) override RONDO_ON_LOOP { loop.RunTask(task_); }
+  void Deliver(EventLoopImpl& loop) override RONDO_ON_LOOP { loop.RunTask(task_, "a task"); }
 
  private:
   EventLoop::Task task_;

@@ -45,6 +45,8 @@ enum class LogKind {
   kBalancer,
   // A worker's thread cannot be started, or bound.
   kWorkers,
+  // A callback, or a turn, has taken longer than Options::slow_callback.
+  kSlow,
   // What no peer causes, of the start and the stop of an engine: without a limit.
   kLifecycle,
 };

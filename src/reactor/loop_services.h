@@ -13,6 +13,7 @@
 #include "reactor/engine_link.h"
 #include "reactor/handler_table.h"
 #include "reactor/mailbox.h"
+#include "reactor/statistics/callback_watch.h"
 #include "reactor/statistics/loop_meter.h"
 #include "reactor/workers/offloader.h"
 #include "rondo/event_loop.h"
@@ -32,6 +33,7 @@ struct LoopServices {
   LoopMeter& meter;
 
   // Loop thread only.
+  CallbackWatch& watch;
   poll::Poller& poller;
   Clock& clock;
   Offloader& offloader;

@@ -156,7 +156,8 @@ void Streams::CloseSomeEnded() {
 void Streams::CloseOne(StreamConnection& connection) {
   const absl::Status reason = connection.reason();
   meter_.NoteClosed(reason.code());
-  Call(connection, [&] { return connection.event_handler().OnClose(connection, reason); });
+  CallNamed(connection, "OnClose",
+            [&] { return connection.event_handler().OnClose(connection, reason); });
   Release(connection);
 }
 

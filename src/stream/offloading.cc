@@ -60,7 +60,8 @@ bool Streams::Tell(StreamConnection& connection, OffloadedWork& work) {
     return false;
   }
   shared_.output.BeginReply(connection);
-  Call(connection, [&] { return work.Finish(connection); });
+  CallNamed(connection, "the `then` of Connection::Offload",
+            [&] { return work.Finish(connection); });
   shared_.output.EndReply();
   return true;
 }

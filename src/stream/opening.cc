@@ -97,7 +97,8 @@ void Streams::LogReset(uint64_t id, const SocketAddress& peer, int error) {
 void Streams::BeginWith(StreamConnection& connection) {
   connection.state.Open();
   meter_.NoteOpened();
-  Call(connection, [&] { return connection.entry().handler.OnOpen(connection); });
+  CallNamed(connection, "OnOpen",
+            [&] { return connection.entry().handler.OnOpen(connection); });
   if (draining_.has_begun()) {
     Draining::Add(connection);
     Draining::NoteUnread(connection);

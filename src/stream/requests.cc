@@ -30,7 +30,7 @@ bool Streams::Wake(StreamConnection& connection) {
 void Streams::RunTask(StreamConnection& connection, absl::FunctionRef<void(Connection&)> task) {
   Guard(connection, [&] {
     base::AssertOnLoop();
-    Call(connection, [&] {
+    CallNamed(connection, "a task", [&] {
       task(connection);
       return Action::kNone;
     });
@@ -47,7 +47,11 @@ void Streams::ForEach(absl::FunctionRef<void(Connection&)> visit) {
 
 void Streams::Complete(uint64_t id, ConnectionHandle::Done done, const absl::Status& status) {
   if (!done) return;
-  UserCode::Run([&] { done(status); }, [&] {
+  const auto run = [&] {
+    shared_.watch.Time("the callback of a write", [id] { return ConnectionText(id); },
+                       [&] { done(status); });
+  };
+  UserCode::Run(run, [&] {
     const ConnectionText about(id);
     (void)UserCode::ReportThrown(engine_, LogKind::kDone, "the callback of a write", about.view());
   });

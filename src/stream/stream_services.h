@@ -30,6 +30,7 @@ struct StreamServices {
         mailbox(services.mailbox),
         handlers(services.handlers),
         clock(services.clock),
+        watch(services.watch),
         wall_clock(services.clock),
         timers(timers),
         generations(generations),
@@ -53,6 +54,7 @@ struct StreamServices {
 
   // Loop thread only.
   reactor::Clock& clock;
+  reactor::CallbackWatch& watch;
   WallClock wall_clock;
   StreamTimers& timers;
   Generations generations;

@@ -20,10 +20,15 @@ namespace {
 // Of many connections that something was requested of, how many have it done in one turn.
 constexpr size_t kAppliesPerTurn = 256;
 
-std::vector<EventHandler*> HandlersOf(const reactor::HandlerTable& table, EventHandler& own) {
+std::vector<EventHandler*> HandlersOf(const reactor::LoopServices& services, EventHandler& own,
+                                      EventHandler& watched) {
   std::vector<EventHandler*> handlers;
-  for (const reactor::HandlerEntry& entry : table) handlers.push_back(&entry.handler);
-  handlers.resize(StreamConnection::kOwnHandler + 1, &own);
+  if (!services.watch.is_on()) {
+    for (const reactor::HandlerEntry& entry : services.handlers) {
+      handlers.push_back(&entry.handler);
+    }
+  }
+  handlers.resize(StreamConnection::kOwnHandler + 1, services.watch.is_on() ? &watched : &own);
   return handlers;
 }
 
@@ -35,7 +40,7 @@ Streams::Streams(const reactor::LoopServices& services, Generations generations)
       connections_(services.connections),
       memory_(services.engine.memory_budget()),
       meter_(services.meter),
-      handlers_(HandlersOf(services.handlers, own_handler_)),
+      handlers_(HandlersOf(services, own_handler_, watched_handler_)),
       shared_(services, *this, generations) {}
 
 void Streams::OnNoMemory(StreamConnection& connection) noexcept {
@@ -52,14 +57,14 @@ void Streams::Apply(StreamConnection& connection, Action action) {
 }
 
 void Streams::OnThrown(StreamConnection& connection) {
-  const ConnectionText about(connection.name().number(), connection.peer());
+  const ConnectionText about = connection.about();
   connection.CloseBecause(
       UserCode::ReportThrown(engine_, LogKind::kHandler, "the event handler", about.view()));
 }
 
-void Streams::CallAndPostpone(StreamConnection& connection,
+void Streams::CallAndPostpone(StreamConnection& connection, const char* name,
                               absl::FunctionRef<Action()> callback) {
-  Call(connection, callback);
+  CallNamed(connection, name, callback);
   shared_.pending.Postpone(connection);
 }
 
@@ -68,7 +73,8 @@ void Streams::CallAndPostpone(StreamConnection& connection,
 void Streams::Offer(StreamConnection& connection) {
   shared_.input.ShowKept(connection, [&] {
     base::AssertOnLoop();
-    Call(connection, [&] { return connection.event_handler().OnTraffic(connection); });
+    CallNamed(connection, "OnTraffic",
+              [&] { return connection.event_handler().OnTraffic(connection); });
   });
 }
 
@@ -154,7 +160,8 @@ void Streams::EndInput(StreamConnection& connection) {
   connection.state.SetInputEnded();
   shared_.pending.Mark(connection);
   EventHandler& handler = connection.event_handler();
-  CallAndPostpone(connection, [&] { return handler.OnPeerShutdown(connection); });
+  CallAndPostpone(connection, "OnPeerShutdown",
+                  [&] { return handler.OnPeerShutdown(connection); });
 }
 
 // --- What else the poller delivers.
@@ -357,7 +364,7 @@ void Streams::EndBacklog(StreamConnection& connection) {
   const bool end_waits = connection.state.HasPeerEnded() && connection.state.AcceptsInput();
   if (end_waits || shared_.input.HasWaiting(connection)) connection.state.Yield();
   UpdateReceiving(connection);
-  CallAndPostpone(connection, [&] {
+  CallAndPostpone(connection, "OnWritable", [&] {
     connection.event_handler().OnWritable(connection);
     return Action::kNone;
   });

@@ -177,8 +177,12 @@ class Streams final : private StreamTimers {
   // its end.
   template <class Callback>
   void Call(StreamConnection& connection, Callback&& callback) RONDO_ON_LOOP;
+  // The same, timed: `name` is that of the callback.
+  template <class Callback>
+  void CallNamed(StreamConnection& connection, const char* name,
+                 Callback&& callback) RONDO_ON_LOOP;
   // The same for a connection that is being looked at: what it requests is for the next time.
-  void CallAndPostpone(StreamConnection& connection,
+  void CallAndPostpone(StreamConnection& connection, const char* name,
                        absl::FunctionRef<Action()> callback) RONDO_ON_LOOP;
   RONDO_COLD void Apply(StreamConnection& connection, Action action) RONDO_ON_LOOP;
   RONDO_COLD void OnThrown(StreamConnection& connection);
@@ -328,6 +332,7 @@ class Streams final : private StreamTimers {
   reactor::MemoryBudget* const memory_;
   reactor::LoopMeter& meter_;
   OwnHandler own_handler_;
+  WatchedHandler watched_handler_;
   // By the index that connections have, for the way of nearly every byte.
   const std::vector<EventHandler*> handlers_;
 
@@ -358,6 +363,13 @@ void Streams::Call(StreamConnection& connection, Callback&& callback) {
       [&] { OnThrown(connection); });
   if (shared_.lent_memory.must_end) [[unlikely]] EndLentMemory();
   shared_.output.EndCallback(connection);
+}
+
+template <class Callback>
+void Streams::CallNamed(StreamConnection& connection, const char* name, Callback&& callback) {
+  Call(connection, [&] {
+    return shared_.watch.Time(name, [&] { return connection.about(); }, callback);
+  });
 }
 
 inline void Streams::Lend(StreamConnection& connection, std::string_view bytes) {

@@ -53,7 +53,7 @@ void Streams::Expire(StreamConnection& connection, Timeout timeout) {
   bool closes = connection.state.HasOutputFailed();
   bool has_written = false;
   if (!closes) {
-    Call(connection, [&] {
+    CallNamed(connection, "OnTimeout", [&] {
       const uint64_t before = shared_.output.QueuedAndSent(connection);
       const Action action = connection.entry().handler.OnTimeout(connection, timeout);
       has_written = shared_.output.QueuedAndSent(connection) > before;

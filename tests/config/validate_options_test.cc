@@ -108,6 +108,8 @@ const std::vector<Bad> kBadOptions = {
      "ConnectionOptions::close_timeout is -1s; expected at least 1ms"},
     {[](Options& o) { o.shutdown_grace = -absl::Nanoseconds(1); },
      "Options::shutdown_grace is -1ns; expected zero or more"},
+    {[](Options& o) { o.slow_callback = absl::ZeroDuration(); },
+     "Options::slow_callback is 0; expected at least 1us"},
     {[](Options& o) { o.connection.socket.receive_buffer_bytes = 1; },
      "SocketOptions::receive_buffer_bytes is 1; expected 1024 to 1073741824, "
      "or 0 for the kernel's tuning"},
@@ -187,6 +189,8 @@ TEST(ValidateOptionsTest, BothEndsOfEveryRangeAreAllowed) {
       [](Options& o) { o.connection.close_timeout = absl::InfiniteDuration(); },
       [](Options& o) { o.shutdown_grace = absl::ZeroDuration(); },
       [](Options& o) { o.shutdown_grace = absl::InfiniteDuration(); },
+      [](Options& o) { o.slow_callback = absl::Microseconds(1); },
+      [](Options& o) { o.slow_callback = absl::InfiniteDuration(); },
       [](Options& o) {
         o.connection.socket.receive_buffer_bytes = o.connection.socket.send_buffer_bytes = 0;
       },

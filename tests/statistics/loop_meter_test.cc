@@ -109,6 +109,22 @@ TEST_F(LoopMeterTest, TheLongestTurnIsThatSinceTheLastQuestion) {
   EXPECT_EQ(meter_.Read().longest_turn, absl::ZeroDuration());
 }
 
+TEST_F(LoopMeterTest, ACallbackThatIsOverIsToldOnce) {
+  Begin();
+  meter_.NoteCallback(3'000'000);
+  meter_.NoteCallback(2'000'000);
+  BeginWait();
+  EXPECT_EQ(meter_.Read().longest_callback, absl::Milliseconds(3));
+  EndWait();
+  // In the turn in which there is a question, before it and after it.
+  meter_.NoteCallback(5'000'000);
+  EXPECT_EQ(meter_.Read().longest_callback, absl::ZeroDuration());
+  meter_.NoteCallback(4'000'000);
+  BeginWait();
+  EXPECT_EQ(meter_.Read().longest_callback, absl::Milliseconds(5));
+  EXPECT_EQ(meter_.Read().longest_callback, absl::ZeroDuration());
+}
+
 TEST_F(LoopMeterTest, WhatTheLoopCountsIsPublishedAtTheEndOfTheTurn) {
   Begin();
   meter_.NoteOpened();

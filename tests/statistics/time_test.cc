@@ -95,8 +95,9 @@ TEST_P(TimeTest, ALoopThatHangsInACallbackIsSeen) {
   const LoopStatistics after = OfItsLoop();
   EXPECT_EQ(after.longest_turn, absl::Seconds(3));
   EXPECT_EQ(after.busy - busy, absl::Seconds(3));
-  // It is told once.
+  // It is told once, and callbacks are not timed.
   EXPECT_EQ(OfItsLoop().longest_turn, absl::ZeroDuration());
+  EXPECT_EQ(after.longest_callback, absl::ZeroDuration());
 }
 
 TEST_P(TimeTest, LoopsWithoutTimersAskForTheTimeTwiceInATurn) {

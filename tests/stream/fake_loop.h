@@ -89,6 +89,7 @@ struct FakeLoop {
   reactor::HandlerTable handlers;
   std::atomic<size_t> connections{0};
   reactor::LoopMeter meter;
+  reactor::CallbackWatch watch{absl::InfiniteDuration(), 0, engine, meter};
   reactor::Clock clock;
   NoWorkers offloader;
   const std::shared_ptr<poll::Waker> waker = *poll::Waker::New();
@@ -101,6 +102,7 @@ struct FakeLoop {
                                        .handlers = handlers,
                                        .connections = connections,
                                        .meter = meter,
+                                       .watch = watch,
                                        .poller = *poller,
                                        .clock = clock,
                                        .offloader = offloader};

@@ -14,9 +14,11 @@ void LoopMeter::PublishAll(int64_t took) {
   const uint64_t questions = questions_.load(std::memory_order_relaxed);
   // The one who asked in this turn was told what was published: the turn belongs to the time after.
   if (std::exchange(snapshot_.questions, questions) != questions) {
-    snapshot_.longest_turn_before = std::exchange(snapshot_.longest_turn, 0);
+    snapshot_.longest_before = std::exchange(snapshot_.longest, {});
   }
-  snapshot_.longest_turn = std::max(snapshot_.longest_turn, took);
+  Longest& longest = snapshot_.longest;
+  longest.turn = std::max(longest.turn, took);
+  longest.callback = std::max(longest.callback, std::exchange(longest_callback_, 0));
   has_more_ = false;
   published_.Store(snapshot_);
 }
@@ -41,9 +43,9 @@ LoopStatistics LoopMeter::Read() const {
   statistics.turns = snapshot.turns;
 
   // Nothing was found since the last question when the loop has not even seen that.
-  int64_t longest = 0;
-  if (snapshot.questions == question) longest = snapshot.longest_turn;
-  if (snapshot.questions > question) longest = snapshot.longest_turn_before;
+  Longest longest;
+  if (snapshot.questions == question) longest = snapshot.longest;
+  if (snapshot.questions > question) longest = snapshot.longest_before;
   int64_t busy = snapshot.busy;
   int64_t waiting = snapshot.waiting;
   int64_t lasts = 0;
@@ -57,7 +59,8 @@ LoopStatistics LoopMeter::Read() const {
   statistics.busy = absl::Nanoseconds(busy);
   statistics.waiting = absl::Nanoseconds(waiting);
   statistics.turn_lasts = absl::Nanoseconds(lasts);
-  statistics.longest_turn = absl::Nanoseconds(std::max(longest, lasts));
+  statistics.longest_turn = absl::Nanoseconds(std::max(longest.turn, lasts));
+  statistics.longest_callback = absl::Nanoseconds(longest.callback);
   return statistics;
 }
 
@@ -75,6 +78,7 @@ void Add(const LoopStatistics& loop, LoopStatistics& all) {
   all.waiting += loop.waiting;
   all.turn_lasts = std::max(all.turn_lasts, loop.turn_lasts);
   all.longest_turn = std::max(all.longest_turn, loop.longest_turn);
+  all.longest_callback = std::max(all.longest_callback, loop.longest_callback);
   all.mailbox_depth += loop.mailbox_depth;
   all.mailbox_bytes += loop.mailbox_bytes;
   all.timers += loop.timers;

@@ -65,6 +65,13 @@ class LoopMeter {
   // The last one is over.
   void End(int64_t now, const TurnFigures& figures) { EndTurn(now, kNotRunning, figures); }
 
+  int64_t turn_began() const { return turn_began_; }
+  // A callback that was timed has taken so long.
+  void NoteCallback(int64_t nanoseconds) {
+    if (nanoseconds <= longest_callback_) return;
+    longest_callback_ = nanoseconds;
+    has_more_ = true;
+  }
   void NoteOpened() {
     ++snapshot_.accepted;
     has_more_ = true;
@@ -85,6 +92,10 @@ class LoopMeter {
   static constexpr int64_t kWaiting = 0;
   static constexpr int64_t kNotRunning = -1;
 
+  struct Longest {
+    int64_t turn = 0;
+    int64_t callback = 0;
+  };
   // Times are in nanoseconds.
   struct Snapshot {
     int64_t busy_since = kNotRunning;
@@ -97,8 +108,8 @@ class LoopMeter {
     // From here on it is published only when something of it has changed.
     uint64_t questions = 0;
     // Since the last of these, and between that and the one before.
-    int64_t longest_turn = 0;
-    int64_t longest_turn_before = 0;
+    Longest longest;
+    Longest longest_before;
     uint64_t accepted = 0;
     std::array<uint64_t, std::tuple_size_v<decltype(LoopStatistics::closed)>> closed = {};
   };
@@ -112,7 +123,7 @@ class LoopMeter {
     snapshot_.busy += took;
     snapshot_.figures = figures;
     const bool is_asked = questions_.load(std::memory_order_relaxed) != snapshot_.questions;
-    if (is_asked || has_more_ || took > snapshot_.longest_turn) [[unlikely]] {
+    if (is_asked || has_more_ || took > snapshot_.longest.turn) [[unlikely]] {
       return PublishAll(took);
     }
     published_.Store<kWordsEachTurn>(snapshot_);
@@ -124,6 +135,8 @@ class LoopMeter {
   Snapshot snapshot_;
   // Something of its second part has changed.
   bool has_more_ = false;
+  // Of this turn.
+  int64_t longest_callback_ = 0;
 
   // Any thread.
   Published<Snapshot> published_;

@@ -228,6 +228,12 @@ Action stream::OwnHandler::OnTraffic(Connection& connection) {
   return Of(connection).event_handler().OnTraffic(connection);
 }
 
+Action stream::WatchedHandler::OnTraffic(Connection& connection) {
+  StreamConnection& self = Of(connection);
+  return self.services().watch.Time("OnTraffic", [&] { return self.about(); },
+                                    [&] { return self.event_handler().OnTraffic(connection); });
+}
+
 // --- Ending.
 
 void Connection::Close() { Of(*this).CloseBecause(absl::OkStatus()); }

@@ -54,6 +54,8 @@ ConnectionName StreamConnection::name() const {
   return {id(), is_older ? *rare->era : services().generations.era()};
 }
 
+ConnectionText StreamConnection::about() const { return {name().number(), peer()}; }
+
 SocketAddress StreamConnection::peer() const {
   sockaddr_in6 address = {};
   address.sin6_family = AF_INET6;

@@ -22,6 +22,7 @@
 #include "rondo/connection.h"
 #include "rondo/event_handler.h"
 #include "rondo/socket_address.h"
+#include "stream/connection/connection_text.h"
 #include "stream/connection/generations.h"
 #include "stream/connection/rare_state.h"
 #include "stream/connection/stream_state.h"
@@ -49,6 +50,8 @@ class StreamConnection final : public poll::Endpoint, public Connection {
   poll::EndpointId id() const { return {StreamTable::SlotOf(*this), generation}; }
   poll::EndpointRef ref() { return {*this, id()}; }
   ConnectionName name() const;
+  // How the log names it.
+  ConnectionText about() const;
   // Of the listener that it came from.
   reactor::HandlerTable::Index listener_index() const {
     return handler == kOwnHandler ? rare->listener : handler;
@@ -98,6 +101,11 @@ class StreamConnection final : public poll::Endpoint, public Connection {
 
 // Has the place of the handlers that connections were given of their own, by kOwnHandler.
 class OwnHandler final : public EventHandler {
+  Action OnTraffic(Connection& connection) override;
+};
+
+// Has the place of all handlers where callbacks are timed.
+class WatchedHandler final : public EventHandler {
   Action OnTraffic(Connection& connection) override;
 };
 
