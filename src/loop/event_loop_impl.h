@@ -41,7 +41,8 @@
 
 namespace rondo::loop {
 
-class EventLoopImpl final : public EventLoop, private poll::Events {
+// Of its bases Events is the first, so that what it is told of each message needs no thunk.
+class EventLoopImpl final : private poll::Events, public EventLoop {
  public:
   // `engine`, and what `handlers` refers to, outlive the loop.
   static absl::StatusOr<std::unique_ptr<EventLoopImpl>> New(size_t index, const Options& options,
