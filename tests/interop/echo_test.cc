@@ -1,6 +1,7 @@
 // The echo server and clients of other projects: what they send comes back, and the end of their
 // input ends the conversation in order.
 
+#include <cstdio>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -9,6 +10,7 @@
 #include "tests/process/command.h"
 #include "tests/process/example_server.h"
 #include "tests/process/requirements.h"
+#include "tests/server/client.h"
 
 namespace rondo {
 namespace {
@@ -83,6 +85,38 @@ TEST(EchoAnnouncementTest, DistinguishesIpv4AndIpv6FromIpv6Only) {
     EXPECT_EQ(line, "listening on " + row.announced + port);
     EXPECT_EQ(echo.ReadLine(), "try it: nc localhost " + port);
   }
+}
+
+TEST(EchoStatsTest, EachLineTellsWhatHasHappenedSinceTheOneBefore) {
+  ExampleServer echo("echo", {"--stats", "--loops=2"});
+  testing::Client client(echo.address());
+  int sent = 0;
+  for (const std::string message : {"a", "bcd", "efghijk"}) {
+    ASSERT_TRUE(client.Send(message));
+    ASSERT_EQ(client.Receive(message.size()), message);
+    sent += static_cast<int>(message.size());
+  }
+  int messages = 0, in = 0, out = 0;
+  for (int lines = 0; in < sent && lines < 30; ++lines) {
+    const std::string line = echo.process().ReadLine();
+    int open[3], message_count, bytes_in, bytes_out, busy[2], end = 0;
+    if (line.starts_with("try it")) continue;
+    const int read = std::sscanf(
+        line.c_str(),
+        "%d connections: %d %d; %d messages, %d bytes in, %d out; busy: %d%% %d%%; longest turn %n",
+        &open[0], &open[1], &open[2], &message_count, &bytes_in, &bytes_out, &busy[0], &busy[1],
+        &end);
+    ASSERT_EQ(read, 8) << line;
+    EXPECT_EQ(open[0], 1);
+    EXPECT_EQ(open[1] + open[2], 1);
+    EXPECT_GT(line.size(), static_cast<size_t>(end));
+    messages += message_count;
+    in += bytes_in;
+    out += bytes_out;
+  }
+  EXPECT_EQ(messages, 3);
+  EXPECT_EQ(in, sent);
+  EXPECT_EQ(out, sent);
 }
 
 INSTANTIATE_TEST_SUITE_P(, EchoInteropTest, ::testing::ValuesIn(testing::WaysToRun()),
