@@ -55,7 +55,7 @@ void Streams::Expire(StreamConnection& connection, Timeout timeout) {
   if (!closes) {
     CallNamed(connection, "OnTimeout", [&] {
       const uint64_t before = shared_.output.QueuedAndSent(connection);
-      const Action action = connection.entry().handler.OnTimeout(connection, timeout);
+      const Action action = connection.event_handler().OnTimeout(connection, timeout);
       has_written = shared_.output.QueuedAndSent(connection) > before;
       closes = action == Action::kClose;
       return closes ? Action::kNone : action;

@@ -259,6 +259,28 @@ TEST_P(SwitchTest, AVisitorOfAFrameReaderMaySetAnotherHandler) {
   EXPECT_EQ(client.Receive(8), "one#abc#");
 }
 
+TEST_P(SwitchTest, TheNewHandlerIsToldOfTimeouts) {
+  struct Waiting : EventHandler {
+    Action OnTraffic(Connection& connection) override {
+      connection.Next();
+      return Action::kNone;
+    }
+    Action OnTimeout(Connection& connection, Timeout) override {
+      (void)connection.Write("too late");
+      return Action::kClose;
+    }
+  } waiting;
+  lines.on_frame = [&](Connection& connection, std::string_view) {
+    connection.SetReadIdleTimeout(absl::Milliseconds(20));
+    lines.SwitchTo(connection, waiting);
+    return true;
+  };
+  const Server server(lines, On());
+  Client client(server.address());
+  client.Send("wait\n");
+  EXPECT_EQ(client.ReceiveAll(), "too late");
+}
+
 TEST_P(SwitchTest, AnExceptionEndsTheConnectionOfTheNewHandler) {
   lines.on_frame = [&](Connection& connection, std::string_view) -> bool {
     lines.SwitchTo(connection, fields);
