@@ -161,9 +161,15 @@ TEST_P(CountsTest, ThoseThatAreTurnedAwayForLackOfDescriptors) {
   // With the descriptor in reserve.
   Client turned_away = Connect();
   EXPECT_NE(turned_away.WaitForEnd(), Client::Ending::kTimeout);
-  ASSERT_TRUE(Eventually([&] { return Echoes(); }));
+  // Those that come while it does so go the same way.
+  uint64_t all_turned_away = 1;
+  ASSERT_TRUE(Eventually([&] {
+    const bool is_served = Echoes();
+    if (!is_served) ++all_turned_away;
+    return is_served;
+  }));
   const LoopStatistics all = Settled();
-  EXPECT_EQ(all.refused, 1u);
+  EXPECT_EQ(all.refused, all_turned_away);
   EXPECT_EQ(all.accepted, handler.opened());
 }
 
@@ -216,7 +222,8 @@ TEST_P(CountsTest, TheMailboxAndTheTimers) {
   goes_on.Notify();
   is_over.WaitForNotification();
   const LoopStatistics all = Settled();
-  EXPECT_LE(all.mailbox_depth, 1u);
+  // The last task of each loop may just be ending.
+  EXPECT_LE(all.mailbox_depth, engine->loop_count());
   EXPECT_EQ(all.timers, timers + 10);
 }
 

@@ -101,7 +101,6 @@ TEST_P(SlowCallbackTest, OnTrafficThatBlocksIsNamedWithItsConnectionAndItsTime) 
   EXPECT_EQ(client.Receive(4), "slow");
   ExpectNamed("OnTraffic");
   EXPECT_EQ(engine->Statistics().all.longest_callback, absl::Seconds(1));
-  EXPECT_EQ(engine->Statistics().all.longest_callback, absl::ZeroDuration());
 }
 
 TEST_P(SlowCallbackTest, EveryCallbackOfAConnectionIsNamed) {
