@@ -33,6 +33,12 @@ class CheckedEcho::Visit {
 
 // --- Callbacks.
 
+Action CheckedEcho::OnBoot(Engine&) {
+  if (style_.greeting_path.empty()) return Action::kNone;
+  greeting_.Reset(sys::OpenToRead(style_.greeting_path));
+  return greeting_ ? Action::kNone : Action::kClose;
+}
+
 Action CheckedEcho::OnOpen(Connection& connection) {
   ++opened_;
   Life& life = lives_[connection.id()];
@@ -40,6 +46,15 @@ Action CheckedEcho::OnOpen(Connection& connection) {
   life.thread = sys::CurrentThread();
   const Visit visit(*this, connection, "OnOpen");
   handles_.push_back(connection.handle());
+  if (!greeting_) return Action::kNone;
+  Reach("file");
+  const size_t length = style_.greeting_bytes;
+  // It takes a descriptor until it was sent.
+  if (connection.SendFile(greeting_.get(), 0, length) == WriteResult::kRefused) {
+    if (!style_.may_lack_descriptors) Violation("a file was refused in OnOpen");
+    return Action::kClose;
+  }
+  life.written += length;
   return Action::kNone;
 }
 
@@ -87,6 +102,7 @@ void CheckedEcho::OnShutdown(Engine&) {
     Violation(absl::StrCat("OnShutdown after ", opened_, " OnOpen and ", closed_, " OnClose"));
   }
   if (std::exchange(shut_down_, true)) Violation("a second OnShutdown");
+  greeting_.Reset();
 }
 
 // --- Answering.

@@ -22,6 +22,7 @@
 #include "rondo/connection.h"
 #include "rondo/engine.h"
 #include "rondo/event_handler.h"
+#include "rondo/unique_fd.h"
 
 #include "simulation/random.h"
 #include "sys/sys.h"
@@ -38,6 +39,10 @@ class CheckedEcho final : public EventHandler {
     bool offloads = false;
     // Asks to be told when replies were sent.
     bool asks_when_sent = false;
+    // Begins each connection with this file, if any.
+    std::string greeting_path = {};
+    size_t greeting_bytes = 0;
+    bool may_lack_descriptors = false;
   };
 
   // The ways in which it echoes are drawn from `random`.
@@ -49,8 +54,16 @@ class CheckedEcho final : public EventHandler {
     return handles_.empty() ? ConnectionHandle() : handles_[random.Below(handles_.size())];
   }
 
-  // Gives them up; each keeps its loop's mailbox.
-  std::vector<ConnectionHandle> TakeHandles() { return std::exchange(handles_, {}); }
+  // Lets go of all that is the kernel's: handles keep their loops' mailboxes.
+  void LetGo() {
+    handles_.clear();
+    greeting_.Reset();
+  }
+  // The same when the kernel does not run any more, where nothing can be closed.
+  void LeakAll() {
+    (void)new std::vector<ConnectionHandle>(std::move(handles_));
+    (void)greeting_.Release();
+  }
 
   size_t opened() const { return opened_; }
   size_t closed() const { return closed_; }
@@ -79,6 +92,7 @@ class CheckedEcho final : public EventHandler {
   // A callback of a connection that runs.
   class Visit;
 
+  Action OnBoot(Engine& engine) override;
   Action OnOpen(Connection& connection) override;
   Action OnTraffic(Connection& connection) override;
   Action OnPeerShutdown(Connection& connection) override;
@@ -104,6 +118,8 @@ class CheckedEcho final : public EventHandler {
   const Style style_;
   Promises& promises_;
   Random random_;
+  // The file, while the engine is there.
+  UniqueFd greeting_;
   // By the connection's id.
   std::map<uint64_t, Life> lives_;
   std::vector<ConnectionHandle> handles_;

@@ -14,6 +14,7 @@ constexpr int64_t kLongestPause = 100 * kMillisecond;
 
 Plan::Plan(uint64_t seed) : random(seed), conditions(Conditions::FromSeed(random)) {
   DrawOptions();
+  DrawShortage();
   DrawClients();
   DrawTimeouts();
   DrawStop();
@@ -39,15 +40,32 @@ void Plan::DrawOptions() {
   if (may_be_private && !spare_descriptors && random.Below(4) == 0) {
     options.private_descriptor_tables = true;
   }
+  style.may_lack_descriptors = spare_descriptors.has_value();
   style.pauses = random.Below(3) == 0;
   style.offloads = random.Below(4) == 0;
   style.asks_when_sent = random.Below(3) == 0;
+  if (random.Below(4) == 0 && !options.private_descriptor_tables) {
+    greeting.resize(static_cast<size_t>(random.Magnitude(1, 200'000)));
+    for (char& byte : greeting) byte = static_cast<char>(random.Next());
+    style.greeting_path = "/greeting";
+    style.greeting_bytes = greeting.size();
+  }
   if (!style.offloads) return;
   options.workers = WorkerPoolOptions{.min_threads = static_cast<int>(random.Between(1, 2)),
                                       .max_threads = static_cast<int>(random.Between(2, 4)),
                                       .idle_timeout = absl::Milliseconds(random.Between(1, 20)),
                                       .queue_limit = static_cast<size_t>(random.Magnitude(1, 64))};
   options.connection.offloads = static_cast<size_t>(random.Between(1, 16));
+}
+
+void Plan::DrawShortage() {
+  if (random.Below(12) > 0) return;
+  may_not_start = true;
+  if (random.Below(2) == 0) {
+    descriptors_at_start = random.Below(30);
+  } else {
+    conditions.thread_limit = static_cast<size_t>(random.Between(1, 8));
+  }
 }
 
 void Plan::DrawClients() {
@@ -111,9 +129,11 @@ std::string Plan::Describe() const {
       clients.size(), " clients");
   if (style.offloads) absl::StrAppend(&text, ", offloading");
   if (style.pauses) absl::StrAppend(&text, ", pausing");
+  if (!greeting.empty()) absl::StrAppend(&text, ", greeting of ", greeting.size(), " bytes");
   if (visitors > 0) absl::StrAppend(&text, ", ", visitors, " visitors");
   if (spare_descriptors) absl::StrAppend(&text, ", ", *spare_descriptors, " spare descriptors");
   if (options.private_descriptor_tables) absl::StrAppend(&text, ", private tables");
+  if (may_not_start) absl::StrAppend(&text, ", may not start");
   if (options.connection.idle_timeout < absl::InfiniteDuration()) {
     absl::StrAppend(&text, ", idle timeout ",
                     absl::FormatDuration(options.connection.idle_timeout));

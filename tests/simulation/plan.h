@@ -32,9 +32,15 @@ struct Plan {
   Conditions conditions;
   Options options;
   CheckedEcho::Style style;
+  // What each client gets first, from a file; empty: nothing.
+  std::string greeting;
   std::vector<ReferenceClient::Plan> clients;
   // Threads of the server's process that use handles and loops from outside.
   int visitors = 0;
+  // Descriptors that there are at the start; none: more than enough.
+  std::optional<size_t> descriptors_at_start;
+  // Whether there may be too few descriptors or threads to start.
+  bool may_not_start = false;
   // Descriptors that are left for connections; none: more than enough.
   std::optional<size_t> spare_descriptors;
   // The engine is stopped so long after its start, while clients are there; none: when they have
@@ -51,6 +57,7 @@ struct Plan {
 
  private:
   void DrawOptions();
+  void DrawShortage();
   void DrawClients();
   void DrawTimeouts();
   void DrawStop();

@@ -73,8 +73,16 @@ std::string ReferenceClient::NextMessage() {
   return std::string(reinterpret_cast<const char*>(&plan_.number), sizeof plan_.number) + message;
 }
 
+std::string ReferenceClient::Expected(size_t begin, size_t length) const {
+  std::string expected;
+  if (begin < greeting_.size()) expected = greeting_.substr(begin, length);
+  const size_t from_sent = std::max(begin, greeting_.size()) - greeting_.size();
+  if (from_sent < sent_.size()) expected += sent_.substr(from_sent, length - expected.size());
+  return expected;
+}
+
 void ReferenceClient::Check(std::string_view bytes) {
-  if (std::string_view(sent_).substr(received_, bytes.size()) != bytes && violation_.empty()) {
+  if (Expected(received_, bytes.size()) != bytes && violation_.empty()) {
     violation_ = absl::StrCat("client ", plan_.number, ": of ", bytes.size(), " bytes from byte ",
                               received_, " some are not what was sent");
   }
@@ -83,8 +91,8 @@ void ReferenceClient::Check(std::string_view bytes) {
 
 bool ReferenceClient::Exchange(Client& client) {
   if (!SendMessage(client, 16 << 10)) return false;
-  Check(client.Receive(sent_.size() - received_));
-  if (received_ != sent_.size()) return false;
+  Check(client.Receive(expected_bytes() - received_));
+  if (received_ != expected_bytes()) return false;
   ++exchanges_;
   return true;
 }
@@ -130,10 +138,10 @@ void ReferenceClient::Finish(Client& client) {
   }
   ending_ = client.ending();
   has_read_all_ = ending_ != Client::Ending::kTimeout;
-  complete_ = all_sent_ && received_ == sent_.size() && ending_ == Client::Ending::kFin;
+  complete_ = all_sent_ && received_ == expected_bytes() && ending_ == Client::Ending::kFin;
   if (ending_ == Client::Ending::kTimeout && violation_.empty()) {
     violation_ = absl::StrCat("client ", plan_.number, " waits for ever: ", received_, " of ",
-                              sent_.size(), " bytes have come back");
+                              expected_bytes(), " bytes have come back");
   }
 }
 

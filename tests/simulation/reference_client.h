@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "rondo/socket_address.h"
 
@@ -49,7 +50,9 @@ class ReferenceClient {
     Client::Options socket;
   };
 
-  ReferenceClient(const Plan& plan, Random random) : plan_(plan), random_(random) {}
+  // `greeting` comes before all replies.
+  ReferenceClient(const Plan& plan, std::string greeting, Random random)
+      : plan_(plan), greeting_(std::move(greeting)), random_(random) {}
 
   void Run(const SocketAddress& server);
 
@@ -87,7 +90,12 @@ class ReferenceClient {
   void Finish(Client& client);
   void Pause();
 
+  // Of all that comes back when nothing is lost, the part from byte `begin`.
+  std::string Expected(size_t begin, size_t length) const;
+  size_t expected_bytes() const { return greeting_.size() + sent_.size(); }
+
   const Plan plan_;
+  const std::string greeting_;
   Random random_;
   // All that was given to the kernel.
   std::string sent_;

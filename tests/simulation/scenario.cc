@@ -29,7 +29,8 @@ class Scenario {
     report_.drawn = plan_.Describe();
     simulation_.set_trace(sink);
     for (const ReferenceClient::Plan& client : plan_.clients) {
-      clients_.push_back(std::make_unique<ReferenceClient>(client, plan_.random.Fork()));
+      clients_.push_back(
+          std::make_unique<ReferenceClient>(client, plan_.greeting, plan_.random.Fork()));
     }
   }
 
@@ -37,10 +38,11 @@ class Scenario {
     const absl::Status status = simulation_.Run([this] { Main(); });
     if (!status.ok()) {
       Violation(status.ToString());
-      // They would close descriptors of a kernel that does not run any more.
-      (void)new std::vector<ConnectionHandle>(handler_.TakeHandles());
+      handler_.LeakAll();
     }
-    for (const auto& client : clients_) CheckClient(*client);
+    if (start_.ok()) {
+      for (const auto& client : clients_) CheckClient(*client);
+    }
     for (const std::string& each : handler_.violations()) Violation(each);
     for (const std::string& each : promises_.Broken()) Violation(each);
     Summarize();
@@ -49,6 +51,7 @@ class Scenario {
 
  private:
   void Main();
+  void Serve(Engine& engine);
   // Starts threads that are clients, and such that visit the server.
   std::vector<sys::Thread> StartClients(const SocketAddress& server);
   std::vector<sys::Thread> StartVisitors(Engine& engine);
@@ -77,6 +80,7 @@ class Scenario {
   CheckedEcho handler_;
   std::vector<std::unique_ptr<ReferenceClient>> clients_;
   int64_t stop_began_ = 0;
+  absl::Status start_;
   absl::Status stopped_ = absl::UnknownError("not stopped");
   Report report_;
 };
@@ -84,36 +88,46 @@ class Scenario {
 // --- The run.
 
 void Scenario::Main() {
-  absl::StatusOr<std::unique_ptr<Engine>> started =
+  simulation_.WriteFile(plan_.style.greeting_path, plan_.greeting);
+  if (plan_.descriptors_at_start) simulation_.set_descriptor_limit(*plan_.descriptors_at_start);
+  absl::StatusOr<std::unique_ptr<Engine>> engine =
       Engine::Start(handler_, "tcp://127.0.0.1:0", plan_.options);
-  if (!started.ok()) return Violation(absl::StrCat("start: ", started.status().ToString()));
-  std::unique_ptr<Engine> engine = *std::move(started);
-  const SocketAddress address = engine->addresses()[0];
+  simulation_.set_descriptor_limit(plan_.conditions.descriptor_limit);
+  if (engine.ok()) {
+    Serve(**engine);
+  } else {
+    start_ = engine.status();
+    if (!plan_.may_not_start) Violation(absl::StrCat("start: ", start_.ToString()));
+  }
+  handler_.LetGo();
+  engine = absl::UnknownError("ended");
+  Expect(simulation_.thread_count() == 1, "a thread is left");
+  Expect(simulation_.open_descriptors() == 0, "a descriptor is left");
+}
+
+void Scenario::Serve(Engine& engine) {
+  const SocketAddress address = engine.addresses()[0];
   if (plan_.spare_descriptors) {
     simulation_.set_descriptor_limit(simulation_.open_descriptors() + *plan_.spare_descriptors);
   }
   const std::vector<sys::Thread> clients = StartClients(address);
-  const std::vector<sys::Thread> visitors = StartVisitors(*engine);
+  const std::vector<sys::Thread> visitors = StartVisitors(engine);
   if (plan_.stop_after) {
     (void)sys::Sleep(*plan_.stop_after);
     stop_began_ = sys::Now();
-    stopped_ = engine->Stop(plan_.grace);
+    stopped_ = engine.Stop(plan_.grace);
   }
   for (const sys::Thread thread : clients) sys::JoinThread(thread);
   if (!plan_.stop_after) {
     CheckItHasRecovered(address);
     CheckItRests();
-    stopped_ = engine->Stop(plan_.grace);
+    stopped_ = engine.Stop(plan_.grace);
   }
   for (const sys::Thread thread : visitors) sys::JoinThread(thread);
 
   Expect(handler_.shut_down(), "Stop has returned before OnShutdown");
   Expect(handler_.opened() == handler_.closed(), "a connection was opened and not closed");
-  Expect(engine->connection_count() == 0, "a connection is counted after the stop");
-  (void)handler_.TakeHandles();
-  engine.reset();
-  Expect(simulation_.thread_count() == 1, "a thread is left");
-  Expect(simulation_.open_descriptors() == 0, "a descriptor is left");
+  Expect(engine.connection_count() == 0, "a connection is counted after the stop");
 }
 
 std::vector<sys::Thread> Scenario::StartClients(const SocketAddress& server) {
@@ -149,12 +163,14 @@ void Scenario::CheckItHasRecovered(const SocketAddress& server) {
                              .delay = 0,
                              .pause = 0,
                              .socket = {}};
-  ReferenceClient last(plan, plan_.random.Fork());
+  ReferenceClient last(plan, plan_.greeting, plan_.random.Fork());
   // What the others left behind is taken in first, and accepting may pause for a second.
   (void)sys::Sleep(5'000'000'000);
   sys::JoinThread(simulation_.StartProcess("last client", [&] { last.Run(server); }));
-  const bool has_no_descriptor = plan_.spare_descriptors && *plan_.spare_descriptors == 0;
-  if (has_no_descriptor || plan_.may_time_out()) return;
+  // For its socket, and the file that it gets.
+  const size_t needed = plan_.greeting.empty() ? 1 : 2;
+  if (plan_.spare_descriptors && *plan_.spare_descriptors < needed) return;
+  if (plan_.may_time_out()) return;
   Expect(last.complete(), "when all was over, one more was not served");
 }
 
@@ -233,6 +249,7 @@ void Scenario::Summarize() {
   for (size_t i = 0; i < kFaultCount; ++i) {
     reached[NameOf(static_cast<Fault>(i))] += simulation_.count(static_cast<Fault>(i));
   }
+  reached["start fails"] = start_.ok() ? 0 : 1;
   reached["promise"] = promises_.made();
   reached["stop under load"] = plan_.stop_after && handler_.opened() > 0 ? 1 : 0;
   reached["grace is over"] = absl::IsDeadlineExceeded(stopped_) ? 1 : 0;
@@ -248,6 +265,7 @@ const std::vector<std::string>& MustBeReached() {
     auto* const all = new std::vector<std::string>{
         "yield",           "pause",         "offload",         "writable again",
         "peer's end",      "timeout",       "promise",         "stop under load",
+        "file",            "start fails",
         "grace is over",   "reason OK",     "reason CANCELLED", "reason UNAVAILABLE",
         "reason DEADLINE_EXCEEDED"};
     for (size_t i = 0; i < kFaultCount; ++i) all->push_back(NameOf(static_cast<Fault>(i)));

@@ -12,7 +12,7 @@ const std::shared_ptr<File> kNone;
 
 bool DescriptorTable::full() {
   while (lowest_ < files_.size() && files_[lowest_] != nullptr) ++lowest_;
-  return lowest_ >= limit_;
+  return lowest_ >= *limit_;
 }
 
 int DescriptorTable::Add(std::shared_ptr<File> file) {

@@ -16,8 +16,9 @@ namespace rondo::simulation {
 
 class DescriptorTable {
  public:
-  // RLIMIT_NOFILE: numbers below `limit` may be used.
-  explicit DescriptorTable(size_t limit) : limit_(limit) {}
+  // RLIMIT_NOFILE: numbers below `limit` may be used. A copy of the table belongs to the same
+  // process, and has the same limit for good.
+  explicit DescriptorTable(size_t limit) : limit_(std::make_shared<size_t>(limit)) {}
 
   // The number, or -EMFILE.
   int Add(std::shared_ptr<File> file);
@@ -35,11 +36,10 @@ class DescriptorTable {
   // No number is free.
   bool full();
   size_t size() const { return size_; }
-  size_t limit() const { return limit_; }
-  void set_limit(size_t limit) { limit_ = limit; }
+  void set_limit(size_t limit) { *limit_ = limit; }
 
  private:
-  size_t limit_;
+  std::shared_ptr<size_t> limit_;
   size_t size_ = 0;
   std::vector<std::shared_ptr<File>> files_;
   // No number below it is free.
