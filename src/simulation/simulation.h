@@ -22,12 +22,13 @@
 //   threads/      simulated threads, and the scheduler
 //   descriptors/  files and their numbers
 //   epoll/        epoll(7) as Linux keeps it
+//   kqueue/       kqueue(2) as BSD keeps it, for programs that have its poller
 //   network/      TCP over a loopback interface
 //   sockets/      sockets as files
 //   calls/        the functions of src/sys, each a call of the kernel that Simulation has made
 //   client/       the other end of a connection
 //
-// Not simulated yet: io_uring (a kernel without it), kqueue, signals, unix sockets, UDP. A call of
+// Not simulated yet: io_uring (it is a kernel without it), signals, unix sockets, UDP. A call of
 // what is not there ends the process, and says what it was. One at a time; all of it, Run included,
 // is for one thread.
 

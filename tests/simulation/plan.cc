@@ -10,6 +10,19 @@ namespace {
 constexpr int64_t kMillisecond = 1'000'000;
 constexpr int64_t kLongestPause = 100 * kMillisecond;
 
+const char* NameOf(PollerKind kind) {
+  switch (kind) {
+    case PollerKind::kEpoll:
+      return "epoll";
+    case PollerKind::kEpollEdge:
+      return "edge epoll";
+    case PollerKind::kKqueue:
+      return "kqueue";
+    default:
+      return "auto";
+  }
+}
+
 }  // namespace
 
 Plan::Plan(uint64_t seed) : random(seed), conditions(Conditions::FromSeed(random)) {
@@ -22,7 +35,7 @@ Plan::Plan(uint64_t seed) : random(seed), conditions(Conditions::FromSeed(random
 }
 
 void Plan::DrawOptions() {
-  options.poller = random.Below(2) == 0 ? PollerKind::kEpoll : PollerKind::kEpollEdge;
+  options.poller = Pollers()[random.Below(Pollers().size())];
   options.loops = static_cast<int>(random.Between(1, 4));
   options.accept_mode = random.Below(2) == 0 ? AcceptMode::kAcceptor : AcceptMode::kReusePort;
   options.backlog = static_cast<int>(random.Magnitude(1, 128));
@@ -36,7 +49,10 @@ void Plan::DrawOptions() {
     options.max_connections = static_cast<size_t>(random.Between(1, 8));
   }
   if (random.Below(4) == 0) spare_descriptors = random.Below(6);
-  const bool may_be_private = options.accept_mode == AcceptMode::kReusePort || options.loops == 1;
+  // Linux alone has tables of a thread.
+  const bool may_be_private =
+      options.poller != PollerKind::kKqueue &&
+      (options.accept_mode == AcceptMode::kReusePort || options.loops == 1);
   if (may_be_private && !spare_descriptors && random.Below(4) == 0) {
     options.private_descriptor_tables = true;
   }
@@ -124,8 +140,8 @@ void Plan::DrawStop() {
 
 std::string Plan::Describe() const {
   std::string text = absl::StrCat(
-      options.poller == PollerKind::kEpoll ? "epoll" : "edge epoll", ", ", options.loops,
-      " loops, ", options.accept_mode == AcceptMode::kAcceptor ? "acceptor" : "reuse port", ", ",
+      NameOf(options.poller), ", ", options.loops, " loops, ",
+      options.accept_mode == AcceptMode::kAcceptor ? "acceptor" : "reuse port", ", ",
       clients.size(), " clients");
   if (style.offloads) absl::StrAppend(&text, ", offloading");
   if (style.pauses) absl::StrAppend(&text, ", pausing");

@@ -21,6 +21,9 @@
 
 namespace rondo::simulation {
 
+// The kinds that this program has: pollers_linux.cc, pollers_kqueue.cc.
+const std::vector<PollerKind>& Pollers();
+
 struct Plan {
   explicit Plan(uint64_t seed);
 

@@ -11,7 +11,7 @@
 namespace rondo::simulation {
 namespace {
 
-constexpr uint64_t kSeeds = 2000;
+constexpr uint64_t kSeeds = RONDO_SANITIZED ? 1000 : 2000;
 
 TEST(ScenarioTest, EverySeedKeepsTheRules) {
   std::map<std::string, uint64_t> reached;

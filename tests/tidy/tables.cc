@@ -86,8 +86,8 @@ const std::map<std::string, Names> kSystemHeaders = {
      {"sys/socket.h", "sys/types.h", "sys/uio.h", "sys/epoll.h", "sys/event.h", "liburing.h",
       "linux/io_uring.h"}},
     {"simulation",
-     {"sys/epoll.h", "sys/mman.h", "sys/socket.h", "sys/types.h", "sys/uio.h", "netinet/in.h",
-      "netinet/tcp.h", "arpa/inet.h", "netdb.h", "ucontext.h", "cxxabi.h",
+     {"sys/epoll.h", "sys/event.h", "sys/mman.h", "sys/socket.h", "sys/types.h", "sys/uio.h",
+      "netinet/in.h", "netinet/tcp.h", "arpa/inet.h", "netdb.h", "ucontext.h", "cxxabi.h",
       "sanitizer/asan_interface.h", "sanitizer/common_interface_defs.h",
       "sanitizer/lsan_interface.h"}},
 };

@@ -1,4 +1,4 @@
-// A File is what descriptors stand for: an open file description of one of five kinds. It lives for
+// A File is what descriptors stand for: an open file description of one of some kinds. It lives for
 // as long as a descriptor of it is open in any table, or a call on it runs; the last one that lets
 // go of it destroys it, as the last close(2) does. A Watcher is an entry of an epoll set: it is
 // told of what changes at the file, and asks it for its state.
@@ -6,6 +6,7 @@
 #ifndef RONDO_SIMULATION_DESCRIPTORS_FILE_H_
 #define RONDO_SIMULATION_DESCRIPTORS_FILE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -19,6 +20,8 @@ class Watcher {
   virtual void Notify(uint32_t events) = 0;
   // The file is being destroyed: the watcher leaves everything, and may be destroyed.
   virtual void Abandon() = 0;
+  // The number `fd` of the file was closed, in one table.
+  virtual void NumberClosed(int /*fd*/) {}
 
  protected:
   ~Watcher() = default;
@@ -26,7 +29,7 @@ class Watcher {
 
 class File {
  public:
-  enum class Kind { kTcpSocket, kEpoll, kEventFd, kRegular, kNull };
+  enum class Kind { kTcpSocket, kEpoll, kKqueue, kEventFd, kRegular, kNull };
 
   explicit File(Kind kind) : kind_(kind) {}
   virtual ~File();
@@ -36,11 +39,15 @@ class File {
   Kind kind() const { return kind_; }
   // What poll(2) says of it now.
   virtual uint32_t Poll() { return 0; }
+  // How much a receive would bring; of a listener, whether a connection waits.
+  virtual size_t InputBytes() const { return 0; }
   // Whether poll(2) waits for it; an epoll set takes no other (EPERM).
   bool pollable() const { return kind_ != Kind::kRegular && kind_ != Kind::kNull; }
 
   void Watch(Watcher& watcher) { watchers_.push_back(&watcher); }
   void Unwatch(Watcher& watcher) { std::erase(watchers_, &watcher); }
+  // One of its numbers was closed.
+  void NumberClosed(int fd);
 
  protected:
   void Notify(uint32_t events) {

@@ -29,6 +29,7 @@ int DescriptorTable::Close(int fd) {
   const std::shared_ptr<File> file = std::exchange(files_[static_cast<size_t>(fd)], nullptr);
   lowest_ = std::min(lowest_, static_cast<size_t>(fd));
   --size_;
+  file->NumberClosed(fd);
   return 0;
 }
 

@@ -168,4 +168,9 @@ uint32_t TcpSocket::Poll() {
   return EPOLLOUT | EPOLLWRNORM | EPOLLHUP;
 }
 
+size_t TcpSocket::InputBytes() const {
+  if (listening()) return has_waiting() ? 1 : 0;
+  return connected() ? connection_->Unread(side_) : 0;
+}
+
 }  // namespace rondo::simulation

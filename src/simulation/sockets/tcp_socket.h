@@ -59,6 +59,7 @@ class TcpSocket final : public File, private EndOwner {
   int SetOption(int level, int option, const void* value, socklen_t length);
   int GetOption(int level, int option, void* value, socklen_t* length);
   uint32_t Poll() override;
+  size_t InputBytes() const override;
 
  private:
   // An accepted one.
