@@ -106,9 +106,11 @@ bool Streams::IsPutOff(StreamConnection& connection, Timeout timeout) {
 bool Streams::IsHeldUp(StreamConnection& connection) const {
   // The peer waits for us.
   if (connection.is_offloading()) return true;
-  if (!connection.state.IsPaused() || connection.state.IsBacklogged()) return false;
-  if (connection.state.IsClosing()) return false;
-  return shared_.input.HasWaiting(connection) || Unread(connection) > 0;
+  const StreamState& state = connection.state;
+  if (state.IsBacklogged() || state.IsClosing() || connection.IsHeldForMemory()) return false;
+  if (state.IsPaused() && shared_.input.HasWaiting(connection)) return true;
+  // Also when it reads again: it may do so since this turn, and no wait has brought them yet.
+  return Unread(connection) > 0;
 }
 
 // A peer that has ended its direction need not send. During a backlog nothing is received: the peer
