@@ -173,25 +173,23 @@ struct Options {
   //   rondo::Options options = rondo::Options::ForPublicServer();
   //   options.max_connections = 10'000;
   //
-  //   loops                         0               one for each CPU
-  //   max_connections               100'000         some 10 KiB of kernel memory each; needs as
-  //                                                 many descriptors (ulimit -n): without them
-  //                                                 newcomers are turned away
-  //   max_connections_per_source    256             a household, an office, some users of a mobile
-  //                                                 network; 0 behind a proxy of one's own
-  //   accept_rate                   2'000           100 000 that come back after a restart do so in
-  //                                                 50 s, and leave time for those who are there
-  //   memory_limit_bytes            1 GiB           of buffers
-  //   mailbox_limit_bytes           64 MiB
-  //   shutdown_grace                30 s
-  //   connection:
-  //     socket.keep_alive           60 s, 10 s, 6   finds peers that have gone in two minutes, also
-  //                                                 where idle timeouts are off
-  //     inbound_limit_bytes         1 MiB           of a request that is not complete yet
-  //     outbound_limit_bytes        4 MiB           of replies that a peer does not take
-  //     idle_timeout                75 s            nothing moves: a peer that neither sends nor
-  //                                                 reads holds its place no longer
-  //     close_timeout               10 s            as by default
+  // Of the engine:
+  //   - loops = 0: one for each CPU.
+  //   - max_connections = 100'000: some 10 KiB of kernel memory each. Needs as many descriptors
+  //     (ulimit -n): without them newcomers are turned away.
+  //   - max_connections_per_source = 256: a household, an office, some users of a mobile network;
+  //     0 behind a proxy of one's own.
+  //   - accept_rate = 2'000: 100 000 that come back after a restart do so in 50 s, and leave time
+  //     for those who are there.
+  //   - memory_limit_bytes = 1 GiB, of buffers; mailbox_limit_bytes = 64 MiB.
+  //   - shutdown_grace = 30 s.
+  // Of its connections:
+  //   - socket.keep_alive = 60 s, 10 s, 6: finds peers that have gone in two minutes, also where
+  //     idle timeouts are off.
+  //   - inbound_limit_bytes = 1 MiB, of a request that is not complete yet.
+  //   - outbound_limit_bytes = 4 MiB, of replies that a peer does not take.
+  //   - idle_timeout = 75 s: a peer that neither sends nor reads holds its place no longer.
+  //   - close_timeout = 10 s, as by default.
   //
   // All else is as by default. hold_when_busy is off, since a server that has to compute may be
   // busy all the time. read_idle_timeout and write_idle_timeout are off, since some protocols are
