@@ -225,14 +225,19 @@ class Streams final : private StreamTimers {
   struct MemoryTimer final : reactor::Timer {
     explicit MemoryTimer(Streams& streams);
     Streams& streams;
+    // While it is scheduled.
+    reactor::Tick passed_since = 0;
   };
   // The buffers of `connection` may have grown.
   void LimitMemory(StreamConnection& connection) RONDO_ON_LOOP {
     if (memory_ != nullptr && memory_->is_passed()) [[unlikely]] HoldAboveShare(connection);
   }
   RONDO_COLD void HoldAboveShare(StreamConnection& connection) RONDO_ON_LOOP;
+  // `connection`, or all that are held, may be read from again.
+  RONDO_COLD void EndMemoryHold(StreamConnection& connection) RONDO_ON_LOOP;
   RONDO_COLD void EndMemoryHolds() RONDO_ON_LOOP;
-  RONDO_COLD void EndLargest() RONDO_ON_LOOP;
+  // The timer: lets those go on that hold no more than their share, and ends the largest in time.
+  RONDO_COLD void LookAtMemory() RONDO_ON_LOOP;
   size_t HeldBytes(StreamConnection& connection) const RONDO_ON_LOOP;
 
   // --- Work for the pool; offloading.cc.

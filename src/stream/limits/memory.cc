@@ -1,11 +1,13 @@
 // What Streams does while the buffers of the engine hold more than Options::memory_limit_bytes.
 //
 // A connection that holds more than its fair share is not read from, from the moment at which its
-// buffers grow: one that holds much and does not grow need not be paused. What it has queued is
-// still sent, its timeouts and its handler act, and when the limit is no longer passed it goes on.
+// buffers grow until it holds no more than that: one that holds much and does not grow need not be
+// paused. What it has queued is still sent, its timeouts and its handler act, and when the limit is
+// no longer passed all go on.
 //
 // But some cannot let go of anything: their peers do not read, or their handlers wait for the rest
-// of a frame. So when the limit stays passed for long, those that hold the most end.
+// of a frame. So when the limit stays passed for long, those that hold the most end: also where
+// none has more than its share, since then all of them together may hold the limit up.
 
 #include <algorithm>
 
@@ -18,16 +20,17 @@ namespace {
 
 using reactor::Tick;
 
-// How long the limit may be passed before connections end, and how soon the next one ends.
+// How long the limit may be passed before connections end; how often it is looked at, and so how
+// soon the next one ends.
 constexpr Tick kPatience = 10'000;
-constexpr Tick kNext = 100;
+constexpr Tick kLook = 100;
 
 }  // namespace
 
 Streams::MemoryTimer::MemoryTimer(Streams& streams)
     : Timer([](Timer& timer) {
         base::AssertOnLoop();
-        static_cast<MemoryTimer&>(timer).streams.EndLargest();
+        static_cast<MemoryTimer&>(timer).streams.LookAtMemory();
       }),
       streams(streams) {}
 
@@ -47,7 +50,8 @@ void Streams::HoldAboveShare(StreamConnection& connection) {
 void Streams::OnMemoryLimit() {
   if (memory_->is_passed() && !draining_.has_begun()) {
     if (!memory_timer_.scheduled()) {
-      shared_.clock.Start(memory_timer_, reactor::Clock::Current() + kPatience);
+      memory_timer_.passed_since = reactor::Clock::Current();
+      shared_.clock.Start(memory_timer_, memory_timer_.passed_since + kLook);
     }
     return;
   }
@@ -58,26 +62,35 @@ void Streams::EndMemoryHolds() {
   shared_.clock.Cancel(memory_timer_);
   shared_.table.ForEach([&](StreamConnection& connection) {
     base::AssertOnLoop();
-    if (!connection.IsHeldForMemory()) return;
-    connection.rare->is_held_for_memory = false;
-    if (connection.state.IsAbortingOrEnded()) return;
-    Guard(connection, [&] {
-      base::AssertOnLoop();
-      UpdateReceiving(connection);
-    });
+    if (connection.IsHeldForMemory()) EndMemoryHold(connection);
   });
 }
 
-void Streams::EndLargest() {
+void Streams::EndMemoryHold(StreamConnection& connection) {
+  connection.rare->is_held_for_memory = false;
+  if (connection.state.IsAbortingOrEnded()) return;
+  Guard(connection, [&] {
+    base::AssertOnLoop();
+    UpdateReceiving(connection);
+  });
+}
+
+void Streams::LookAtMemory() {
   // The signal that says so is on its way.
   if (!memory_->is_passed()) return;
+  const Tick now = reactor::Clock::Current();
+  const bool must_end = now - memory_timer_.passed_since >= kPatience;
+  const size_t share = memory_->FairShare();
   StreamConnection* largest = nullptr;
-  size_t most = memory_->FairShare();
+  // What holds less than that frees little.
+  size_t most = share / 2;
   shared_.table.ForEach([&](StreamConnection& connection) {
     base::AssertOnLoop();
     if (connection.state.IsAbortingOrEnded()) return;
+    if (!must_end && !connection.IsHeldForMemory()) return;
     const size_t held = HeldBytes(connection);
-    if (held <= most) return;
+    if (connection.IsHeldForMemory() && held <= share) EndMemoryHold(connection);
+    if (!must_end || held <= most) return;
     most = held;
     largest = &connection;
   });
@@ -90,7 +103,7 @@ void Streams::EndLargest() {
     });
     largest->Abort();
   }
-  shared_.clock.Start(memory_timer_, reactor::Clock::Current() + kNext);
+  shared_.clock.Start(memory_timer_, now + kLook);
 }
 
 }  // namespace rondo::stream

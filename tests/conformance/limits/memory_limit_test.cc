@@ -131,6 +131,25 @@ TEST_P(MemoryLimitTest, OutputOfPeersThatDoNotReadCountsAndGoesOn) {
   }
 }
 
+// Those that hold the limit up have nothing to do with it.
+TEST_P(MemoryLimitTest, OneThatHoldsNoMoreThanItsShareIsReadFromAgain) {
+  const auto server = Start();
+  std::vector<Client> hogs = ConnectHogs();
+  Client reader = Connect({.receive_buffer_bytes = 64 << 10, .timeout_ms = 5000});
+  ASSERT_TRUE(handler.WaitForOpened(1 + kHogs));
+  // A buffer of 1 MiB each.
+  for (Client& hog : hogs) ASSERT_TRUE(hog.Send(std::string(600 << 10, 'k')));
+  handler.handles().back().Write(std::string(6 * kMiB, 'o'));
+  LetPass(absl::Milliseconds(200));
+  EXPECT_EQ(reader.Receive(6 * kMiB).size(), 6 * kMiB);
+  Client newcomer = ConnectWaiting();
+  EXPECT_TRUE(reader.Send("y"));
+  EXPECT_EQ(reader.Receive(1), "y");
+  EXPECT_EQ(handler.closed(), 0u);
+  TakeAll();
+  EXPECT_EQ(newcomer.Receive(1), "x");
+}
+
 TEST_P(MemoryLimitTest, TimeoutsActOnThoseThatAreNotReadFrom) {
   options.connection.idle_timeout = absl::Milliseconds(300);
   const auto server = Start();

@@ -26,7 +26,7 @@ class MemoryPatienceTest : public ConformanceTest {
  protected:
   MemoryPatienceTest() {
     options.memory_limit_bytes = 4 * kMiB;
-    options.connection.inbound_limit_bytes = 64 * kMiB;
+    options.connection.inbound_limit_bytes = options.connection.outbound_limit_bytes = 64 * kMiB;
     handler.on_traffic = [](Connection& connection) {
       if (connection.Peek().starts_with('k')) return Action::kNone;
       return CloseIfRefused(connection.Write(connection.Next()));
@@ -70,6 +70,35 @@ TEST_P(MemoryPatienceTest, ThoseThatHoldTheMostEndAfterTenSecondsAndNewcomersAre
   EXPECT_THAT(std::string(handler.reasons()[0].message()),
               ::testing::HasSubstr("Options::memory_limit_bytes, 4194304"));
   EXPECT_EQ(small.SendWhatFits("k"), 1u) << "it holds less than its share";
+}
+
+// All of them together pass it nevertheless: they hold more than 7/8 of it.
+TEST_P(MemoryPatienceTest, TheyEndAlsoWhereNoneHoldsMoreThanItsShare) {
+  FaultySys kernel;
+  const auto server = Start();
+  std::vector<Client> hogs;
+  for (int i = 0; i < 15; ++i) hogs.push_back(Connect());
+  ASSERT_TRUE(handler.WaitForOpened(15));
+  Client reader = Connect();
+  ASSERT_TRUE(handler.WaitForOpened(16));
+  // A buffer of 256 KiB each, and their share is that.
+  for (Client& hog : hogs) ASSERT_TRUE(hog.Send(std::string(150 << 10, 'k')));
+  handler.handles().back().Write(std::string(6 * kMiB, 'o'));
+  absl::Notification nothing;
+  nothing.WaitForNotificationWithTimeout(absl::Milliseconds(200));
+  EXPECT_EQ(reader.Receive(6 * kMiB).size(), 6 * kMiB);
+  Client newcomer = Connect();
+  ASSERT_TRUE(newcomer.Send("x"));
+  nothing.WaitForNotificationWithTimeout(absl::Milliseconds(100));
+  EXPECT_EQ(handler.opened(), 16u);
+  for (int i = 0; i < 40 && handler.opened() == 16; ++i) {
+    kernel.AdvanceClock(int64_t{1'000'000'000});
+    for (size_t loop = 0; loop < engine->loop_count(); ++loop) (void)engine->loop(loop).Post([] {});
+    nothing.WaitForNotificationWithTimeout(absl::Milliseconds(20));
+  }
+  EXPECT_EQ(newcomer.Receive(1), "x");
+  EXPECT_GE(handler.closed(), 1u);
+  EXPECT_EQ(reader.SendWhatFits("k"), 1u);
 }
 
 // Its descriptor cannot be watched: it is reset, and its source may come again.
