@@ -20,9 +20,7 @@ class OutboundQueuePool {
   explicit OutboundQueuePool(ChunkPool& chunks) : chunks_(chunks) {}
   OutboundQueuePool(const OutboundQueuePool&) = delete;
   OutboundQueuePool& operator=(const OutboundQueuePool&) = delete;
-  ~OutboundQueuePool() {
-    while (count_ > 0) delete kept_[--count_];
-  }
+  ~OutboundQueuePool() { DropKept(); }
 
   // An empty queue, the borrower's until Return.
   OutboundQueue* Borrow() {
@@ -32,6 +30,10 @@ class OutboundQueuePool {
   void Return(OutboundQueue* queue) {
     if (count_ == kKept) return Delete(queue);
     kept_[count_++] = queue;
+  }
+  // Gives what is kept back to the pool of chunks: each queue that has been used holds one.
+  RONDO_COLD void DropKept() {
+    while (count_ > 0) Delete(kept_[--count_]);
   }
 
  private:

@@ -145,6 +145,8 @@ class Poller {
   // Memory of the poller's own buffers: what it receives into, what it holds of paused streams,
   // copies of what is being sent.
   virtual size_t held_bytes() const RONDO_ON_LOOP = 0;
+  // Gives back what of that was not needed since the last call: memory is short.
+  virtual void TrimMemory() RONDO_ON_LOOP {}
   // How many bytes were received for one stream and are still to be delivered, those behind the
   // ones that OnReceived is delivering as well. To find none left anywhere, ask the socket first.
   virtual size_t HeldInput(EndpointRef) const RONDO_ON_LOOP { return 0; }

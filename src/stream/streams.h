@@ -57,7 +57,11 @@ class Streams final : private StreamTimers {
   // What the buffers of all of them hold.
   size_t held_bytes() const { return shared_.chunks.held_bytes(); }
   // Gives back what is kept for the next use.
-  void TrimMemory() { shared_.chunks.DropKept(); }
+  void TrimMemory() {
+    // In this order: the queues give their chunks to the pool.
+    shared_.output.DropKept();
+    shared_.chunks.DropKept();
+  }
   // Whether Options::memory_limit_bytes is passed has changed.
   void OnMemoryLimit() RONDO_ON_LOOP;
   // What was received, sent and written, and the memory of buffers.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/cold.h"
 #include "base/on_loop.h"
 #include "poll/poller.h"
 #include "reactor/engine_link.h"
@@ -21,7 +22,7 @@ namespace rondo::loop {
 class MemoryReport {
  public:
   // All of them outlive it.
-  MemoryReport(reactor::EngineLink& engine, const poll::Poller& poller,
+  MemoryReport(reactor::EngineLink& engine, poll::Poller& poller,
                const reactor::Mailbox& mailbox, stream::Streams& streams)
       : budget_(engine.memory_budget()),
         engine_(engine),
@@ -44,10 +45,14 @@ class MemoryReport {
 
  private:
   void Tell() RONDO_ON_LOOP {
-    if (budget_->is_passed()) streams_.TrimMemory();
+    if (budget_->is_passed()) Trim();
     const size_t held =
         streams_.held_bytes() + poller_.held_bytes() + mailbox_.waiting_bytes() - at_first_;
     Add(static_cast<int64_t>(held));
+  }
+  RONDO_COLD void Trim() RONDO_ON_LOOP {
+    streams_.TrimMemory();
+    poller_.TrimMemory();
   }
   void Add(int64_t held) {
     const int64_t more = held - std::exchange(told_, held);
@@ -56,7 +61,7 @@ class MemoryReport {
 
   reactor::MemoryBudget* const budget_;
   reactor::EngineLink& engine_;
-  const poll::Poller& poller_;
+  poll::Poller& poller_;
   const reactor::Mailbox& mailbox_;
   stream::Streams& streams_;
   size_t at_first_ = 0;

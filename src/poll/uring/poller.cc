@@ -84,6 +84,7 @@ class IoUringPoller final : public Poller {
   size_t held_bytes() const override RONDO_ON_LOOP {
     return receiver_.held_bytes() + sender_.held_bytes();
   }
+  void TrimMemory() override RONDO_ON_LOOP { sender_.TrimMemory(); }
   size_t HeldInput(EndpointRef ref) const override RONDO_ON_LOOP {
     return receiver_.HeldInput(ref);
   }

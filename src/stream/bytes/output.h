@@ -154,6 +154,8 @@ class Output {
   void ReturnQueue(StreamConnection& connection) {
     queues_.Return(std::exchange(connection.outbound, nullptr));
   }
+  // Gives back the queues that are kept for the next use.
+  void DropKept() { queues_.DropKept(); }
 
  private:
   static constexpr size_t kGatherBytes = 16 << 10;

@@ -150,6 +150,29 @@ TEST_P(MemoryLimitTest, OneThatHoldsNoMoreThanItsShareIsReadFromAgain) {
   EXPECT_EQ(newcomer.Receive(1), "x");
 }
 
+// Each loop has queues for 64 connections, and io_uring as many records, when it has sent to them.
+TEST_P(MemoryLimitTest, WhatIsKeptForTheNextUseHoldsNobodyUp) {
+  if (GetParam().accept_mode != AcceptMode::kAcceptor) GTEST_SKIP() << "loops take turns";
+  constexpr size_t kAll = 6 * 65;
+  options.loops = 6;
+  options.memory_limit_bytes = kMiB;
+  const auto server = Start();
+  std::vector<Client> clients;
+  for (size_t i = 0; i < kAll; ++i) clients.push_back(Connect());
+  ASSERT_TRUE(handler.WaitForOpened(kAll));
+  for (size_t i = 0; i < engine->loop_count(); ++i) {
+    EventLoop& loop = engine->loop(i);
+    // Twice: what is written the second time is queued.
+    ASSERT_TRUE(loop.Post([&loop] {
+      loop.ForEach([](Connection& connection) {
+        for (int j = 0; j < 2; ++j) (void)connection.Write("o");
+      });
+    }));
+  }
+  for (Client& client : clients) EXPECT_EQ(client.Receive(2), "oo");
+  EXPECT_TRUE(Eventually([&] { return Echoes(); }));
+}
+
 TEST_P(MemoryLimitTest, TimeoutsActOnThoseThatAreNotReadFrom) {
   options.connection.idle_timeout = absl::Milliseconds(300);
   const auto server = Start();
