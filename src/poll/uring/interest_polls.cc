@@ -12,7 +12,8 @@ bool InterestPolls::SetInterest(EndpointRef ref, Readiness interest) {
   InterestMirror& mirror = InterestOf(ref);
   mirror.reading = interest.readable;
   mirror.writing = interest.writable;
-  if (mirror.is_armed() || mirror.listed) return true;
+  const bool is_wanted = interest.readable || interest.writable;
+  if (!is_wanted || mirror.is_armed() || mirror.listed) return true;
   mirror.listed = rearm_.Add(ref.id);
   return mirror.listed;
 }
