@@ -13,8 +13,10 @@ fail() {
 # --- Packages of Debian, by what they are for ----------------------------------------------------
 
 declare -A packages=(
-  # make: g++ runs it to optimise at link time on several CPUs.
-  [build]='g++ make meson ninja-build pkg-config cmake libabsl-dev libmimalloc-dev liburing-dev'
+  # make: g++ runs it to optimise at link time on several CPUs. dpkg-dev: Meson asks it where
+  # Debian has its libraries.
+  [build]='g++ make dpkg-dev meson ninja-build pkg-config cmake
+    libabsl-dev libmimalloc-dev liburing-dev'
   [tests]='libgtest-dev libgmock-dev socat netcat-openbsd curl python3 sockperf strace'
   # redis-server's program without its service.
   [comparison]='redis-tools'
