@@ -212,6 +212,7 @@ class RONDO_API Connection {
   // were under way already, or the connection is closing; or it ends now, with a reason, because
   // there are no workers, they were stopped, or there is no memory.
   //
+  // Workers are called for it at the end of the loop's turn: do not wait for it in a callback.
   // Results that are to come count as output: Close, ShutdownWrite and a stop of the engine wait
   // for them, within the same times, and what `then` writes still goes out. No idle timeout acts
   // meanwhile. When the connection is reset or aborted, or sending on it fails, no more `then` is

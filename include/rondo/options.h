@@ -116,7 +116,8 @@ struct Options {
   // Connections at once from one source: an IPv4 address, or an IPv6 network of 64 bits, which one
   // customer has. One more is reset as soon as it is accepted. Behind one IPv4 address there may be
   // a household or a mobile network (RFC 6888); behind a proxy of one's own all have the proxy's.
-  // 0: no limit. With one, each source takes 21 to 43 bytes while it has connections.
+  // 0: no limit. With one, each source takes 21 to 43 bytes while it has connections, and up to
+  // 128 while there are fewer and fewer of them.
   size_t max_connections_per_source = 0;
   // Connections that the engine accepts in a second, 1 to 1 000 000; what a quiet second has left
   // over may come in the next one, so that in any t seconds at most (t + 1) * accept_rate come.
@@ -134,7 +135,9 @@ struct Options {
   // of connections) is not read from. Its output goes on, and so do its timeouts. When the limit
   // has been passed for ten seconds, those that hold the most are reset, one of each loop at a
   // time, with ResourceExhausted. Loops look once a turn, so a turn may pass the limit. What
-  // handlers hold themselves does not count, nor does work for the pool. 1 MiB to 1 PiB; 0: none.
+  // handlers hold themselves does not count, nor does work for the pool. On io_uring what a busy
+  // loop is sending takes up to 11 MiB: a limit should leave room for that. 1 MiB to 1 PiB; 0:
+  // none.
   size_t memory_limit_bytes = 0;
   // Of every connection, unless its Listen has its own.
   ConnectionOptions connection = {};
