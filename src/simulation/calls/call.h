@@ -11,11 +11,11 @@
 namespace rondo::simulation {
 
 // Makes the call `name`, of which `argument` tells what it is about (a descriptor, most often).
-// `work` gets the kernel, and returns what the call returns.
+// `work` gets the kernel, and returns what the call returns; `enter` is how it begins.
 template <class Work>
-auto Call(CallName name, int64_t argument, Work work) {
+auto Call(CallName name, int64_t argument, Work work, void (Kernel::*enter)() = &Kernel::Enter) {
   Kernel& kernel = Kernel::Current();
-  kernel.Enter();
+  (kernel.*enter)();
   const auto result = work(kernel);
   kernel.Record(name, argument, static_cast<int64_t>(result));
   return result;
@@ -24,11 +24,7 @@ auto Call(CallName name, int64_t argument, Work work) {
 // The same for a call that the library never makes with a lock held.
 template <class Work>
 auto CallPreemptibly(CallName name, int64_t argument, Work work) {
-  Kernel& kernel = Kernel::Current();
-  kernel.EnterPreemptibly();
-  const auto result = work(kernel);
-  kernel.Record(name, argument, static_cast<int64_t>(result));
-  return result;
+  return Call(name, argument, work, &Kernel::EnterPreemptibly);
 }
 
 // Ends the process: `sentence` names what is not simulated yet.
