@@ -34,9 +34,10 @@ struct LoopStatistics {
   uint64_t open = 0;
   // That were opened, ever.
   uint64_t accepted = 0;
-  // That the kernel had accepted, and that were reset or closed instead of being opened: there was
-  // no memory or no descriptor for them, or the loop had ended. Those that the acceptor turns away
-  // count in EngineStatistics::acceptor.
+  // That the kernel had accepted, and that were reset or closed instead of being opened: their
+  // source had as many as Options::max_connections_per_source, there was no memory or no descriptor
+  // for them, or the loop had ended. Those that the acceptor turns away count in
+  // EngineStatistics::acceptor.
   uint64_t refused = 0;
   // That were closed, ever, by the code of the reason that OnClose got; the index is an
   // absl::StatusCode.
